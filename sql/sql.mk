@@ -1,0 +1,1 @@
+# Statements and migrations become C: the programs carry their SQL.

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * base: what every other layer stands on.  No events, no policy, no I/O but
+ * the log.  A section per file, in the order of their names.
+ */
+#ifndef BASE_BASE_H
+#define BASE_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+#define NELEM(a) (sizeof(a) / sizeof((a)[0]))
+
+/* The struct that embeds MEMBER, from a pointer to the member. */
+#define CONTAINER(ptr, type, member) \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/* Bytes that belong to somebody else; not terminated. */
+struct slice {
+	const char *p;
+	size_t n;
+};
+
+#define SLICE_FMT "%.*s"
+#define SLICE_ARG(s) (int)(s).n, (s).p
+
+/*
+ * alloc.c: memory.  The x functions are for sizes that we chose: they never
+ * return NULL, running out is fatal.  A size that a client chose goes through
+ * alloc_try() after its limit was checked.
+ */
+void *xmalloc(size_t size);
+void *xcalloc(size_t count, size_t size);
+void *xreallocarray(void *p, size_t count, size_t size);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t n);
+void *xmemdup(const void *p, size_t n);
+char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* NULL and errno when there is no memory. */
+void *alloc_try(size_t size) MUST_CHECK;
+
+/*
+ * buf.c: bytes that grow up to a ceiling.  An add past the ceiling (or past
+ * memory) changes nothing and leaves `failed` set, so that a writer checks
+ * once, at its end.
+ */
+struct buf {
+	char *data;
+	size_t len;
+	size_t cap;
+	size_t max; /* ceiling in bytes */
+	bool failed;
+};
+
+void buf_init(struct buf *b, size_t max);
+/* Frees the memory; the buf is empty and usable afterwards. */
+void buf_free(struct buf *b);
+/* Forgets the content and the failure, keeps the memory. */
+void buf_clear(struct buf *b);
+/* Room for n more bytes at data + len; the caller then adds to len. NULL and
+ * failed when that is past the ceiling. */
+char *buf_reserve(struct buf *b, size_t n);
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_addc(struct buf *b, char c);
+void buf_adds(struct buf *b, const char *s);
+void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Big-endian integers. */
+void buf_add16(struct buf *b, uint16_t v);
+void buf_add32(struct buf *b, uint32_t v);
+void buf_add64(struct buf *b, uint64_t v);
+/* Drops n bytes from the front. */
+void buf_drain(struct buf *b, size_t n);
+/* Ends the content with a NUL that len does not count, and returns data;
+ * NULL when failed. */
+const char *buf_str(struct buf *b);
+
+/*
+ * clock.c: one reading of the clocks for a whole turn of the event loop.
+ */
+/* Reads the clocks.  Every loop calls it once a turn. */
+void clock_update(void);
+/* Milliseconds since some start, never going back: for timers. */
+int64_t clock_mono(void);
+/* Milliseconds since 1970 UTC: for what people and the database see. */
+int64_t clock_wall(void);
+/* Microseconds, read now: for measuring. */
+int64_t clock_usec(void);
+#define CLOCK_RFC3339_LEN 24
+/* Writes 2026-11-20T12:00:00.000Z and a NUL. */
+void clock_format(int64_t wall_ms, char out[CLOCK_RFC3339_LEN + 1]);
+/* Reads such a time; -1 when it is none. */
+int clock_parse(const char *s, size_t n, int64_t *wall_ms) MUST_CHECK;
+
+/*
+ * crypto.c: the few primitives that Linnet uses, all from libsodium.
+ */
+#define CRYPTO_KEY_LEN 32    /* Ed25519 public key */
+#define CRYPTO_SECRET_LEN 64 /* Ed25519 secret key: seed, then public key */
+#define CRYPTO_SIG_LEN 64
+#define CRYPTO_DIGEST_LEN 32 /* BLAKE2b-256 */
+#define CRYPTO_NONCE_LEN 24  /* crypto_box */
+
+/* Once per process, before anything else here; fatal when it fails. */
+void crypto_start(void);
+void crypto_random_bytes(void *p, size_t n);
+void crypto_new_pair(
+    uint8_t pub[CRYPTO_KEY_LEN], uint8_t secret[CRYPTO_SECRET_LEN]);
+void crypto_sign_bytes(uint8_t sig[CRYPTO_SIG_LEN], const void *msg, size_t n,
+    const uint8_t secret[CRYPTO_SECRET_LEN]);
+/* Strict Ed25519: canonical S, no small-order keys (RFC 8032 5.1.7). */
+bool crypto_check_sig(const uint8_t sig[CRYPTO_SIG_LEN], const void *msg,
+    size_t n, const uint8_t pub[CRYPTO_KEY_LEN]) MUST_CHECK;
+/* Keyed when key is not NULL (32 bytes). */
+void crypto_digest(uint8_t out[CRYPTO_DIGEST_LEN], const void *msg, size_t n,
+    const uint8_t *key);
+/* SHA-1, which only RFC 6455 4.2.2 asks for. */
+void crypto_sha1(uint8_t out[20], const void *msg, size_t n);
+/* Constant time. */
+bool crypto_same(const void *a, const void *b, size_t n) MUST_CHECK;
+void crypto_wipe(void *p, size_t n);
+/*
+ * crypto_box between Ed25519 keys (converted to X25519).  seal: out has room
+ * for n + CRYPTO_BOX_EXTRA bytes, nonce is chosen and written.  open: out has
+ * room for n - CRYPTO_BOX_EXTRA.  -1: a bad key, or not from that sender.
+ */
+#define CRYPTO_BOX_EXTRA 16
+int crypto_seal(void *out, uint8_t nonce[CRYPTO_NONCE_LEN], const void *msg,
+    size_t n, const uint8_t to[CRYPTO_KEY_LEN],
+    const uint8_t secret[CRYPTO_SECRET_LEN]) MUST_CHECK;
+int crypto_open(void *out, const uint8_t nonce[CRYPTO_NONCE_LEN],
+    const void *box, size_t n, const uint8_t from[CRYPTO_KEY_LEN],
+    const uint8_t secret[CRYPTO_SECRET_LEN]) MUST_CHECK;
+/* Lower-case hex and a NUL: out has 2 * n + 1 bytes. */
+void crypto_hex(char *out, const void *p, size_t n);
+/* Exactly 2 * n hex digits of either case, or -1. */
+int crypto_unhex(void *out, size_t n, const char *hex, size_t len) MUST_CHECK;
+enum crypto_b64 {
+	CRYPTO_B64_STD,
+	CRYPTO_B64_URL
+}; /* padded; unpadded */
+#define CRYPTO_B64_LEN(n) (((n) + 2) / 3 * 4 + 1)
+/* out has CRYPTO_B64_LEN(n) bytes. */
+void crypto_base64(char *out, const void *p, size_t n, enum crypto_b64 kind);
+/* Strict.  Returns the decoded length (out has room for max), or -1. */
+ptrdiff_t crypto_unbase64(void *out, size_t max, const char *s, size_t n,
+    enum crypto_b64 kind) MUST_CHECK;
+
+/*
+ * hash.c: a multimap keyed by bytes, intrusive: the entry lives in the
+ * caller's struct, the key in the caller's memory.  SipHash with a random
+ * key, so that a client cannot choose collisions.
+ */
+struct hash_entry {
+	struct hash_entry *next;
+	const void *key;
+	uint32_t keylen;
+	uint32_t hash;
+};
+
+struct hash {
+	struct hash_entry **slots;
+	size_t nslots; /* a power of two, or 0 while empty */
+	size_t count;
+};
+
+void hash_init(struct hash *h);
+/* Frees the slots; the entries are the caller's. */
+void hash_free(struct hash *h);
+/* The newest entry with this key, or NULL. */
+struct hash_entry *hash_find(
+    const struct hash *h, const void *key, size_t keylen);
+/* The next older entry with the same key as e, or NULL. */
+struct hash_entry *hash_find_next(const struct hash_entry *e);
+void hash_insert(
+    struct hash *h, struct hash_entry *e, const void *key, size_t keylen);
+void hash_remove(struct hash *h, struct hash_entry *e);
+/* Any order.  The present entry may be removed while walking, no other. */
+#define HASH_FOREACH(e, tmp, i, h)              \
+	for ((i) = 0; (i) < (h)->nslots; (i)++) \
+		for ((e) = (h)->slots[i];       \
+		     (e) != NULL && ((tmp) = (e)->next, 1); (e) = (tmp))
+
+/*
+ * id.c: UUIDv7 (RFC 9562 5.7), written as 32 lower-case hex digits.  Ids of
+ * one process only rise.
+ */
+#define ID_LEN 16
+#define ID_HEX_LEN 32
+struct id {
+	uint8_t b[ID_LEN];
+};
+
+void id_new(struct id *id);
+bool id_is_null(const struct id *id);
+bool id_same(const struct id *a, const struct id *b);
+/* Writes 32 digits and a NUL, returns out. */
+char *id_hex(const struct id *id, char out[ID_HEX_LEN + 1]);
+int id_parse(struct id *id, const char *s, size_t n) MUST_CHECK;
+/* The milliseconds since 1970 that the id carries. */
+int64_t id_time(const struct id *id);
+
+/*
+ * json_read.c: RFC 8259, strict, without an allocation per value: the text is
+ * checked once and becomes a flat array of nodes that point into it.
+ * Duplicate keys are left to the caller, who knows which keys matter.
+ */
+enum json_type {
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT,
+};
+
+struct json_node {
+	const char *p;	 /* raw text; of a string, what is between the quotes */
+	uint32_t n;	 /* its bytes */
+	uint32_t end;	 /* index of the node after this value and all in it */
+	uint8_t type;	 /* enum json_type */
+	uint8_t escaped; /* a string with a backslash in it */
+	uint16_t depth;
+};
+
+struct json {
+	struct json_node *nodes; /* kept between readings */
+	size_t count;
+	size_t cap;
+	size_t max_nodes;
+	unsigned max_depth;
+	const char *error; /* a sentence, after -1 */
+	size_t error_at;   /* byte offset */
+};
+
+void json_init(struct json *j, size_t max_nodes, unsigned max_depth);
+void json_free(struct json *j);
+/*
+ * Reads one value that fills the text but for white space; node 0 is it.
+ * In an object keys and values alternate.  The nodes are good until the next
+ * reading and while the text lives.  -1: j->error and j->error_at.
+ */
+int json_read(struct json *j, const char *text, size_t n) MUST_CHECK;
+/* Index of the first child of node i; equals nodes[i].end when there is none.
+ * The next sibling of node c is nodes[c].end. */
+#define JSON_FIRST(i) ((i) + 1)
+/* Unescaped bytes of a string node need at most its n. */
+size_t json_unescape(const struct json_node *node, char *out);
+/* -1: no integer, or it does not fit. */
+int json_int(const struct json_node *node, int64_t *v) MUST_CHECK;
+/* Does the string node say exactly this? */
+bool json_is(const struct json_node *node, const char *s);
+/* The value of a key of object node i as an index, or 0. */
+size_t json_get(const struct json *j, size_t i, const char *key);
+
+/*
+ * json_write.c: the writer puts commas and escapes; the caller nests.
+ */
+struct json_writer {
+	struct buf *b;
+	bool comma;
+};
+
+void json_start(struct json_writer *w, struct buf *b);
+void json_object(struct json_writer *w);
+void json_object_end(struct json_writer *w);
+void json_array(struct json_writer *w);
+void json_array_end(struct json_writer *w);
+void json_key(struct json_writer *w, const char *key);
+void json_str(struct json_writer *w, const char *s);
+void json_strn(struct json_writer *w, const char *s, size_t n);
+void json_num(struct json_writer *w, int64_t v);
+void json_bool(struct json_writer *w, bool v);
+void json_null(struct json_writer *w);
+/* A value that is JSON already. */
+void json_raw(struct json_writer *w, const char *text, size_t n);
+void json_hex(struct json_writer *w, const void *p, size_t n);
+void json_id(struct json_writer *w, const struct id *id);
+/* An RFC 3339 time, or null for 0. */
+void json_time(struct json_writer *w, int64_t wall_ms);
+
+/*
+ * log.c: one line per record on stderr, bytes from peers escaped.  Levels as
+ * syslog has them; under systemd each line begins with its <N>.
+ */
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG
+};
+
+/* tag: "linnetd[worker 1]" and the like; kept, not copied. */
+void log_start(const char *tag, enum log_level level);
+void log_set_level(enum log_level level);
+enum log_level log_level(void);
+/* -1 when there is no such level. */
+int log_parse_level(const char *s, enum log_level *level) MUST_CHECK;
+void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* fatal adds strerror(errno).  Both end the process with status 1. */
+void fatal(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
+void fatalx(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
+
+/*
+ * pool.c: memory of one request: many small pieces, freed together.
+ */
+struct pool_block;
+struct pool {
+	struct pool_block *blocks;
+	size_t used; /* bytes handed out */
+};
+
+void pool_init(struct pool *p);
+void pool_free(struct pool *p);
+/* Aligned for any type, not zeroed.  Never NULL: what goes in was limited
+ * before. */
+void *pool_alloc(struct pool *p, size_t n);
+void *pool_zalloc(struct pool *p, size_t n);
+void *pool_dup(struct pool *p, const void *src, size_t n);
+/* With a NUL after it. */
+char *pool_strndup(struct pool *p, const char *s, size_t n);
+char *pool_printf(struct pool *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/*
+ * str.c: strings, numbers with units, names.
+ */
+/* strlcpy(3) of the BSDs: the length of src; cut when that is >= size. */
+size_t str_copy(char *dst, const char *src, size_t size);
+bool str_utf8(const char *s, size_t n) MUST_CHECK;
+/* Number of code points of valid UTF-8. */
+size_t str_chars(const char *s, size_t n);
+/* May people see this as a name?  Valid UTF-8 without control, bidi,
+ * zero-width or tag characters, not blank at either end, not empty. */
+bool str_is_name(const char *s, size_t n) MUST_CHECK;
+/* Lower case of valid UTF-8, code point by code point; out has room for
+ * 2 * n + 1 bytes.  Returns the length. */
+size_t str_fold(char *out, const char *s, size_t n);
+/* Edit distance with transpositions, at most max + 1; for near names. */
+unsigned str_distance(
+    const char *a, size_t an, const char *b, size_t bn, unsigned max);
+/* The string of a NULL-ended list that is nearest to s and likely meant, or
+ * NULL. */
+const char *str_nearest(const char *s, const char *const *list);
+/* Whole decimal number in range.  NULL, or what is wrong with it: "is not a
+ * number", "is too small", "is too large". */
+const char *str_num(
+    const char *s, int64_t min, int64_t max, int64_t *v) MUST_CHECK;
+/* Number with ms, s, m, h or d (none: seconds) into milliseconds. */
+const char *str_duration(const char *s, int64_t *ms) MUST_CHECK;
+/* Number with k, m or g (powers of 1024; none: bytes). */
+const char *str_size(const char *s, int64_t *bytes) MUST_CHECK;
+/* The shortest text that the two above read back; out has 32 bytes. */
+void str_print_duration(char out[32], int64_t ms);
+void str_print_size(char out[32], int64_t bytes);
+bool str_starts(const char *s, const char *prefix);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * db: PostgreSQL without waiting.  Statements are rows of sql/stmts.sql,
+ * known here by name only.  Reads are pipelined; writes are gathered: what
+ * arrived while the last commit was under way is the next transaction (group
+ * commit, no timer).  A lost connection is made again by itself, and what was
+ * not answered is sent again: every write is made to bear repetition.
+ */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include "base/base.h"
+
+struct event_base;
+struct db;
+
+/*
+ * db_stmt.c: the statements, generated from sql/stmts.sql.
+ */
+enum db_stmt {
+#define STMT(name, nparams, ngroup, text) STMT_##name,
+#include "db/stmts.inc"
+#undef STMT
+	STMT_MAX
+};
+
+struct db_stmt_desc {
+	const char *name;
+	unsigned nparams;
+	/* 0: an ordinary statement.  Else a batch statement: its parameters
+	 * are arrays; the first `ngroup` form one row per item, the rest (if
+	 * any) any number of rows per item. */
+	unsigned ngroup;
+	const char *text;
+};
+extern const struct db_stmt_desc db_stmts[STMT_MAX];
+
+/*
+ * db_param.c: parameters, in PostgreSQL's binary form.  An ordinary statement
+ * gets single values, a batch statement one element of each array per row.
+ * Values are put in the order of the statement's parameters.
+ */
+struct db_params;
+/* A set for one db_query(); freed by it. */
+struct db_params *db_params(enum db_stmt stmt);
+void db_put_null(struct db_params *p);
+void db_put_bool(struct db_params *p, bool v);
+void db_put_int(struct db_params *p, int64_t v); /* int8 */
+void db_put_id(
+    struct db_params *p, const struct id *id); /* uuid; NULL id: null */
+void db_put_text(struct db_params *p, const char *s, size_t n); /* NULL: null */
+void db_put_str(struct db_params *p, const char *s);		/* NULL: null */
+void db_put_bytes(struct db_params *p, const void *v, size_t n); /* bytea */
+void db_put_time(struct db_params *p, int64_t wall_ms);		 /* 0: null */
+/* One text[] value; in a batch statement this is a text in array syntax. */
+void db_put_texts(struct db_params *p, const struct slice *v, size_t n);
+
+/*
+ * db_result.c: an answer, good during the callback.
+ */
+enum db_status {
+	DB_OK,
+	DB_ERROR,	/* the statement failed; db_sqlstate() */
+	DB_UNAVAILABLE, /* no answer within the deadline: outcome unknown */
+};
+struct db_result;
+enum db_status db_status(const struct db_result *r);
+const char *db_sqlstate(const struct db_result *r);
+size_t db_rows(const struct db_result *r);
+bool db_null(const struct db_result *r, size_t row, unsigned col);
+bool db_bool(const struct db_result *r, size_t row, unsigned col);
+int64_t db_int(const struct db_result *r, size_t row, unsigned col);
+void db_id(const struct db_result *r, size_t row, unsigned col, struct id *id);
+struct slice db_text(const struct db_result *r, size_t row, unsigned col);
+struct slice db_bytes(const struct db_result *r, size_t row, unsigned col);
+int64_t db_time(const struct db_result *r, size_t row, unsigned col);
+/* A text[]; returns the number of elements, at most max of them in v. */
+size_t db_texts(const struct db_result *r, size_t row, unsigned col,
+    struct slice *v, size_t max);
+
+/* Called exactly once for each query and batch row, never from within the
+ * call that made it. */
+typedef void db_fn(void *arg, const struct db_result *r);
+
+/*
+ * db_conn.c: one asynchronous connection.
+ */
+struct db_config {
+	const char *conninfo; /* libpq's */
+	const char *name;     /* application_name */
+	int64_t deadline_ms;  /* for queries and rows */
+	size_t batch_max;     /* rows of one commit */
+	size_t queue_max;     /* rows and queries that may wait */
+	const char *listen;   /* channel to LISTEN on, or NULL */
+	void (*notify)(void *arg, const char *payload);
+	/* up: connected, prepared, and listening; also after a loss.  What was
+	 * notified in between is lost. */
+	void (*state)(void *arg, bool up);
+	void *arg;
+};
+/* Connects in the background and keeps connecting, with growing delay. */
+struct db *db_open(struct event_base *base, const struct db_config *c);
+/* Fails what is waiting with DB_UNAVAILABLE, and closes. */
+void db_close(struct db *d);
+bool db_up(const struct db *d);
+/* Queries and rows that wait for an answer. */
+size_t db_waiting(const struct db *d);
+/* Runs an ordinary statement; frees p.  fn may be NULL. */
+void db_query(struct db *d, struct db_params *p, db_fn *fn, void *arg);
+/* At the end of a turn: starts the next batch if none is under way. */
+void db_flush(struct db *d);
+
+/*
+ * db_batch.c: gathered writes.
+ */
+/* Begins a row of a batch statement; put its values, then perhaps rows of the
+ * second group, each begun with db_more().  Rows of one statement are applied
+ * in the order they came; statements of one transaction in the order of
+ * sql/stmts.sql.  The answer's rows are those whose column 0, `n`, is this
+ * row's; that column is hidden: column 0 is the next one. */
+struct db_params *db_row(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg);
+void db_more(struct db_params *p);
+
+/*
+ * db_migrate.c and db_sync.c: at start and for linnetctl, waiting.
+ */
+struct db_sync;
+/* NULL when it cannot connect within the time; *error is then a sentence to
+ * be freed. */
+struct db_sync *db_sync_open(
+    const char *conninfo, int64_t timeout_ms, char **error) MUST_CHECK;
+void db_sync_close(struct db_sync *s);
+/* Runs an ordinary statement; frees p.  fn is called before the return. */
+enum db_status db_sync_query(
+    struct db_sync *s, struct db_params *p, db_fn *fn, void *arg) MUST_CHECK;
+/* A whole transaction around what is run between. */
+int db_sync_begin(struct db_sync *s) MUST_CHECK;
+int db_sync_commit(struct db_sync *s) MUST_CHECK;
+void db_sync_rollback(struct db_sync *s);
+const char *db_sync_error(const struct db_sync *s);
+/* Brings the schema to this program's version, under an advisory lock.
+ * Returns the number of migrations applied, or -1 with db_sync_error(): it
+ * failed, or the schema is newer than this program. */
+int db_migrate(struct db_sync *s) MUST_CHECK;
+/* The version this program needs, and the one that is there (-1: none). */
+int db_migrate_wanted(void);
+int db_migrate_present(struct db_sync *s);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * net: sockets, HTTP/1.1 and WebSocket for one process with one libevent
+ * loop.  Knows nothing of agents: what arrives goes to the handler.
+ *
+ * A connection begins as HTTP and may become a WebSocket.  Output is queued
+ * during a turn of the loop and written by net_flush() at its end, one write
+ * per connection.  An idle connection holds neither input nor output memory.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <sys/socket.h>
+
+#include "base/base.h"
+
+struct event_base;
+struct net;
+struct conn;
+
+/*
+ * net_listen.c: addresses.
+ */
+struct net_addr {
+	struct sockaddr_storage ss;
+	socklen_t len;
+};
+/* "127.0.0.1:7900", "[::1]:0", "*:7900", "host:port" or "unix:/path".  NULL,
+ * or what is wrong. */
+const char *net_addr_parse(const char *s, struct net_addr *a) MUST_CHECK;
+/* Prints what net_addr_parse reads; out has NET_ADDR_LEN bytes.  An IPv4
+ * address mapped into IPv6 is printed as IPv4. */
+#define NET_ADDR_LEN 128
+void net_addr_print(const struct net_addr *a, char out[NET_ADDR_LEN]);
+/* Is it this machine: 127.0.0.0/8, ::1 (mapped too) or a unix socket? */
+bool net_addr_is_loopback(const struct net_addr *a);
+/* A listening, non-blocking, close-on-exec socket; -1 and errno.  a becomes
+ * the bound address (port 0 resolved). */
+int net_listen(struct net_addr *a, int backlog) MUST_CHECK;
+
+/*
+ * net_frame.c: what is sent: immutable bytes, shared by reference.  A frame
+ * is made once however many connections it goes to.
+ */
+struct frame {
+	uint32_t refs;
+	uint32_t len;
+	char data[];
+};
+enum ws_op {
+	WS_TEXT = 1,
+	WS_BINARY = 2,
+	WS_CLOSE = 8,
+	WS_PING = 9,
+	WS_PONG = 10
+};
+/* A WebSocket frame from server to client (RFC 6455 5.2), with one
+ * reference. */
+struct frame *frame_ws(enum ws_op op, const void *payload, size_t n);
+/* Bytes as they are. */
+struct frame *frame_raw(const void *p, size_t n);
+struct frame *frame_ref(struct frame *f);
+void frame_unref(struct frame *f);
+
+/*
+ * net_http.c: the strict reader of request heads (RFC 9112), without state.
+ * Everything doubtful is refused; the table in t/unit/net_http.c is its
+ * specification.
+ */
+#define HTTP_HEADERS_MAX 64
+struct http_header {
+	struct slice name; /* as received; compare without case */
+	struct slice value;
+};
+struct http_request {
+	struct slice method;
+	struct slice path;  /* without the query */
+	struct slice query; /* without the '?' */
+	int minor;	    /* HTTP/1.minor: 0 or 1 */
+	bool keep_alive;
+	bool upgrade; /* Connection: upgrade with Upgrade: websocket */
+	size_t content_length;
+	struct slice body; /* complete when the handler sees it */
+	struct http_header headers[HTTP_HEADERS_MAX];
+	size_t nheaders;
+};
+/* Length of the head in p, 0 when it is incomplete, or -1 with *status (400,
+ * 411, 413, 431, 501, 505) and *reason, a sentence. */
+ptrdiff_t http_parse(struct http_request *r, const char *p, size_t n,
+    int *status, const char **reason) MUST_CHECK;
+/* The value of a header, or {NULL, 0}. */
+struct slice http_header(const struct http_request *r, const char *name);
+/* The decoded value of a key of the query, in out; -1 when absent, malformed
+ * or longer than max - 1. */
+ptrdiff_t http_query(const struct http_request *r, const char *key, char *out,
+    size_t max) MUST_CHECK;
+const char *http_status_text(int status);
+
+/*
+ * net_conn.c: one connection.
+ */
+struct net_limits {
+	size_t head;	      /* bytes of a request head */
+	size_t body;	      /* bytes of a request body */
+	size_t message_early; /* bytes of a WebSocket message before... */
+	size_t message;	      /* ... and after conn_trust() */
+	size_t output;	      /* bytes queued for a peer that does not read */
+	int64_t head_ms;      /* time for a whole request, head and body */
+	int64_t hello_ms;     /* from upgrade to conn_trust() */
+	int64_t message_ms;   /* time for a fragmented message to be complete */
+	int64_t ping_ms;      /* silence before a ping */
+	int64_t dead_ms;      /* silence before the peer counts as gone */
+	int64_t write_ms;     /* without progress while output waits */
+	int64_t keep_ms;      /* idle HTTP connection kept open */
+	unsigned conns;	      /* connections of this process */
+	unsigned per_addr;    /* connections of this process per address */
+	const char *const *origins; /* allowed Origin values, NULL-ended; "*"
+				     * allows any, and none means own host */
+};
+
+/* Why connections end: a row is name and text; counted in net_stats. */
+enum net_end {
+#define NET_END(id, text) NET_END_##id,
+#include "net/ends.def"
+#undef NET_END
+	NET_END_MAX
+};
+const char *net_end_name(enum net_end e);
+
+struct net_stats {
+	uint64_t opened;
+	uint64_t upgraded;
+	uint64_t requests;
+	uint64_t bytes_in;
+	uint64_t bytes_out;
+	uint64_t messages_in;
+	uint64_t frames_out;
+	uint64_t writes;
+	uint64_t ended[NET_END_MAX];
+};
+
+/* What the layer above does.  Any of these may call conn_close() or
+ * conn_send(); a connection is freed only after the callback returned. */
+struct net_handler {
+	/* A complete request; body and headers are good during the call.
+	 * Answer now or later with conn_reply(), or conn_upgrade() now. */
+	void (*request)(void *arg, struct conn *c, struct http_request *r);
+	/* A complete, valid message; p is good during the call. */
+	void (*message)(
+	    void *arg, struct conn *c, enum ws_op op, const char *p, size_t n);
+	/* All that was queued up to position pos is with the kernel; called
+	 * only after conn_want_written(). */
+	void (*written)(void *arg, struct conn *c, uint64_t pos);
+	/* The connection is gone; the last call for it.  For a WebSocket,
+	 * code is what the peer gave or what we gave, 1006 when none. */
+	void (*closed)(
+	    void *arg, struct conn *c, enum net_end why, uint16_t code);
+};
+
+struct net *net_new(struct event_base *base, const struct net_limits *limits,
+    const struct net_handler *handler, void *arg);
+/* Ends every connection at once. */
+void net_free(struct net *n);
+void net_set_limits(struct net *n, const struct net_limits *limits);
+const struct net_stats *net_stats(const struct net *n);
+size_t net_count(const struct net *n);
+/* Takes over an accepted socket.  Over a limit it is answered and closed. */
+void net_adopt(struct net *n, int fd, const struct net_addr *peer);
+/* At the end of a turn: writes what was queued, frees what was closed. */
+void net_flush(struct net *n);
+/* Once a second: deadlines, pings. */
+void net_tick(struct net *n);
+/* Every connection, for drain; fn may close it. */
+void net_each(struct net *n, void (*fn)(void *arg, struct conn *c), void *arg);
+
+/* The caller's own pointer for a connection. */
+void conn_set_data(struct conn *c, void *data);
+void *conn_data(const struct conn *c);
+const struct net_addr *conn_peer(const struct conn *c);
+bool conn_is_ws(const struct conn *c);
+/* Queues a frame (takes a reference of its own).  Returns the position of its
+ * end in the output.  On a closing connection nothing happens. */
+uint64_t conn_send(struct conn *c, struct frame *f);
+/* Calls handler->written at each flush that made progress, until switched
+ * off. */
+void conn_want_written(struct conn *c, bool on);
+/* The position up to which the kernel has taken the output. */
+uint64_t conn_written(const struct conn *c);
+/* Stops and resumes reading (the caller has too much of this peer's work). */
+void conn_pause(struct conn *c, bool on);
+/* The peer proved who it is: larger messages, no hello deadline. */
+void conn_trust(struct conn *c);
+/* Ends: a WebSocket after what is queued and a close frame (RFC 6455 7.1.1)
+ * and the peer's answer or a deadline; HTTP after what is queued. */
+void conn_close(
+    struct conn *c, enum net_end why, uint16_t code, const char *reason);
+/* At once, without a word. */
+void conn_drop(struct conn *c, enum net_end why);
+/* Answers the present request.  type may be NULL without a body; headers are
+ * complete lines with CRLF, or NULL. */
+void conn_reply(struct conn *c, int status, const char *type,
+    const char *headers, const void *body, size_t n);
+
+/*
+ * net_ws.c: WebSocket.
+ */
+/* Answers an upgrade request with 101, or with 400, 403 or 426 and -1. */
+int conn_upgrade(struct conn *c, const struct http_request *r);
+
+/*
+ * net_rate.c: token buckets.
+ */
+struct net_bucket {
+	int64_t at_ms;
+	double tokens;
+};
+/* Takes one of a bucket that holds `burst` and gains `per_second`.  0, or the
+ * milliseconds to wait. */
+int64_t net_rate(struct net_bucket *b, double burst, double per_second);
+
+#endif
