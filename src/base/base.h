@@ -45,8 +45,8 @@ void *alloc_try(size_t size) MUST_CHECK;
 
 /*
  * buf.c: bytes that grow up to a ceiling.  An add past the ceiling (or past
- * memory) changes nothing and leaves `failed` set, so that a writer checks
- * once, at its end.
+ * memory) changes nothing and leaves `failed` set; later adds are ignored, so
+ * that a writer checks once, at its end.
  */
 struct buf {
 	char *data;
@@ -92,11 +92,12 @@ int64_t clock_usec(void);
 #define CLOCK_RFC3339_LEN 24
 /* Writes 2026-11-20T12:00:00.000Z and a NUL. */
 void clock_format(int64_t wall_ms, char out[CLOCK_RFC3339_LEN + 1]);
-/* Reads such a time; -1 when it is none. */
+/* Reads an RFC 3339 time, of any offset from UTC and with any fraction, of
+ * which milliseconds are kept; -1 when it is none. */
 int clock_parse(const char *s, size_t n, int64_t *wall_ms) MUST_CHECK;
 
 /*
- * crypto.c: the few primitives that Linnet uses, all from libsodium.
+ * crypto.c: the few primitives that Linnet uses, from libsodium but for SHA-1.
  */
 #define CRYPTO_KEY_LEN 32    /* Ed25519 public key */
 #define CRYPTO_SECRET_LEN 64 /* Ed25519 secret key: seed, then public key */
@@ -104,12 +105,13 @@ int clock_parse(const char *s, size_t n, int64_t *wall_ms) MUST_CHECK;
 #define CRYPTO_DIGEST_LEN 32 /* BLAKE2b-256 */
 #define CRYPTO_NONCE_LEN 24  /* crypto_box */
 
-/* Once per process, before anything else here; fatal when it fails. */
+/* Once per process, before anything else here and before hash.c and id.c;
+ * fatal when it fails. */
 void crypto_start(void);
 void crypto_random_bytes(void *p, size_t n);
 void crypto_new_pair(
     uint8_t pub[CRYPTO_KEY_LEN], uint8_t secret[CRYPTO_SECRET_LEN]);
-void crypto_sign_bytes(uint8_t sig[CRYPTO_SIG_LEN], const void *msg, size_t n,
+void crypto_make_sig(uint8_t sig[CRYPTO_SIG_LEN], const void *msg, size_t n,
     const uint8_t secret[CRYPTO_SECRET_LEN]);
 /* Strict Ed25519: canonical S, no small-order keys (RFC 8032 5.1.7). */
 bool crypto_check_sig(const uint8_t sig[CRYPTO_SIG_LEN], const void *msg,
@@ -156,6 +158,7 @@ ptrdiff_t crypto_unbase64(void *out, size_t max, const char *s, size_t n,
  */
 struct hash_entry {
 	struct hash_entry *next;
+	struct hash_entry **at; /* the pointer that points here */
 	const void *key;
 	uint32_t keylen;
 	uint32_t hash;
@@ -167,6 +170,7 @@ struct hash {
 	size_t count;
 };
 
+/* After crypto_start(). */
 void hash_init(struct hash *h);
 /* Frees the slots; the entries are the caller's. */
 void hash_free(struct hash *h);
@@ -194,12 +198,17 @@ struct id {
 	uint8_t b[ID_LEN];
 };
 
+/* Takes the time of clock_wall(); runs ahead of it when that stands still for
+ * thousands of ids, or was set back. */
 void id_new(struct id *id);
 bool id_is_null(const struct id *id);
 bool id_same(const struct id *a, const struct id *b);
 /* Writes 32 digits and a NUL, returns out. */
 char *id_hex(const struct id *id, char out[ID_HEX_LEN + 1]);
+/* Exactly 32 hex digits of either case; -1 leaves id as it was. */
 int id_parse(struct id *id, const char *s, size_t n) MUST_CHECK;
+/* The least id of a time: all ids made before it are smaller. */
+void id_at(struct id *id, int64_t wall_ms);
 /* The milliseconds since 1970 that the id carries. */
 int64_t id_time(const struct id *id);
 
@@ -224,7 +233,7 @@ struct json_node {
 	uint32_t end;	 /* index of the node after this value and all in it */
 	uint8_t type;	 /* enum json_type */
 	uint8_t escaped; /* a string with a backslash in it */
-	uint16_t depth;
+	uint16_t depth;	 /* containers around it */
 };
 
 struct json {
@@ -237,6 +246,8 @@ struct json {
 	size_t error_at;   /* byte offset */
 };
 
+/* max_nodes: values and keys of a text; max_depth: containers in each other,
+ * 0 allows none. */
 void json_init(struct json *j, size_t max_nodes, unsigned max_depth);
 void json_free(struct json *j);
 /*
@@ -248,13 +259,15 @@ int json_read(struct json *j, const char *text, size_t n) MUST_CHECK;
 /* Index of the first child of node i; equals nodes[i].end when there is none.
  * The next sibling of node c is nodes[c].end. */
 #define JSON_FIRST(i) ((i) + 1)
-/* Unescaped bytes of a string node need at most its n. */
+/* The bytes of a string node without escapes, which are at most its n; returns
+ * their number.  \u0000 becomes a NUL like any other. */
 size_t json_unescape(const struct json_node *node, char *out);
-/* -1: no integer, or it does not fit. */
+/* -1: no number without fraction and exponent, or it does not fit. */
 int json_int(const struct json_node *node, int64_t *v) MUST_CHECK;
 /* Does the string node say exactly this? */
 bool json_is(const struct json_node *node, const char *s);
-/* The value of a key of object node i as an index, or 0. */
+/* Index of the value of the first such key of node i; 0 when there is none or
+ * i is no object. */
 size_t json_get(const struct json *j, size_t i, const char *key);
 
 /*
@@ -276,7 +289,7 @@ void json_strn(struct json_writer *w, const char *s, size_t n);
 void json_num(struct json_writer *w, int64_t v);
 void json_bool(struct json_writer *w, bool v);
 void json_null(struct json_writer *w);
-/* A value that is JSON already. */
+/* A value that is JSON already, not empty. */
 void json_raw(struct json_writer *w, const char *text, size_t n);
 void json_hex(struct json_writer *w, const void *p, size_t n);
 void json_id(struct json_writer *w, const struct id *id);
@@ -294,7 +307,8 @@ enum log_level {
 	LOG_DEBUG
 };
 
-/* tag: "linnetd[worker 1]" and the like; kept, not copied. */
+/* tag: "linnetd[worker 1]" and the like; kept, not copied.  Lines that stderr
+ * does not take at once are dropped, counted, and the count is logged. */
 void log_start(const char *tag, enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
@@ -331,9 +345,16 @@ char *pool_printf(struct pool *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /*
  * str.c: strings, numbers with units, names.
  */
+/* Loads what str_fold() needs from the system; before a chroot(2), else at the
+ * first need.  Fatal when it fails. */
+void str_start(void);
 /* strlcpy(3) of the BSDs: the length of src; cut when that is >= size. */
 size_t str_copy(char *dst, const char *src, size_t size);
 bool str_utf8(const char *s, size_t n) MUST_CHECK;
+/* Length of the first code point in bytes; 0 when it is no valid UTF-8. */
+size_t str_char(const char *s, size_t n, uint32_t *cp) MUST_CHECK;
+/* Writes a code point, which needs at most 4 bytes; returns how many. */
+size_t str_put_char(char out[4], uint32_t cp);
 /* Number of code points of valid UTF-8. */
 size_t str_chars(const char *s, size_t n);
 /* May people see this as a name?  Valid UTF-8 without control, bidi,
@@ -342,21 +363,23 @@ bool str_is_name(const char *s, size_t n) MUST_CHECK;
 /* Lower case of valid UTF-8, code point by code point; out has room for
  * 2 * n + 1 bytes.  Returns the length. */
 size_t str_fold(char *out, const char *s, size_t n);
-/* Edit distance with transpositions, at most max + 1; for near names. */
+/* Edit distance in bytes with transpositions, at most max + 1; for near names:
+ * of strings past 128 bytes only equal ones are near. */
 unsigned str_distance(
     const char *a, size_t an, const char *b, size_t bn, unsigned max);
 /* The string of a NULL-ended list that is nearest to s and likely meant, or
  * NULL. */
 const char *str_nearest(const char *s, const char *const *list);
 /* Whole decimal number in range.  NULL, or what is wrong with it: "is not a
- * number", "is too small", "is too large". */
+ * number", "is too small", "is too large"; the next two also say "has an
+ * unknown unit".  Only NULL sets the value. */
 const char *str_num(
     const char *s, int64_t min, int64_t max, int64_t *v) MUST_CHECK;
 /* Number with ms, s, m, h or d (none: seconds) into milliseconds. */
 const char *str_duration(const char *s, int64_t *ms) MUST_CHECK;
 /* Number with k, m or g (powers of 1024; none: bytes). */
 const char *str_size(const char *s, int64_t *bytes) MUST_CHECK;
-/* The shortest text that the two above read back; out has 32 bytes. */
+/* What the two above read back, in the largest unit that leaves no rest. */
 void str_print_duration(char out[32], int64_t ms);
 void str_print_size(char out[32], int64_t bytes);
 bool str_starts(const char *s, const char *prefix);
