@@ -1,1 +1,25 @@
 # Statements and migrations become C: the programs carry their SQL.
+
+# In order; a released file is never changed.
+MIGRATIONS = sql/0001_init.sql
+
+SQL_AWK = $(AWK) -f $(srcdir)/sql/quote.awk
+
+src/db/stmts.inc: sql/stmts.sql sql/stmts.awk sql/quote.awk
+	$(AM_V_GEN)$(MKDIR_P) src/db && $(SQL_AWK) \
+	    -f $(srcdir)/sql/stmts.awk $(srcdir)/sql/stmts.sql >$@.tmp && \
+	    mv $@.tmp $@
+src/db/migrate.inc: sql/migrate.sql sql/stmts.awk sql/quote.awk
+	$(AM_V_GEN)$(MKDIR_P) src/db && $(SQL_AWK) \
+	    -f $(srcdir)/sql/stmts.awk $(srcdir)/sql/migrate.sql >$@.tmp && \
+	    mv $@.tmp $@
+src/db/migrations.inc: $(MIGRATIONS) sql/embed.awk sql/quote.awk
+	$(AM_V_GEN)$(MKDIR_P) src/db && ( cd $(srcdir) && $(AWK) \
+	    -f sql/quote.awk -f sql/embed.awk $(MIGRATIONS) ) >$@.tmp && \
+	    mv $@.tmp $@
+
+SQL_MADE = src/db/stmts.inc src/db/migrate.inc src/db/migrations.inc
+BUILT_SOURCES += $(SQL_MADE)
+CLEANFILES += $(SQL_MADE)
+EXTRA_DIST += sql/quote.awk sql/stmts.awk sql/embed.awk sql/stmts.sql \
+	sql/migrate.sql $(MIGRATIONS)

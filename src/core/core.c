@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The context of one process: its database connections, its place on the bus,
+ * the meshes it serves.
+ *
+ * Two connections: one gathers writes into commits, the other answers
+ * questions meanwhile.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/core.h"
+
+#define CORE_READ_MAX 512
+#define CORE_BATCH_ROWS 4096
+#define CORE_QUEUE_ROWS 200000
+
+static void
+core_db_state(struct core *c)
+{
+	bool up = db_up(c->reads) && db_up(c->writes);
+	struct hash_entry *e, *next;
+	size_t i;
+
+	c->counters[METRIC_DB_UP] =
+	    (uint64_t)db_up(c->reads) + (uint64_t)db_up(c->writes);
+	if (up == c->up)
+		return;
+	c->up = up;
+	if (up) {
+		/* While it was away things happened of which nobody told. */
+		session_catch_up(c);
+		HASH_FOREACH(e, next, i, &c->meshes)
+			mesh_reload(CONTAINER(e, struct mesh, by_id));
+	}
+	if (c->db_state != NULL)
+		c->db_state(c->arg, up);
+}
+
+static void
+core_state_cb(void *arg, bool up)
+{
+	struct core *c = arg;
+
+	(void)up;
+	/* The first call may come while the second is not open yet. */
+	if (c->reads != NULL && c->writes != NULL)
+		core_db_state(c);
+}
+
+struct core *
+core_new(const struct core_config *config)
+{
+	struct core *c = xcalloc(1, sizeof(*c));
+	struct db_config db;
+
+	c->limits = *config->limits;
+	c->host = config->host;
+	c->incarnation = config->incarnation;
+	str_copy(c->host_name, config->host_name, sizeof(c->host_name));
+	c->bus = config->bus;
+	c->proc = bus_self(config->bus);
+	c->relay = config->relay;
+	c->counters = bus_counters(config->bus, c->proc);
+	c->db_state = config->db_state;
+	c->arg = config->arg;
+	crypto_random_bytes(&c->generation, sizeof(c->generation));
+	hash_init(&c->meshes);
+	hash_init(&c->hook_rates);
+	LIST_INIT(&c->busy);
+	TAILQ_INIT(&c->late);
+	TAILQ_INIT(&c->multicasts);
+	TAILQ_INIT(&c->endings);
+
+	memset(&db, 0, sizeof(db));
+	db.conninfo = config->conninfo;
+	db.name = config->name;
+	db.deadline_ms = c->limits.request_ms;
+	db.batch_max = CORE_BATCH_ROWS;
+	db.queue_max = CORE_QUEUE_ROWS;
+	db.state = core_state_cb;
+	db.arg = c;
+	c->writes = db_open(config->base, &db);
+	c->reads = db_open(config->base, &db);
+	return c;
+}
+
+void
+core_free(struct core *c)
+{
+	db_close(c->writes);
+	db_close(c->reads);
+	free(c->slots);
+	free(c);
+}
+
+static void
+core_receive(void *arg, unsigned from, uint16_t type, const char *p, size_t n)
+{
+	event_receive(arg, from, type, p, n);
+}
+
+bool
+core_read(struct core *c)
+{
+	struct hash_entry *e, *next;
+	bool lost;
+	size_t i;
+	unsigned n;
+
+	n = bus_read(c->bus, CORE_READ_MAX, core_receive, c, &lost);
+	if (lost) {
+		core_count(c, BUS_LOST);
+		log_warn("fell behind the bus; reading the database");
+		HASH_FOREACH(e, next, i, &c->meshes)
+			mesh_reload(CONTAINER(e, struct mesh, by_id));
+	}
+	return n == CORE_READ_MAX;
+}
+
+void
+core_turn(struct core *c)
+{
+	message_record(c);
+	db_flush(c->writes);
+	db_flush(c->reads);
+	bus_flush(c->bus);
+}
+
+void
+core_tick(struct core *c)
+{
+	c->counters[METRIC_SESSIONS] = c->sessions;
+	presence_tick(c);
+	delivery_tick(c);
+	hook_tick(c);
+	mesh_tick(c);
+}
+
+uint64_t
+core_metric(struct core *c, enum metric m)
+{
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < bus_procs(c->bus); i++)
+		sum += bus_counters(c->bus, i)[m];
+	return sum;
+}

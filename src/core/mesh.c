@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The meshes that this process serves.  The first who needs a mesh makes the
+ * process interested in it on the bus and loads its roster; when nobody has
+ * needed it for a while it is forgotten again.
+ *
+ * Interest comes before the reading, so no event is missed: one that is older
+ * than the reading is in what was read, one that is newer comes over the bus.
+ * One that arrives while the answer is on its way may be newer than the
+ * answer; a session that an event told of is not overwritten by it (its `load`
+ * says so), and a session that an event ended makes the answer stale.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/core.h"
+
+#define MESH_UNUSED_MS 10000
+#define MESH_GROUPS_MAX 4096
+
+struct mesh_wait {
+	TAILQ_ENTRY(mesh_wait) entry;
+	mesh_fn *fn;
+	void *arg;
+};
+
+static void mesh_load(struct mesh *m);
+
+struct mesh *
+mesh_find(struct core *c, const struct id *id)
+{
+	struct hash_entry *e = hash_find(&c->meshes, id->b, ID_LEN);
+
+	return e != NULL ? CONTAINER(e, struct mesh, by_id) : NULL;
+}
+
+static struct mesh *
+mesh_new(struct core *c, const struct id *id)
+{
+	struct mesh *m = xcalloc(1, sizeof(*m));
+
+	m->core = c;
+	m->id = *id;
+	roster_init(&m->roster);
+	hash_init(&m->versions);
+	TAILQ_INIT(&m->waits);
+	hash_insert(&c->meshes, &m->by_id, m->id.b, ID_LEN);
+	bus_interest_add(c->bus, id);
+	return m;
+}
+
+static void
+mesh_free(struct mesh *m)
+{
+	bus_interest_drop(m->core->bus, &m->id);
+	hash_remove(&m->core->meshes, &m->by_id);
+	state_forget(m);
+	roster_fini(&m->roster);
+	free(m);
+}
+
+void
+mesh_get(struct core *c, const struct id *id, mesh_fn *fn, void *arg)
+{
+	struct mesh *m = mesh_find(c, id);
+	struct mesh_wait *w;
+
+	if (m == NULL)
+		m = mesh_new(c, id);
+	m->users++;
+	if (m->loaded) {
+		fn(arg, m);
+		return;
+	}
+	w = xcalloc(1, sizeof(*w));
+	w->fn = fn;
+	w->arg = arg;
+	TAILQ_INSERT_TAIL(&m->waits, w, entry);
+	if (!m->loading)
+		mesh_load(m);
+}
+
+void
+mesh_put(struct mesh *m)
+{
+	if (--m->users == 0)
+		m->unused_ms = clock_mono();
+}
+
+/* Answers those who wait; with nothing when the roster could not be read. */
+static void
+mesh_answer(struct mesh *m, bool good)
+{
+	struct mesh_wait *w;
+
+	while ((w = TAILQ_FIRST(&m->waits)) != NULL) {
+		TAILQ_REMOVE(&m->waits, w, entry);
+		if (!good)
+			mesh_put(m);
+		w->fn(w->arg, good ? m : NULL);
+		free(w);
+	}
+}
+
+/* One row of session_roster. */
+static void
+mesh_row(struct mesh *m, const struct db_result *r, size_t row)
+{
+	static struct slice groups[MESH_GROUPS_MAX];
+	struct core *c = m->core;
+	struct session_info i;
+	struct session *s;
+	struct slice key;
+	struct id host;
+	int64_t ended;
+
+	memset(&i, 0, sizeof(i));
+	i.mesh = m->id;
+	db_id(r, row, 0, &i.id);
+	db_id(r, row, 1, &i.member);
+	key = db_bytes(r, row, 2);
+	if (key.n == CRYPTO_KEY_LEN)
+		memcpy(i.key, key.p, key.n);
+	key = db_bytes(r, row, 3);
+	if (key.n == CRYPTO_KEY_LEN)
+		memcpy(i.member_key, key.p, key.n);
+	i.name = db_text(r, row, 4);
+	i.name_folded = db_text(r, row, 5);
+	i.client_session = db_text(r, row, 6);
+	i.pid = db_int(r, row, 7);
+	i.cwd = db_text(r, row, 8);
+	i.hostname = db_text(r, row, 9);
+	i.peer_type = db_text(r, row, 10);
+	i.model = db_text(r, row, 11);
+	i.control = db_bool(r, row, 12);
+	i.acks = db_bool(r, row, 13);
+	i.status = (uint8_t)db_int(r, row, 14);
+	i.source = (uint8_t)db_int(r, row, 15);
+	if (!db_null(r, row, 16))
+		i.summary = db_text(r, row, 16);
+	i.ngroups = db_texts(r, row, 17, groups, NELEM(groups)) / 2;
+	i.groups = groups;
+	db_id(r, row, 18, &host);
+	i.ref = (uint64_t)db_int(r, row, 19);
+	i.proc = (uint8_t)(id_same(&host, &c->host) ? SESSION_REF_PROC(i.ref)
+						    : c->relay);
+	i.connected_ms = db_time(r, row, 20);
+	ended = db_null(r, row, 21) ? 0 : db_time(r, row, 21);
+	i.live = ended == 0;
+	i.role = db_text(r, row, 22);
+	i.member_name = db_text(r, row, 23);
+
+	s = roster_by_id(&m->roster, &i.id);
+	if (s != NULL && (s->client != NULL || s->load == m->load))
+		return;
+	s = roster_put(&m->roster, &i);
+	s->load = m->load;
+	if (!i.live)
+		s->ended_ms = ended;
+}
+
+/* Sessions that neither the answer nor an event confirmed are no more. */
+static void
+mesh_sweep(struct mesh *m)
+{
+	struct session *s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &m->roster.sessions, entry, next)
+		if (s->client == NULL && s->load != m->load)
+			roster_remove(&m->roster, s);
+}
+
+static void
+mesh_loaded(void *arg, const struct db_result *r)
+{
+	struct mesh *m = arg;
+	struct session *s;
+	size_t i;
+	bool again = m->loaded;
+
+	m->loading = false;
+	mesh_put(m);
+	if (db_status(r) != DB_OK) {
+		/* Until the next event or reload, what is there stands. */
+		mesh_answer(m, false);
+		return;
+	}
+	if (m->stale) {
+		mesh_load(m);
+		return;
+	}
+	for (i = 0; i < db_rows(r); i++)
+		mesh_row(m, r, i);
+	mesh_sweep(m);
+	m->loaded = true;
+	if (again) {
+		LIST_FOREACH(s, &m->roster.locals, local)
+			delivery_drain(s);
+		state_catch_up(m);
+	} else
+		m->state_ms = clock_wall();
+	mesh_answer(m, true);
+}
+
+static void
+mesh_load(struct mesh *m)
+{
+	struct db_params *p = db_params(STMT_session_roster);
+
+	m->loading = true;
+	m->stale = false;
+	m->load++;
+	m->users++;
+	db_put_id(p, &m->id);
+	db_put_int(p, m->core->limits.lease_ms);
+	db_query(m->core->reads, p, mesh_loaded, m);
+}
+
+void
+mesh_reload(struct mesh *m)
+{
+	if (m->loading)
+		m->stale = true;
+	else if (m->loaded)
+		mesh_load(m);
+}
+
+void
+mesh_tick(struct core *c)
+{
+	int64_t before = clock_wall() - c->limits.lease_ms;
+	struct hash_entry *e, *next;
+	struct mesh *m;
+	size_t i;
+
+	HASH_FOREACH(e, next, i, &c->meshes) {
+		m = CONTAINER(e, struct mesh, by_id);
+		roster_forget(&m->roster, before);
+		if (m->users == 0 &&
+		    clock_mono() - m->unused_ms > MESH_UNUSED_MS)
+			mesh_free(m);
+	}
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * send and message_status.
+ *
+ * A message with a direct target is stored first and pushed then: its sender's
+ * ack says that it is safe.  A multicast is pushed to those who are connected
+ * at once, and at the end of the turn it is stored together with what became
+ * of it; its ack comes after that.  Where the order needs it a multicast waits
+ * like a direct message: behind a send of the same client that is not stored
+ * yet, and where it may repeat one that was sent before.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/core.h"
+
+/* Rows that nobody holds are looked at again after this time, in case the
+ * process that should have told the recipient died. */
+#define MESSAGE_RECHECK_MS 5000
+/* A client that has just come may be repeating what it sent before. */
+#define MESSAGE_NEW_MS 10000
+#define MESSAGE_RECENT 32
+
+struct send_in {
+	struct list targets;
+	int priority;
+	struct slice nonce;
+	struct slice ciphertext;
+	struct slice client_id;
+	struct slice id;
+};
+
+#define IN(field) offsetof(struct send_in, field)
+static const struct field send_in_fields[] = {
+	{ "targetSpec", F_TARGET, IN(targets), 1, 1000, FIELD_REQUIRED, NULL,
+	    NULL, 0,
+	    "Public key, name, @group, @all or *; or an array of these." },
+	{ "priority", F_ENUM, IN(priority), 0, 0, FIELD_REQUIRED,
+	    table_priorities, NULL, 0,
+	    "now: pushed at once; next: when the recipient is idle; low: the "
+	    "same, and less urgent." },
+	{ "nonce", F_STR, IN(nonce), 0, 1024, FIELD_REQUIRED, NULL, NULL, 0,
+	    "Handed on as it is." },
+	{ "ciphertext", F_STR, IN(ciphertext), 0, INT32_MAX, FIELD_REQUIRED,
+	    NULL, NULL, 0, "Handed on as it is." },
+	{ "client_message_id", F_STR, IN(client_id), 0, 128, 0, NULL, NULL, 0,
+	    "The sender's own id; a send repeated with it is the same "
+	    "message." },
+	{ "id", F_STR, IN(id), 0, 128, 0, NULL, NULL, 0,
+	    "The same for older clients; comes back in the ack." },
+	{ .type = F_END },
+};
+#undef IN
+
+struct send_out {
+	struct id message;
+	bool queued;
+	int64_t recipients;
+	bool duplicate;
+};
+
+#define OUT(field) offsetof(struct send_out, field)
+static const struct field send_out_fields[] = {
+	{ "messageId", F_ID, OUT(message), 0, 0, 0, NULL, NULL, 0,
+	    "The message's id." },
+	{ "queued", F_BOOL, OUT(queued), 0, 0, 0, NULL, NULL, 0,
+	    "It is stored." },
+	{ "recipients", F_INT, OUT(recipients), 0, 0, 0, NULL, NULL, 0,
+	    "How many it is addressed to." },
+	{ "duplicate", F_BOOL, OUT(duplicate), 0, 0, 0, NULL, NULL, 0,
+	    "It was sent before under the same id; nothing was sent now." },
+	{ .type = F_END },
+};
+#undef OUT
+
+/* A message on its way to the database; of the request's pool. */
+struct multicast {
+	TAILQ_ENTRY(multicast) entry;
+	struct request *request;
+	struct message message;
+	struct id sender_session;
+	struct slice client_id;
+	uint8_t fingerprint[CRYPTO_DIGEST_LEN];
+	struct target *to;
+	bool pushed; /* before it is stored */
+};
+
+/* Hashes of the ids of the latest multicasts of a session. */
+struct recent {
+	uint32_t hash[MESSAGE_RECENT];
+	unsigned next;
+};
+
+static bool
+message_is_recent(struct session *s, struct slice id)
+{
+	uint8_t digest[CRYPTO_DIGEST_LEN];
+	uint32_t hash;
+	unsigned i;
+
+	if (id.n == 0)
+		return false;
+	crypto_digest(digest, id.p, id.n, NULL);
+	memcpy(&hash, digest, sizeof(hash));
+	if (s->recent == NULL)
+		s->recent = xcalloc(1, sizeof(*s->recent));
+	for (i = 0; i < MESSAGE_RECENT; i++)
+		if (s->recent->hash[i] == hash)
+			return true;
+	s->recent->hash[s->recent->next++ % MESSAGE_RECENT] = hash;
+	return false;
+}
+
+static bool
+message_is_first(const struct request *r)
+{
+	const struct request *q;
+
+	TAILQ_FOREACH(q, &r->client->requests, entry) {
+		if (q == r)
+			return true;
+		if (q->state != REQUEST_DONE)
+			return false;
+	}
+	return true;
+}
+
+/* May it be pushed before it is stored? */
+static bool
+message_may_hurry(struct session *s, const struct multicast *m)
+{
+	bool recent = message_is_recent(s, m->client_id);
+
+	if (!m->to->multicast || recent || !message_is_first(m->request))
+		return false;
+	return m->client_id.n == 0 ||
+	    clock_wall() - s->info.connected_ms > MESSAGE_NEW_MS;
+}
+
+static void
+message_ack(struct multicast *m, const struct id *id, bool duplicate)
+{
+	struct send_out out = { .message = *id, .queued = true,
+		.recipients = (int64_t)m->to->n, .duplicate = duplicate };
+
+	if (duplicate)
+		core_count(m->request->core, MESSAGES_REPEATED);
+	op_reply(m->request, &out);
+}
+
+/* Everybody elsewhere who shall have it now, in one record. */
+static void
+message_deliver_elsewhere(struct core *c, struct multicast *m)
+{
+	struct delivery_to *to = pool_alloc(
+	    &m->request->pool, (m->to->n + 1) * sizeof(*to));
+	uint64_t procs = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < m->to->n; i++) {
+		const struct recipient *r = &m->to->v[i];
+
+		if (r->ref == 0 || r->proc == c->proc)
+			continue;
+		to[n++] = (struct delivery_to){ r->ref, r->member };
+		procs |= BUS_BIT(r->proc);
+	}
+	if (n > 0)
+		event_deliver(c, &m->message, to, n, procs);
+}
+
+static void
+message_deliver_here(struct core *c, struct multicast *m, bool stored)
+{
+	struct session *s;
+	struct event e;
+	size_t i;
+
+	event_init(&e, EVENT_DELIVER, &m->message);
+	for (i = 0; i < m->to->n; i++) {
+		const struct recipient *r = &m->to->v[i];
+
+		if (r->ref != 0 && r->proc == c->proc &&
+		    (s = session_by_ref(c, r->ref)) != NULL)
+			delivery_offer(s, &r->id, &m->message, &e, stored);
+	}
+	event_fini(&e);
+}
+
+/* Those whom nobody told: absent when it was sent, perhaps back by now; or
+ * with older messages before this one. */
+static void
+message_nudge(struct core *c, struct multicast *m)
+{
+	struct mesh *mesh = mesh_find(c, &m->message.mesh);
+	struct session *s;
+	size_t i;
+
+	for (i = 0; i < m->to->n; i++) {
+		const struct recipient *r = &m->to->v[i];
+
+		if (r->ref == 0) {
+			event_nudge(c, &m->message.mesh, &r->id);
+			if (mesh != NULL)
+				delivery_nudge(mesh, &r->id);
+		} else if (r->behind &&
+		    (s = session_by_ref(c, r->ref)) != NULL &&
+		    roster_admits(s->info.status, m->message.priority))
+			delivery_drain(s);
+	}
+}
+
+static void
+message_deliver(struct multicast *m)
+{
+	struct core *c = m->request->core;
+
+	core_count(c, MESSAGES_DIRECT);
+	message_deliver_here(c, m, true);
+	message_deliver_elsewhere(c, m);
+	message_nudge(c, m);
+	message_ack(m, &m->message.id, false);
+}
+
+/* The sender has used the id before: is it the same message? */
+static void
+message_found(void *arg, const struct db_result *r)
+{
+	struct multicast *m = arg;
+	struct slice fingerprint;
+	struct id id;
+
+	if (op_db_failed(m->request, r))
+		return;
+	if (db_rows(r) == 0) {
+		/* Only its own id was there: this very send, repeated because
+		 * the answer to its commit was lost. */
+		message_deliver(m);
+		return;
+	}
+	db_id(r, 0, 0, &id);
+	fingerprint = db_bytes(r, 0, 1);
+	if (id_same(&id, &m->message.id))
+		message_deliver(m);
+	else if (fingerprint.n == sizeof(m->fingerprint) &&
+	    memcmp(fingerprint.p, m->fingerprint, fingerprint.n) == 0)
+		message_ack(m, &id, true);
+	else
+		op_fail(m->request, ERR_ID_CONFLICT, NULL);
+}
+
+static void
+message_find(struct multicast *m)
+{
+	struct db_params *p = db_params(STMT_message_find);
+
+	db_put_bytes(p, m->message.sender_key, CRYPTO_KEY_LEN);
+	db_put_text(p, m->client_id.n > 0 ? m->client_id.p : NULL,
+	    m->client_id.n);
+	db_query(m->request->core->reads, p, message_found, m);
+}
+
+static void
+message_stored(void *arg, const struct db_result *r)
+{
+	struct multicast *m = arg;
+
+	if (op_db_failed(m->request, r))
+		return;
+	if (db_rows(r) == 0 || !db_bool(r, 0, 0)) {
+		message_find(m);
+		return;
+	}
+	if (!m->pushed) {
+		message_deliver(m);
+		return;
+	}
+	core_count(m->request->core, MESSAGES_MULTICAST);
+	message_nudge(m->request->core, m);
+	message_ack(m, &m->message.id, false);
+}
+
+/* The row of a recipient: how far it is, and who has it. */
+static void
+message_put_recipient(struct db_params *p, struct core *c,
+    const struct multicast *m, struct recipient *r)
+{
+	enum delivery state = DELIVERY_QUEUED;
+	struct session *s;
+	bool held = r->ref != 0 && r->admits;
+
+	if (m->pushed && r->proc == c->proc && r->ref != 0 &&
+	    (s = session_by_ref(c, r->ref)) != NULL) {
+		state = delivery_now(s, &m->message.id, &r->behind);
+		delivery_recorded(s, &m->message.id);
+	}
+	db_put_id(p, &r->id);
+	db_put_int(p, state);
+	db_put_id(p, held ? &r->holder : NULL);
+	db_put_int(p, held ? c->limits.ack_ms : MESSAGE_RECHECK_MS);
+}
+
+static void
+message_store(struct multicast *m)
+{
+	struct core *c = m->request->core;
+	const struct message *g = &m->message;
+	struct db_params *p =
+	    db_row(c->writes, STMT_message_insert, message_stored, m);
+	size_t i;
+
+	db_put_id(p, &g->id);
+	db_put_id(p, &g->mesh);
+	db_put_id(p, &g->sender_member);
+	db_put_id(p, &m->sender_session);
+	db_put_bytes(p, g->sender_key, CRYPTO_KEY_LEN);
+	db_put_text(p, g->sender_name.p, g->sender_name.n);
+	db_put_text(p, g->target.p, g->target.n);
+	db_put_int(p, g->priority);
+	db_put_text(p, g->nonce.p, g->nonce.n);
+	db_put_text(p, g->ciphertext.p, g->ciphertext.n);
+	db_put_text(p, m->client_id.n > 0 ? m->client_id.p : NULL,
+	    m->client_id.n);
+	db_put_bytes(p, m->fingerprint, sizeof(m->fingerprint));
+	db_put_int(p, g->created_ms);
+	db_put_int(p, c->limits.hold_ms);
+	for (i = 0; i < m->to->n; i++) {
+		db_more(p);
+		message_put_recipient(p, c, m, &m->to->v[i]);
+	}
+}
+
+void
+message_record(struct core *c)
+{
+	struct multicast *m;
+
+	while ((m = TAILQ_FIRST(&c->multicasts)) != NULL) {
+		TAILQ_REMOVE(&c->multicasts, m, entry);
+		message_store(m);
+	}
+}
+
+/* The targets as one text: as it came, or joined by commas. */
+static struct slice
+message_target(struct pool *pool, const struct list *targets)
+{
+	const struct slice *t = targets->v;
+	size_t i, n = 0;
+	char *text;
+
+	for (i = 0; i < targets->n; i++)
+		n += t[i].n + 1;
+	text = pool_alloc(pool, n);
+	for (n = 0, i = 0; i < targets->n; i++) {
+		if (i > 0)
+			text[n++] = ',';
+		memcpy(text + n, t[i].p, t[i].n);
+		n += t[i].n;
+	}
+	return (struct slice){ text, n };
+}
+
+static void
+message_fingerprint(struct multicast *m)
+{
+	const struct message *g = &m->message;
+	const struct slice parts[] = { g->target, g->nonce, g->ciphertext };
+	uint8_t digests[NELEM(parts) * CRYPTO_DIGEST_LEN + 1];
+	size_t i;
+
+	for (i = 0; i < NELEM(parts); i++)
+		crypto_digest(digests + i * CRYPTO_DIGEST_LEN, parts[i].p,
+		    parts[i].n, NULL);
+	digests[sizeof(digests) - 1] = (uint8_t)g->priority;
+	crypto_digest(m->fingerprint, digests, sizeof(digests), NULL);
+}
+
+static void
+send_resolved(struct request *r, struct target *to)
+{
+	static const uint8_t none[CRYPTO_KEY_LEN];
+	const struct send_in *in = r->in;
+	struct session *s = r->client->session;
+	const struct session_info *i = &s->info;
+	struct multicast *m = pool_zalloc(&r->pool, sizeof(*m));
+	struct message *g = &m->message;
+
+	m->request = r;
+	m->to = to;
+	m->sender_session = i->id;
+	m->client_id = in->client_id.n > 0 ? in->client_id : in->id;
+	id_new(&g->id);
+	g->mesh = s->mesh->id;
+	g->sender_member = i->member;
+	memcpy(g->sender_member_key, i->member_key, CRYPTO_KEY_LEN);
+	memcpy(g->sender_key,
+	    memcmp(i->key, none, sizeof(none)) != 0 ? i->key : i->member_key,
+	    CRYPTO_KEY_LEN);
+	/* The session may end before the message is stored. */
+	g->sender_name = (struct slice){
+		pool_dup(&r->pool, i->name.p, i->name.n), i->name.n
+	};
+	g->target = message_target(&r->pool, &in->targets);
+	g->priority = (enum priority)in->priority;
+	g->nonce = in->nonce;
+	g->ciphertext = in->ciphertext;
+	g->created_ms = clock_wall();
+	message_fingerprint(m);
+	if (!message_may_hurry(s, m)) {
+		message_store(m);
+		return;
+	}
+	m->pushed = true;
+	message_deliver_here(r->core, m, false);
+	message_deliver_elsewhere(r->core, m);
+	TAILQ_INSERT_TAIL(&r->core->multicasts, m, entry);
+}
+
+static void
+send_exec(struct request *r, void *arg)
+{
+	const struct send_in *in = arg;
+
+	if ((int64_t)in->targets.n > r->core->limits.targets) {
+		op_fail(r, ERR_QUOTA,
+		    "A message may have %lld targets, this one has %zu.",
+		    (long long)r->core->limits.targets, in->targets.n);
+		return;
+	}
+	target_resolve(
+	    r, &in->targets, (enum priority)in->priority, send_resolved);
+}
+
+const struct op op_send = {
+	.name = "send",
+	.scope = SCOPE_MESSAGES_WRITE,
+	.reply = "ack",
+	.flags = OP_PIPELINED | OP_ECHOES,
+	.in = send_in_fields,
+	.in_size = sizeof(struct send_in),
+	.out = send_out_fields,
+	.exec = send_exec,
+	.text = "Send a message to a member, a session, a group or everybody.",
+};

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The gate: every operation, from every protocol, passes here, and every
+ * request is answered from here, once, in the order in which its client asked.
+ *
+ * A client's requests form a queue.  A request begins when all before it are
+ * done, so that whoever sets a key and then reads it reads what was set; a
+ * PIPELINED operation (send) may also begin while only others of its kind are
+ * before it, which is what lets one client fill a commit.  A request that is
+ * done keeps its answer until all before it are answered.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/core.h"
+
+#define OP(name) extern const struct op op_##name;
+#include "core/ops.def"
+#undef OP
+
+const struct op *const op_table[] = {
+#define OP(name) &op_##name,
+#include "core/ops.def"
+#undef OP
+	NULL,
+};
+
+const struct op *
+op_find(const char *name, size_t n)
+{
+	const struct op *const *o;
+
+	for (o = op_table; *o != NULL; o++)
+		if (strncmp((*o)->name, name, n) == 0 && (*o)->name[n] == '\0')
+			return *o;
+	return NULL;
+}
+
+static const char *
+op_check_fields(const struct field *f, size_t size)
+{
+	for (; f != NULL && f->type != F_END; f++) {
+		if (f->name == NULL || f->text == NULL)
+			return "a field without a name or text";
+		if (size > 0 && f->offset >= size)
+			return "a field outside its struct";
+		if (f->type == F_ENUM && f->names == NULL)
+			return "an enum without names";
+		if ((f->type == F_ROWS || f->type == F_ROW) &&
+		    (f->rows == NULL ||
+			op_check_fields(f->rows, f->row_size) != NULL))
+			return "rows without a description";
+	}
+	return NULL;
+}
+
+const char *
+op_check(void)
+{
+	const struct op *const *o, *const *p;
+	const char *error;
+
+	for (o = op_table; *o != NULL; o++) {
+		if ((*o)->name == NULL || (*o)->text == NULL ||
+		    (*o)->exec == NULL)
+			return "an operation without name, text or handler";
+		if ((*o)->scope == SCOPE_UNSET || (*o)->scope >= SCOPE_MAX)
+			return "an operation without a scope";
+		if (((*o)->flags & OP_REST_ONLY) && (*o)->rest == NULL)
+			return "an operation that cannot be reached";
+		if ((error = op_check_fields((*o)->in, (*o)->in_size)) != NULL)
+			return error;
+		if ((error = op_check_fields((*o)->out, 0)) != NULL)
+			return error;
+		for (p = op_table; p != o; p++)
+			if (strcmp((*p)->name, (*o)->name) == 0)
+				return "two operations of one name";
+	}
+	return NULL;
+}
+
+void
+client_init(struct client *c, struct core *core,
+    const struct client_calls *calls, bool loopback)
+{
+	memset(c, 0, sizeof(*c));
+	c->core = core;
+	c->calls = calls;
+	c->loopback = loopback;
+	c->scopes = SCOPE_BIT(SCOPE_PUBLIC);
+	TAILQ_INIT(&c->requests);
+}
+
+void
+client_written(struct client *c, uint64_t pos)
+{
+	if (c->session != NULL)
+		delivery_written(c->session, pos);
+}
+
+static void
+request_free(struct request *r)
+{
+	free(r->error_text);
+	pool_free(&r->pool);
+	free(r);
+}
+
+struct request *
+request_new(struct client *c)
+{
+	struct request *r = xcalloc(1, sizeof(*r));
+
+	r->core = c->core;
+	r->client = c;
+	r->started_ms = clock_mono();
+	pool_init(&r->pool);
+	TAILQ_INSERT_TAIL(&c->requests, r, entry);
+	c->pending++;
+	if (!c->paused && c->pending >= (unsigned)c->core->limits.pending) {
+		c->paused = true;
+		c->calls->pause(c, true);
+	}
+	return r;
+}
+
+/*
+ * What is under way goes on without its client: a message that was sent is
+ * sent.  What has not begun never will.
+ */
+void
+client_gone(struct client *c)
+{
+	struct request *r, *next;
+
+	if (c->session != NULL)
+		session_end(c);
+	TAILQ_FOREACH_SAFE(r, &c->requests, entry, next) {
+		TAILQ_REMOVE(&c->requests, r, entry);
+		r->client = NULL;
+		c->calls->discard(r);
+		if (r->state != REQUEST_RUNS)
+			request_free(r);
+	}
+	c->pending = 0;
+}
+
+static bool
+op_may_begin(const struct client *c, const struct request *r)
+{
+	const struct request *before;
+
+	TAILQ_FOREACH(before, &c->requests, entry) {
+		if (before == r)
+			return true;
+		if (before->state != REQUEST_DONE &&
+		    !(before->op == r->op && r->op->flags & OP_PIPELINED))
+			return false;
+	}
+	return true;
+}
+
+/* Answers what is done at the head, begins what may begin behind it. */
+static void
+op_advance(struct client *c)
+{
+	struct request *r;
+
+	while ((r = TAILQ_FIRST(&c->requests)) != NULL &&
+	    r->state == REQUEST_DONE) {
+		TAILQ_REMOVE(&c->requests, r, entry);
+		c->pending--;
+		c->calls->answer(r);
+		request_free(r);
+	}
+	if (c->paused && c->pending <= (unsigned)c->core->limits.pending / 2) {
+		c->paused = false;
+		c->calls->pause(c, false);
+	}
+	TAILQ_FOREACH(r, &c->requests, entry) {
+		if (r->state != REQUEST_WAITS)
+			continue;
+		if (!op_may_begin(c, r))
+			break;
+		r->state = REQUEST_RUNS;
+		r->op->exec(r, r->in);
+		/* The handler may have answered and changed the queue. */
+		op_advance(c);
+		return;
+	}
+}
+
+static void
+op_done(struct request *r, const void *out)
+{
+	struct client *c = r->client;
+
+	if (r->error != ERR_NONE)
+		core_count(r->core, REQUEST_ERRORS);
+	if (c == NULL) {
+		request_free(r);
+		return;
+	}
+	r->state = REQUEST_DONE;
+	c->calls->encode(r, out);
+	if (TAILQ_FIRST(&c->requests) == r)
+		op_advance(c);
+}
+
+void
+op_reply(struct request *r, const void *out)
+{
+	op_done(r, out);
+}
+
+static void PRINTF_LIKE(3, 0)
+request_verror(struct request *r, enum err e, const char *fmt, va_list ap)
+{
+	char text[512];
+	size_t n;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	/* What was cut may have been cut inside a character. */
+	for (n = strlen(text); !str_utf8(text, n); n--)
+		text[n - 1] = '\0';
+	free(r->error_text);
+	r->error_text = xstrdup(text);
+	r->error = e;
+}
+
+enum err
+request_error(struct request *r, enum err e, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	request_verror(r, e, fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+/* Whoever fails to say hello has no business here: that ends it. */
+static void
+op_failed(struct request *r, enum err e)
+{
+	struct client *c = r->client;
+	bool ends = c != NULL && c->session == NULL && r->op != NULL &&
+	    r->op->flags & OP_OPENS;
+
+	r->error = e;
+	if (r->error_text == NULL)
+		r->error_text = xstrdup(table_errors[e].text);
+	op_done(r, NULL);
+	if (ends)
+		c->calls->close(c, e, table_errors[e].name);
+}
+
+void
+op_fail(struct request *r, enum err e, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (fmt != NULL) {
+		va_start(ap, fmt);
+		request_verror(r, e, fmt, ap);
+		va_end(ap);
+	}
+	op_failed(r, e);
+}
+
+bool
+op_db_failed(struct request *r, const struct db_result *res)
+{
+	switch (db_status(res)) {
+	case DB_OK:
+		return false;
+	case DB_UNAVAILABLE:
+		op_fail(r, ERR_UNAVAILABLE, NULL);
+		return true;
+	case DB_ERROR:
+		break;
+	}
+	/* The statement failed, not the database: the log has the text. */
+	log_error("%s: the database refused it: SQLSTATE %s",
+	    r->op != NULL ? r->op->name : "?", db_sqlstate(res));
+	op_fail(r, ERR_INTERNAL, NULL);
+	return true;
+}
+
+void
+op_refuse(struct request *r, enum err e, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (fmt != NULL) {
+		va_start(ap, fmt);
+		request_verror(r, e, fmt, ap);
+		va_end(ap);
+	}
+	core_count(r->core, REQUESTS);
+	op_failed(r, e);
+}
+
+static enum err
+op_admit(struct request *r, const char *name, size_t n)
+{
+	const struct client *c = r->client;
+
+	if ((r->op = op_find(name, n)) == NULL)
+		return request_error(r, ERR_UNKNOWN_TYPE,
+		    "There is no message type \"%.*s\".",
+		    (int)(n > 64 ? 64 : n), name);
+	if (c->scopes & SCOPE_BIT(r->op->scope))
+		return ERR_NONE;
+	if (c->session == NULL)
+		return request_error(
+		    r, ERR_NO_HELLO, "must send hello first");
+	return request_error(r, ERR_FORBIDDEN,
+	    "This session lacks the scope %s.", table_scopes[r->op->scope]);
+}
+
+void
+op_run(struct request *r, const char *name, size_t n, request_decode *decode,
+    void *arg)
+{
+	struct client *c = r->client;
+	enum err e;
+
+	core_count(r->core, REQUESTS);
+	if ((e = op_admit(r, name, n)) != ERR_NONE) {
+		op_failed(r, e);
+		return;
+	}
+	r->in = pool_zalloc(&r->pool, r->op->in_size);
+	if ((e = decode(r, r->op, r->in, arg)) != ERR_NONE) {
+		op_failed(r, e);
+		return;
+	}
+	if (c->session != NULL)
+		c->session->info.active_ms = clock_wall();
+	if (op_may_begin(c, r)) {
+		r->state = REQUEST_RUNS;
+		r->op->exec(r, r->in);
+	}
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Upkeep: what has to be done by the clock and not by a client.  Each piece
+ * is one statement that takes a bounded number of rows and that any number of
+ * hosts may run at once; when it found as many as it may take it runs again.
+ */
+#include <string.h>
+
+#include "core/core.h"
+
+#define UPKEEP_ROWS 1000
+#define UPKEEP_HOST_LEASE_MS 30000
+#define UPKEEP_SESSIONS_MS (7 * 86400000LL)
+
+/* Sessions of processes that died are over: their rows, and everybody's
+ * roster. */
+static void
+upkeep_reaped(void *arg, const struct db_result *r)
+{
+	struct core *c = arg;
+	struct id id, mesh, member;
+	size_t i;
+
+	if (db_status(r) != DB_OK)
+		return;
+	for (i = 0; i < db_rows(r); i++) {
+		db_id(r, i, 0, &id);
+		db_id(r, i, 1, &mesh);
+		db_id(r, i, 2, &member);
+		event_gone(c, &mesh, &id, (uint64_t)db_int(r, i, 3));
+		if (db_int(r, i, 4) > 0)
+			event_nudge(c, &mesh, &member);
+	}
+	if (db_rows(r) > 0)
+		log_info("%zu sessions of lost processes ended", db_rows(r));
+}
+
+void
+upkeep_reap(struct core *c, const struct id *live, size_t n)
+{
+	struct db_params *p = db_params(STMT_session_reap);
+	struct slice text[BUS_PROCS_MAX];
+	char hex[BUS_PROCS_MAX][ID_HEX_LEN + 1];
+	size_t i;
+
+	for (i = 0; i < n && i < BUS_PROCS_MAX; i++)
+		text[i] = (struct slice){ id_hex(&live[i], hex[i]),
+			ID_HEX_LEN };
+	db_put_id(p, &c->host);
+	db_put_texts(p, text, i);
+	db_query(c->reads, p, upkeep_reaped, c);
+}
+
+static void
+upkeep_dued(void *arg, const struct db_result *r)
+{
+	struct core *c = arg;
+	struct id recipient, mesh;
+	size_t i;
+
+	if (db_status(r) != DB_OK)
+		return;
+	for (i = 0; i < db_rows(r); i++) {
+		db_id(r, i, 0, &recipient);
+		db_id(r, i, 1, &mesh);
+		event_nudge(c, &mesh, &recipient);
+	}
+	if (db_rows(r) > 0)
+		upkeep_due(c);
+}
+
+void
+upkeep_due(struct core *c)
+{
+	struct db_params *p = db_params(STMT_delivery_due);
+
+	db_put_int(p, UPKEEP_ROWS);
+	db_put_int(p, c->limits.ack_ms);
+	db_query(c->reads, p, upkeep_dued, c);
+}
+
+void
+upkeep_lease(struct core *c)
+{
+	struct db_params *p = db_params(STMT_host_lease);
+
+	db_put_id(p, &c->host);
+	db_put_str(p, c->host_name);
+	db_put_str(p, PACKAGE_VERSION);
+	db_put_int(p, UPKEEP_HOST_LEASE_MS);
+	db_query(c->reads, p, NULL, NULL);
+}
+
+void
+upkeep_clean(struct core *c)
+{
+	struct db_params *p;
+	struct id before;
+
+	p = db_params(STMT_upkeep_hellos);
+	db_put_int(p, 2 * c->limits.clock_ms + 60000);
+	db_query(c->reads, p, NULL, NULL);
+	p = db_params(STMT_upkeep_pending);
+	db_query(c->reads, p, NULL, NULL);
+	p = db_params(STMT_upkeep_sessions);
+	db_put_int(p, UPKEEP_SESSIONS_MS + c->limits.hold_ms);
+	db_put_int(p, UPKEEP_ROWS);
+	db_query(c->reads, p, NULL, NULL);
+	/* Ids begin with their time. */
+	id_at(&before, clock_wall() - c->limits.keep_ms);
+	p = db_params(STMT_upkeep_messages);
+	db_put_id(p, &before);
+	db_put_int(p, UPKEEP_ROWS);
+	db_query(c->reads, p, NULL, NULL);
+}
+
+static void
+upkeep_counted(void *arg, const struct db_result *r)
+{
+	struct core *c = arg;
+
+	if (db_status(r) == DB_OK && db_rows(r) > 0)
+		c->counters[METRIC_QUEUE_DEPTH] = (uint64_t)db_int(r, 0, 0);
+}
+
+void
+upkeep_depth(struct core *c)
+{
+	db_query(c->reads, db_params(STMT_queue_depth), upkeep_counted, c);
+}

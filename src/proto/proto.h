@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * proto: the client protocols.  Each maps what is on the wire to an operation
+ * of core and its answer back, and does no more.  Names, limits and types come
+ * from the operations' descriptors; a new protocol is one file here.
+ */
+#ifndef PROTO_PROTO_H
+#define PROTO_PROTO_H
+
+#include "base/base.h"
+#include "core/core.h"
+#include "net/net.h"
+
+/*
+ * proto.c: the connections of a process, handed to their protocol.
+ */
+struct peer;
+struct proto {
+	struct core *core;
+	struct net *net;
+	struct json json; /* of the message at hand */
+	struct buf out;	  /* of the answer at hand */
+	const char *const *origins;
+	bool metrics;	/* serve /metrics? */
+	bool draining;
+	int64_t started_ms;
+	LIST_HEAD(, peer) over; /* to be freed at the end of the turn */
+};
+
+/* origins: as in net_limits; lives as long as the proto. */
+struct proto *proto_new(
+    struct core *core, const char *const *origins, bool metrics);
+void proto_free(struct proto *p);
+/* What net calls; its argument is the proto. */
+extern const struct net_handler proto_handler;
+/* At the end of a turn: frees the peers whose connection is over. */
+void proto_turn(struct proto *p);
+/* Tells every client to reconnect, and takes no more. */
+void proto_drain(struct proto *p);
+
+/* A connection's speaker; the protocols embed what they need behind it. */
+struct peer {
+	struct client client;
+	struct proto *proto;
+	struct conn *conn; /* NULL when it is gone */
+	LIST_ENTRY(peer) over;
+};
+struct peer *proto_peer(
+    struct proto *p, struct conn *c, const struct client_calls *calls);
+/* The connection has no speaker any more; freed at the end of the turn. */
+void proto_peer_over(struct peer *p);
+
+/*
+ * proto_decode.c: JSON to the struct that fields describe.
+ */
+/* Node i of j is an object.  ERR_NONE, or an error whose text, in the request,
+ * names the field. */
+enum err decode_object(struct request *r, const struct json *j, size_t i,
+    const struct field *fields, void *out);
+
+/*
+ * proto_encode.c: structs to JSON.
+ */
+/* The members of an object, without its braces. */
+void encode_fields(
+    struct json_writer *w, const struct field *fields, const void *in);
+
+/*
+ * proto_mesh.c: the mesh protocol: JSON objects over WebSocket, linnet-
+ * protocol(7).
+ */
+void mesh_protocol_open(struct proto *p, struct conn *c);
+void mesh_protocol_message(struct peer *peer, const char *s, size_t n);
+
+/*
+ * proto_rest.c: operations with a route of their own.
+ */
+/* Does the operation whose route it is; false when it is nobody's.  *allow is
+ * set to the method of a route with this path, or NULL. */
+bool rest_request(struct proto *p, struct conn *c,
+    const struct http_request *r, const char **allow);
+
+/*
+ * proto_http.c: every request, by its path.
+ */
+void http_route(struct proto *p, struct conn *c, const struct http_request *r);
+/* Headers that let a web page of an allowed origin read the answer, in out. */
+#define HTTP_CORS_MAX 512
+const char *http_cors(const struct proto *p, const struct http_request *r,
+    char out[HTTP_CORS_MAX]);
+
+/*
+ * proto_metrics.c: /metrics in the text format of Prometheus.
+ */
+void metrics_write(struct core *c, struct buf *b);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Encoding: the members of a JSON object from the struct that a descriptor's
+ * fields describe.
+ */
+#include <string.h>
+
+#include "proto/proto.h"
+
+static bool
+encode_is_none(const struct field *f, const void *v)
+{
+	static const uint8_t zero[CRYPTO_SIG_LEN];
+
+	switch (f->type) {
+	case F_STR:
+	case F_NAME:
+	case F_JSON:
+		return f->flags & FIELD_OMIT
+		    ? ((const struct slice *)v)->n == 0
+		    : ((const struct slice *)v)->p == NULL;
+	case F_KEY:
+		return memcmp(v, zero, CRYPTO_KEY_LEN) == 0;
+	case F_ID:
+		return memcmp(v, zero, ID_LEN) == 0;
+	case F_BOOL:
+		return !*(const bool *)v;
+	case F_TIME:
+	case F_INT:
+		return *(const int64_t *)v == 0;
+	case F_STRS:
+	case F_ROWS:
+		return ((const struct list *)v)->n == 0;
+	default:
+		return false;
+	}
+}
+
+static void
+encode_list(struct json_writer *w, const struct field *f, const void *v)
+{
+	const struct list *list = v;
+	const struct slice *s = list->v;
+	const char *row = list->v;
+	size_t i;
+
+	json_array(w);
+	for (i = 0; i < list->n; i++) {
+		if (f->type == F_STRS) {
+			json_strn(w, s[i].p, s[i].n);
+			continue;
+		}
+		json_object(w);
+		encode_fields(w, f->rows, row + i * f->row_size);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void
+encode_value(struct json_writer *w, const struct field *f, const void *v)
+{
+	const struct slice *s = v;
+
+	switch (f->type) {
+	case F_STR:
+	case F_NAME:
+		json_strn(w, s->p, s->n);
+		break;
+	case F_JSON:
+		json_raw(w, s->p, s->n);
+		break;
+	case F_ENUM:
+		json_str(w, f->names[*(const int *)v]);
+		break;
+	case F_KEY:
+		json_hex(w, v, CRYPTO_KEY_LEN);
+		break;
+	case F_SIG:
+		json_hex(w, v, CRYPTO_SIG_LEN);
+		break;
+	case F_ID:
+		json_id(w, v);
+		break;
+	case F_INT:
+		json_num(w, *(const int64_t *)v);
+		break;
+	case F_BOOL:
+		json_bool(w, *(const bool *)v);
+		break;
+	case F_TIME:
+		if (*(const int64_t *)v == 0)
+			json_str(w, "");
+		else
+			json_time(w, *(const int64_t *)v);
+		break;
+	case F_STRS:
+	case F_ROWS:
+		encode_list(w, f, v);
+		break;
+	case F_ROW:
+		json_object(w);
+		encode_fields(w, f->rows, v);
+		json_object_end(w);
+		break;
+	case F_TARGET:
+	case F_END:
+		fatalx("field %s cannot be encoded", f->name);
+	}
+}
+
+void
+encode_fields(
+    struct json_writer *w, const struct field *fields, const void *in)
+{
+	const struct field *f;
+	const void *v;
+
+	for (f = fields; f->type != F_END; f++) {
+		v = (const char *)in + f->offset;
+		if (f->flags & (FIELD_OMIT | FIELD_NULLABLE) &&
+		    encode_is_none(f, v)) {
+			if (f->flags & FIELD_OMIT)
+				continue;
+			json_key(w, f->name);
+			json_null(w);
+			continue;
+		}
+		json_key(w, f->name);
+		encode_value(w, f, v);
+	}
+}

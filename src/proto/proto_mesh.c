@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The mesh protocol: one JSON object per WebSocket message, with its `type`.
+ *
+ * A request may carry `_reqId` and `id` (any string or number); both come back
+ * in its answer.  An operation that older clients do not wait for is answered
+ * only then.  Pushes are encoded once for all who get them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/proto.h"
+
+#define MESH_WIRE 0 /* index into event.wire */
+#define MESH_ECHO_MAX 512
+
+/* What a request keeps until its answer is sent; of its pool. */
+struct mesh_wire {
+	struct slice id; /* raw JSON, or {NULL, 0} */
+	struct slice reqid;
+	struct frame *answer;
+};
+
+static void
+mesh_frame_free(void *frame)
+{
+	frame_unref(frame);
+}
+
+static struct frame *
+mesh_frame(struct buf *b)
+{
+	return frame_ws(WS_TEXT, b->data, b->len);
+}
+
+static bool
+mesh_has_field(const struct field *fields, const char *name)
+{
+	const struct field *f;
+
+	for (f = fields; f != NULL && f->type != F_END; f++)
+		if (strcmp(f->name, name) == 0)
+			return true;
+	return false;
+}
+
+static void
+mesh_write_error(struct json_writer *w, const struct request *r)
+{
+	const struct slice *names = r->error_names.v;
+	size_t i;
+
+	json_key(w, "type");
+	json_str(w, "error");
+	json_key(w, "code");
+	json_str(w, table_errors[r->error].name);
+	json_key(w, "message");
+	json_str(w, r->error_text);
+	if (r->error_names.n > 0) {
+		json_key(w, "candidates");
+		json_array(w);
+		for (i = 0; i < r->error_names.n; i++)
+			json_strn(w, names[i].p, names[i].n);
+		json_array_end(w);
+	}
+}
+
+static void
+mesh_encode(struct request *r, const void *out)
+{
+	struct peer *peer = CONTAINER(r->client, struct peer, client);
+	struct mesh_wire *wire = r->wire;
+	struct buf *b = &peer->proto->out;
+	struct json_writer w;
+	bool own_id = false;
+
+	if (out != NULL && r->op->flags & OP_QUIET && wire->id.p == NULL &&
+	    wire->reqid.p == NULL)
+		return;
+	buf_clear(b);
+	json_start(&w, b);
+	json_object(&w);
+	if (r->error != ERR_NONE)
+		mesh_write_error(&w, r);
+	else {
+		json_key(&w, "type");
+		json_str(&w, r->op->reply);
+		own_id = mesh_has_field(r->op->out, "id");
+	}
+	if (wire->id.p != NULL && !own_id) {
+		json_key(&w, "id");
+		json_raw(&w, wire->id.p, wire->id.n);
+	} else if (r->error == ERR_NONE && !own_id &&
+	    r->op->flags & OP_ECHOES) {
+		json_key(&w, "id");
+		json_str(&w, "");
+	}
+	if (wire->reqid.p != NULL) {
+		json_key(&w, "_reqId");
+		json_raw(&w, wire->reqid.p, wire->reqid.n);
+	}
+	if (r->error == ERR_NONE)
+		encode_fields(&w, r->op->out, out);
+	json_object_end(&w);
+	if (b->failed) {
+		log_error("an answer to %s is too large", r->op->name);
+		return;
+	}
+	wire->answer = mesh_frame(b);
+}
+
+static void
+mesh_answer(struct request *r)
+{
+	struct peer *peer = CONTAINER(r->client, struct peer, client);
+	struct mesh_wire *wire = r->wire;
+
+	if (r->error == ERR_NONE && r->op->flags & OP_OPENS)
+		conn_trust(peer->conn);
+	if (wire->answer == NULL)
+		return;
+	(void)conn_send(peer->conn, wire->answer);
+	frame_unref(wire->answer);
+	wire->answer = NULL;
+}
+
+static void
+mesh_discard(struct request *r)
+{
+	struct mesh_wire *wire = r->wire;
+
+	if (wire != NULL && wire->answer != NULL)
+		frame_unref(wire->answer);
+	r->wire = NULL;
+}
+
+static void
+mesh_write_push(struct json_writer *w, const struct message *m)
+{
+	json_key(w, "type");
+	json_str(w, "push");
+	json_key(w, "messageId");
+	json_id(w, &m->id);
+	json_key(w, "meshId");
+	json_id(w, &m->mesh);
+	json_key(w, "senderPubkey");
+	json_hex(w, m->sender_key, CRYPTO_KEY_LEN);
+	json_key(w, "priority");
+	json_str(w, table_priorities[m->priority]);
+	json_key(w, "nonce");
+	json_strn(w, m->nonce.p, m->nonce.n);
+	json_key(w, "ciphertext");
+	json_strn(w, m->ciphertext.p, m->ciphertext.n);
+	json_key(w, "createdAt");
+	json_time(w, m->created_ms);
+	json_key(w, "senderMemberPubkey");
+	json_hex(w, m->sender_member_key, CRYPTO_KEY_LEN);
+	json_key(w, "senderMemberId");
+	json_id(w, &m->sender_member);
+	json_key(w, "senderName");
+	json_strn(w, m->sender_name.p, m->sender_name.n);
+	json_key(w, "targetSpec");
+	json_strn(w, m->target.p, m->target.n);
+}
+
+static void
+mesh_write_state(struct json_writer *w, const struct state_change *s)
+{
+	json_key(w, "type");
+	json_str(w, "state_change");
+	json_key(w, "key");
+	json_strn(w, s->key.p, s->key.n);
+	json_key(w, "value");
+	json_raw(w, s->value.p, s->value.n);
+	json_key(w, "updatedBy");
+	json_strn(w, s->by_name.p, s->by_name.n);
+	json_key(w, "updatedAt");
+	json_time(w, s->updated_ms);
+	json_key(w, "version");
+	json_num(w, s->version);
+}
+
+static struct frame *
+mesh_encode_event(struct proto *p, const struct event *e)
+{
+	struct json_writer w;
+
+	buf_clear(&p->out);
+	json_start(&w, &p->out);
+	json_object(&w);
+	if (e->type == EVENT_DELIVER)
+		mesh_write_push(&w, e->message);
+	else
+		mesh_write_state(&w, e->state);
+	json_object_end(&w);
+	if (p->out.failed)
+		fatalx("an event larger than any answer");
+	return mesh_frame(&p->out);
+}
+
+static uint64_t
+mesh_push(struct client *c, struct event *e)
+{
+	struct peer *peer = CONTAINER(c, struct peer, client);
+	struct event_wire *wire = &e->wire[MESH_WIRE];
+
+	if (wire->data == NULL) {
+		wire->data = mesh_encode_event(peer->proto, e);
+		wire->free = mesh_frame_free;
+	}
+	return conn_send(peer->conn, wire->data);
+}
+
+static void
+mesh_want_written(struct client *c, bool on)
+{
+	conn_want_written(CONTAINER(c, struct peer, client)->conn, on);
+}
+
+static void
+mesh_pause(struct client *c, bool on)
+{
+	conn_pause(CONTAINER(c, struct peer, client)->conn, on);
+}
+
+static void
+mesh_close(struct client *c, enum err why, const char *text)
+{
+	int code = table_errors[why].close;
+
+	conn_close(CONTAINER(c, struct peer, client)->conn, NET_END_REFUSED,
+	    (uint16_t)(code != 0 ? code : 1008), text);
+}
+
+static const struct client_calls mesh_calls = {
+	.encode = mesh_encode,
+	.answer = mesh_answer,
+	.discard = mesh_discard,
+	.push = mesh_push,
+	.want_written = mesh_want_written,
+	.pause = mesh_pause,
+	.close = mesh_close,
+};
+
+void
+mesh_protocol_open(struct proto *p, struct conn *c)
+{
+	(void)proto_peer(p, c, &mesh_calls);
+}
+
+/* A string or number that comes back as it came. */
+static struct slice
+mesh_echo(struct request *r, const struct json *j, const char *key)
+{
+	size_t i = json_get(j, 0, key);
+	const struct json_node *n = &j->nodes[i];
+	size_t quotes = n->type == JSON_STRING;
+
+	if (i == 0 || (n->type != JSON_STRING && n->type != JSON_NUMBER) ||
+	    n->n > MESH_ECHO_MAX)
+		return (struct slice){ NULL, 0 };
+	return (struct slice){
+		pool_dup(&r->pool, n->p - quotes, n->n + 2 * quotes),
+		n->n + 2 * quotes,
+	};
+}
+
+static enum err
+mesh_decode(struct request *r, const struct op *op, void *in, void *arg)
+{
+	return decode_object(r, arg, 0, op->in, in);
+}
+
+void
+mesh_protocol_message(struct peer *peer, const char *s, size_t n)
+{
+	struct json *j = &peer->proto->json;
+	struct request *r = request_new(&peer->client);
+	struct mesh_wire *wire = pool_zalloc(&r->pool, sizeof(*wire));
+	const struct json_node *type;
+	const struct op *op;
+	char name[128];
+	size_t i;
+
+	r->wire = wire;
+	if (json_read(j, s, n) != 0) {
+		op_refuse(r, ERR_MALFORMED, "No JSON: %s at byte %zu.",
+		    j->error, j->error_at);
+		return;
+	}
+	if (j->nodes[0].type != JSON_OBJECT) {
+		op_refuse(r, ERR_MALFORMED, "A message is a JSON object.");
+		return;
+	}
+	wire->id = mesh_echo(r, j, "id");
+	wire->reqid = mesh_echo(r, j, "_reqId");
+	i = json_get(j, 0, "type");
+	type = &j->nodes[i];
+	if (i == 0 || type->type != JSON_STRING) {
+		op_refuse(r, ERR_MALFORMED,
+		    "type is missing: a string that names the message.");
+		return;
+	}
+	if (type->n >= sizeof(name)) {
+		op_refuse(r, ERR_UNKNOWN_TYPE, NULL);
+		return;
+	}
+	n = json_unescape(type, name);
+	op = op_find(name, n);
+	if (op != NULL && op->flags & OP_REST_ONLY) {
+		op_refuse(r, ERR_UNKNOWN_TYPE, "%s is done over HTTP: %s.",
+		    op->name, op->rest);
+		return;
+	}
+	op_run(r, name, n, mesh_decode, j);
+}
