@@ -216,7 +216,7 @@ with inv as (
 	when (select used >= max_uses from inv) then 'invite_exhausted'
 	end as status
 ), used as (
-	update invite set used = used + 1 from inv, problem
+	update invite set used = invite.used + 1 from inv, problem
 	where invite.id = inv.id and problem.status is null
 	returning invite.id, invite.role
 ), made as (
@@ -500,6 +500,14 @@ on conflict (id) do update set name = excluded.name,
     version = excluded.version, lease_until = excluded.lease_until
 returning (select count(*) from host h
     where h.id <> $1 and h.lease_until > now());
+
+-- Meshes that other hosts serve now.
+-- name: relay_meshes
+select distinct s.mesh_id from session s join host h on h.id = s.host_id
+where s.host_id <> $1::uuid and s.ended_at is null and h.lease_until > now();
+
+-- name: relay_tell
+select pg_notify('linnet', $1::text);
 
 -- name: upkeep_hellos
 delete from hello_seen where signature in (select signature from hello_seen

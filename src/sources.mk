@@ -24,6 +24,36 @@ src_libnet_a_SOURCES = src/net/net.h src/net/ends.def src/net/net_listen.c \
 	src/net/net_ws.c src/net/net_rate.c
 
 noinst_LIBRARIES += src/libdb.a
-src_libdb_a_SOURCES = src/db/db.h src/db/db_stmt.c src/db/db_param.c \
-	src/db/db_result.c src/db/db_conn.c src/db/db_batch.c \
-	src/db/db_migrate.c src/db/db_sync.c
+src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
+	src/db/db_param.c src/db/db_result.c src/db/db_conn.c \
+	src/db/db_query.c src/db/db_batch.c src/db/db_migrate.c \
+	src/db/db_sync.c
+
+noinst_LIBRARIES += src/libcore.a
+src_libcore_a_SOURCES = src/core/core.h src/core/errors.def \
+	src/core/events.def src/core/metrics.def src/core/ops.def \
+	src/core/scopes.def src/core/client_ack.c src/core/core.c \
+	src/core/delivery.c src/core/event.c src/core/group.c \
+	src/core/hook.c src/core/invite.c src/core/memory.c src/core/mesh.c \
+	src/core/message.c src/core/message_status.c src/core/op.c \
+	src/core/presence.c src/core/roster.c src/core/session.c \
+	src/core/state.c src/core/table.c src/core/target.c \
+	src/core/upkeep.c
+
+noinst_LIBRARIES += src/libproto.a
+src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto.c \
+	src/proto/proto_decode.c src/proto/proto_encode.c \
+	src/proto/proto_http.c src/proto/proto_mesh.c \
+	src/proto/proto_metrics.c src/proto/proto_rest.c
+
+noinst_LIBRARIES += src/librole.a
+src_librole_a_SOURCES = src/role/role.h src/role/role.c
+
+noinst_LIBRARIES += src/libworker.a
+src_libworker_a_SOURCES = src/worker/worker.h src/worker/worker.c
+
+noinst_LIBRARIES += src/librelay.a
+src_librelay_a_SOURCES = src/relay/relay.h src/relay/relay.c
+
+noinst_LIBRARIES += src/libjobs.a
+src_libjobs_a_SOURCES = src/jobs/jobs.h src/jobs/jobs.c

@@ -30,7 +30,7 @@ core_db_state(struct core *c)
 	if (up) {
 		/* While it was away things happened of which nobody told. */
 		session_catch_up(c);
-		HASH_FOREACH(e, next, i, &c->meshes)
+		HASH_FOREACH (e, next, i, &c->meshes)
 			mesh_reload(CONTAINER(e, struct mesh, by_id));
 	}
 	if (c->db_state != NULL)
@@ -62,6 +62,7 @@ core_new(const struct core_config *config)
 	c->proc = bus_self(config->bus);
 	c->relay = config->relay;
 	c->counters = bus_counters(config->bus, c->proc);
+	c->receive = event_receive;
 	c->db_state = config->db_state;
 	c->arg = config->arg;
 	crypto_random_bytes(&c->generation, sizeof(c->generation));
@@ -97,7 +98,9 @@ core_free(struct core *c)
 static void
 core_receive(void *arg, unsigned from, uint16_t type, const char *p, size_t n)
 {
-	event_receive(arg, from, type, p, n);
+	struct core *c = arg;
+
+	c->receive(c, from, type, p, n);
 }
 
 bool
@@ -112,7 +115,7 @@ core_read(struct core *c)
 	if (lost) {
 		core_count(c, BUS_LOST);
 		log_warn("fell behind the bus; reading the database");
-		HASH_FOREACH(e, next, i, &c->meshes)
+		HASH_FOREACH (e, next, i, &c->meshes)
 			mesh_reload(CONTAINER(e, struct mesh, by_id));
 	}
 	return n == CORE_READ_MAX;

@@ -19,14 +19,14 @@
 #include "db/db.h"
 
 #ifndef LIST_FOREACH_SAFE
-#define LIST_FOREACH_SAFE(var, head, field, tmp)             \
-	for ((var) = LIST_FIRST(head);                       \
+#define LIST_FOREACH_SAFE(var, head, field, tmp)                  \
+	for ((var) = LIST_FIRST(head);                            \
 	     (var) != NULL && ((tmp) = LIST_NEXT(var, field), 1); \
 	     (var) = (tmp))
 #endif
 #ifndef TAILQ_FOREACH_SAFE
-#define TAILQ_FOREACH_SAFE(var, head, field, tmp)             \
-	for ((var) = TAILQ_FIRST(head);                       \
+#define TAILQ_FOREACH_SAFE(var, head, field, tmp)                  \
+	for ((var) = TAILQ_FIRST(head);                            \
 	     (var) != NULL && ((tmp) = TAILQ_NEXT(var, field), 1); \
 	     (var) = (tmp))
 #endif
@@ -76,7 +76,10 @@ enum metric {
 	METRIC_MAX
 };
 
-enum metric_type { METRIC_TYPE_COUNT, METRIC_TYPE_GAUGE };
+enum metric_type {
+	METRIC_TYPE_COUNT,
+	METRIC_TYPE_GAUGE
+};
 struct metric_desc {
 	const char *name;
 	enum metric_type type;
@@ -94,14 +97,30 @@ enum event_type {
 };
 extern const char *const table_events[EVENT_MAX];
 
-enum priority { PRIORITY_LOW, PRIORITY_NEXT, PRIORITY_NOW };
+enum priority {
+	PRIORITY_LOW,
+	PRIORITY_NEXT,
+	PRIORITY_NOW
+};
 extern const char *const table_priorities[]; /* by enum, NULL-ended */
-enum status { STATUS_IDLE, STATUS_WORKING, STATUS_DND };
+enum status {
+	STATUS_IDLE,
+	STATUS_WORKING,
+	STATUS_DND
+};
 extern const char *const table_statuses[];
 /* Who said so; a higher one is not overruled by a lower one while fresh. */
-enum status_source { SOURCE_NONE, SOURCE_MANUAL, SOURCE_HOOK };
-enum delivery { DELIVERY_QUEUED, DELIVERY_PUSHED, DELIVERY_ACKED,
-	DELIVERY_EXPIRED };
+enum status_source {
+	SOURCE_NONE,
+	SOURCE_MANUAL,
+	SOURCE_HOOK
+};
+enum delivery {
+	DELIVERY_QUEUED,
+	DELIVERY_PUSHED,
+	DELIVERY_ACKED,
+	DELIVERY_EXPIRED
+};
 extern const char *const table_deliveries[];
 
 /*
@@ -147,16 +166,17 @@ struct field {
 	const char *text;
 };
 #define FIELD_REQUIRED 0x01 /* in: must be there */
-#define FIELD_NULLABLE 0x02 /* out: null when the slice is {NULL, 0}, the id
-			     * or key is all zero */
-#define FIELD_OMIT 0x04	    /* out: left out in that case */
-#define FIELD_ELEMENT 4096  /* bytes of one string in F_STRS and F_TARGET */
+#define FIELD_NULLABLE                                                      \
+	0x02		   /* out: null when the slice is {NULL, 0}, the id \
+			    * or key is all zero */
+#define FIELD_OMIT 0x04	   /* out: left out in that case */
+#define FIELD_ELEMENT 4096 /* bytes of one string in F_STRS and F_TARGET */
 
 struct op {
 	const char *name; /* the mesh protocol's message type, metric label */
 	enum scope scope;
-	const char *rest; /* "POST /join" or NULL */
-	const char *reply;  /* type of the answer on the mesh protocol */
+	const char *rest;  /* "POST /join" or NULL */
+	const char *reply; /* type of the answer on the mesh protocol */
 	unsigned flags;
 	const struct field *in;
 	size_t in_size;
@@ -181,7 +201,11 @@ const struct op *op_find(const char *name, size_t n);
 /* NULL, or what is wrong with the tables; the daemon does not start then. */
 const char *op_check(void);
 
-enum request_state { REQUEST_WAITS, REQUEST_RUNS, REQUEST_DONE };
+enum request_state {
+	REQUEST_WAITS,
+	REQUEST_RUNS,
+	REQUEST_DONE
+};
 
 /* One operation that a client asked for.  Made by a protocol, answered exactly
  * once, in the order of asking. */
@@ -242,8 +266,8 @@ void client_written(struct client *c, uint64_t pos);
 struct request *request_new(struct client *c);
 /* Decodes what came into op->in; ERR_NONE, or an error after request_error().
  */
-typedef enum err request_decode(struct request *r, const struct op *op,
-    void *in, void *arg);
+typedef enum err request_decode(
+    struct request *r, const struct op *op, void *in, void *arg);
 /* The gate: finds the operation, checks scope, quota and input, runs it in
  * its turn.  The request is answered by itself in any case. */
 void op_run(struct request *r, const char *name, size_t n,
@@ -315,7 +339,7 @@ struct session_info {
 	struct id mesh;
 	struct id member;
 	uint64_t ref;
-	uint8_t key[CRYPTO_KEY_LEN];	    /* zero: has none */
+	uint8_t key[CRYPTO_KEY_LEN]; /* zero: has none */
 	uint8_t member_key[CRYPTO_KEY_LEN];
 	uint8_t proc; /* bus process that has it, or that leads to its host */
 	uint8_t status;
@@ -335,30 +359,31 @@ struct session_info {
 	struct slice hostname;
 	struct slice peer_type;
 	struct slice model;
-	struct slice summary;	/* {NULL, 0}: none */
-	struct slice *groups;	/* name, role, name, role ... */
-	size_t ngroups;		/* pairs */
+	struct slice summary; /* {NULL, 0}: none */
+	struct slice *groups; /* name, role, name, role ... */
+	size_t ngroups;	      /* pairs */
 };
 
 /* Each publishes one record, to the processes that its row of events.def
  * names.  What does not fit becomes a nudge or is found again by due_at. */
 void event_session(struct core *c, const struct session_info *s);
-void event_gone(struct core *c, const struct id *mesh, const struct id *id,
-    uint64_t ref);
+void event_gone(
+    struct core *c, const struct id *mesh, const struct id *id, uint64_t ref);
 struct delivery_to {
 	uint64_t ref;
-	bool member; /* the recipient is its member, not the session */
+	uint32_t check; /* session_check() of the session */
+	bool member;	/* the recipient is its member, not the session */
 };
 void event_deliver(struct core *c, const struct message *m,
     const struct delivery_to *to, size_t n, uint64_t procs);
-void event_nudge(struct core *c, const struct id *mesh,
-    const struct id *recipient);
+void event_nudge(
+    struct core *c, const struct id *mesh, const struct id *recipient);
 void event_state(struct core *c, const struct state_change *s);
 void event_status(struct core *c, unsigned proc, const struct id *mesh,
     const struct id *session, enum status status);
 /* Applies a record from the bus.  Malformed ones are logged and dropped. */
-void event_receive(struct core *c, unsigned from, uint16_t type, const char *p,
-    size_t n);
+void event_receive(
+    struct core *c, unsigned from, uint16_t type, const char *p, size_t n);
 
 /*
  * roster.c: who is in a mesh.  Indexes by id, key, member, name and group;
@@ -389,7 +414,7 @@ struct session {
 	struct roster_link by_member;
 	struct roster_link by_name;
 	struct roster_link *groups;
-	size_t ngroups; /* those above its own included */
+	size_t ngroups;		    /* those above its own included */
 	TAILQ_ENTRY(session) entry; /* in the mesh, by time of connecting */
 	LIST_ENTRY(session) local;  /* in the mesh, those of this process */
 	TAILQ_ENTRY(session) gone;  /* in the mesh, those that may return */
@@ -399,10 +424,10 @@ struct session {
 	uint64_t mark;		    /* against collecting it twice */
 	uint64_t load;		    /* the loading that last confirmed it */
 	bool is_busy;
-	bool dirty; /* changed, and not written down */
-	struct client *client;	    /* NULL: another process has it */
-	struct outbox *outbox;	    /* messages under way, or NULL */
-	struct recent *recent;	    /* what it sent lately, or NULL */
+	bool dirty;	       /* changed, and not written down */
+	struct client *client; /* NULL: another process has it */
+	struct outbox *outbox; /* messages under way, or NULL */
+	struct recent *recent; /* what it sent lately, or NULL */
 };
 
 struct roster {
@@ -429,19 +454,19 @@ void roster_end(struct roster *r, struct session *s, int64_t now_ms);
 /* Removes those that ended before a time and are not under a client. */
 void roster_forget(struct roster *r, int64_t before_ms);
 struct session *roster_by_id(const struct roster *r, const struct id *id);
-struct session *roster_by_key(const struct roster *r,
-    const uint8_t key[CRYPTO_KEY_LEN]);
+struct session *roster_by_key(
+    const struct roster *r, const uint8_t key[CRYPTO_KEY_LEN]);
 /* NULL when nobody; the sets live as long as they have sessions. */
-struct roster_set *roster_member(const struct roster *r,
-    const struct id *member);
-struct roster_set *roster_member_key(const struct roster *r,
-    const uint8_t key[CRYPTO_KEY_LEN]);
+struct roster_set *roster_member(
+    const struct roster *r, const struct id *member);
+struct roster_set *roster_member_key(
+    const struct roster *r, const uint8_t key[CRYPTO_KEY_LEN]);
 /* folded: as str_fold() writes it. */
-struct roster_set *roster_name(const struct roster *r, const char *folded,
-    size_t n);
+struct roster_set *roster_name(
+    const struct roster *r, const char *folded, size_t n);
 /* Those in the group or in one below it ("a" has those of "a/b"). */
-struct roster_set *roster_group(const struct roster *r, const char *name,
-    size_t n);
+struct roster_set *roster_group(
+    const struct roster *r, const char *name, size_t n);
 /* A new mark: sessions whose mark equals it were collected already. */
 uint64_t roster_mark(struct roster *r);
 /* The session of a member that shall get a message to the member: idle before
@@ -463,11 +488,11 @@ struct mesh {
 	struct roster roster;
 	bool loaded;
 	bool loading;
-	bool stale;	 /* what is being loaded is too old: load again */
-	uint64_t load;	 /* number of the present loading */
-	unsigned users;	 /* clients and requests that need it */
+	bool stale;	/* what is being loaded is too old: load again */
+	uint64_t load;	/* number of the present loading */
+	unsigned users; /* clients and requests that need it */
 	int64_t unused_ms;
-	int64_t state_ms; /* the newest state change seen */
+	int64_t state_ms;     /* the newest state change seen */
 	struct hash versions; /* newest version pushed, by state key */
 	TAILQ_HEAD(, mesh_wait) waits;
 };
@@ -490,6 +515,8 @@ void session_end(struct client *c);
 /* The session of this process with this ref, or NULL.  A ref names a
  * connection's hold on a session: bus process, generation, slot. */
 struct session *session_by_ref(const struct core *c, uint64_t ref);
+/* Refs of two hosts may be equal; together with this they are not. */
+uint32_t session_check(const struct id *id);
 #define SESSION_REF_PROC(ref) ((unsigned)((ref) >> 56))
 /* The roster entry changed: writes it down, then tells the others. */
 void session_changed(struct session *s);
@@ -498,20 +525,20 @@ void session_catch_up(struct core *c);
 /* Another process (or this one) says what a session is now, or that it is
  * gone. */
 void session_told(struct core *c, const struct session_info *info);
-void session_told_gone(struct core *c, const struct id *mesh,
-    const struct id *id, uint64_t ref);
+void session_told_gone(
+    struct core *c, const struct id *mesh, const struct id *id, uint64_t ref);
 
 /*
  * target.c: who is meant.
  */
 struct recipient {
 	struct id id;
-	bool member;  /* id is a member's, of whom any session will do */
-	uint64_t ref; /* the connected session that shall have it, or 0 */
+	bool member;	  /* id is a member's, of whom any session will do */
+	uint64_t ref;	  /* the connected session that shall have it, or 0 */
 	struct id holder; /* its id */
-	uint8_t proc; /* where it is */
-	bool admits;  /* its status lets the message through */
-	bool behind;  /* older messages are before this one in its backlog */
+	uint8_t proc;	  /* where it is */
+	bool admits;	  /* its status lets the message through */
+	bool behind; /* older messages are before this one in its backlog */
 };
 struct target {
 	struct recipient *v;
@@ -551,8 +578,8 @@ void delivery_tick(struct core *c);
  * A multicast is pushed before it is stored; these carry what became of it in
  * this turn into its rows.  *behind: it has to wait for older ones.
  */
-enum delivery delivery_now(struct session *s, const struct id *message,
-    bool *behind);
+enum delivery delivery_now(
+    struct session *s, const struct id *message, bool *behind);
 /* From now on marks may follow: the row was put down. */
 void delivery_recorded(struct session *s, const struct id *message);
 /* Stores the multicasts of the turn. */
@@ -569,8 +596,8 @@ enum err group_check(struct request *r, const struct slice *groups, size_t n);
  * presence.c: status, summary, groups, peers, hooks.
  */
 /* Sets a status from a source, if that one may; drains and tells. */
-void presence_status(struct session *s, enum status status,
-    enum status_source source);
+void presence_status(
+    struct session *s, enum status status, enum status_source source);
 /* A session is there: watches a status that it came with. */
 void presence_opened(struct session *s);
 /* Once a second: a status that nobody confirmed becomes idle. */
@@ -631,6 +658,9 @@ struct core {
 	bool up; /* both connections work */
 	void (*db_state)(void *arg, bool up);
 	void *arg;
+	/* What becomes of a bus record: event_receive(), but for the relay. */
+	void (*receive)(struct core *c, unsigned from, uint16_t type,
+	    const char *p, size_t n);
 	uint64_t *counters; /* by enum metric */
 	struct hash meshes;
 	struct hash hook_rates;

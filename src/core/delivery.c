@@ -28,7 +28,11 @@
 
 #define DELIVERY_NUDGED_MAX 8
 
-enum parcel_state { PARCEL_SENT, PARCEL_WRITTEN, PARCEL_ACKED };
+enum parcel_state {
+	PARCEL_SENT,
+	PARCEL_WRITTEN,
+	PARCEL_ACKED
+};
 
 struct parcel {
 	TAILQ_ENTRY(parcel) entry;
@@ -128,7 +132,7 @@ parcel_find(const struct outbox *o, const struct id *message)
 
 	if (o == NULL)
 		return NULL;
-	TAILQ_FOREACH(p, &o->parcels, entry)
+	TAILQ_FOREACH (p, &o->parcels, entry)
 		if (id_same(&p->message, message))
 			return p;
 	return NULL;
@@ -258,8 +262,8 @@ delivery_written(struct session *s, uint64_t pos)
 }
 
 static void
-delivery_park(struct session *s, const struct id *message,
-    const struct id *recipient)
+delivery_park(
+    struct session *s, const struct id *message, const struct id *recipient)
 {
 	struct db_params *p =
 	    db_row(s->mesh->core->writes, STMT_delivery_park, NULL, NULL);
@@ -298,8 +302,8 @@ static bool
 parcel_is_stale(const struct outbox *o, const struct parcel *p)
 {
 	return p->state == PARCEL_WRITTEN &&
-	    clock_mono() - p->pushed_ms >=
-	    o->session->mesh->core->limits.ack_ms;
+	       clock_mono() - p->pushed_ms >=
+		   o->session->mesh->core->limits.ack_ms;
 }
 
 /*
@@ -311,7 +315,7 @@ outbox_forget_stale(struct outbox *o)
 {
 	struct parcel *p, *next;
 
-	TAILQ_FOREACH_SAFE(p, &o->parcels, entry, next)
+	TAILQ_FOREACH_SAFE (p, &o->parcels, entry, next)
 		if (parcel_is_stale(o, p)) {
 			o->unacked--;
 			parcel_free(o, p);
@@ -488,8 +492,8 @@ delivery_drain(struct session *s)
 	p = db_params(STMT_delivery_claim);
 	db_put_id(p, &s->info.id);
 	db_put_id(p, &s->info.member);
-	db_put_int(p, s->info.status == STATUS_IDLE ? PRIORITY_LOW
-						    : PRIORITY_NOW);
+	db_put_int(
+	    p, s->info.status == STATUS_IDLE ? PRIORITY_LOW : PRIORITY_NOW);
 	db_put_int(p, (int64_t)a->limit);
 	db_put_int(p, l->ack_ms);
 	db_query(a->core->reads, p, delivery_drained, a);
@@ -503,7 +507,7 @@ delivery_is_stuck(const struct session *s)
 
 	if (s->outbox == NULL)
 		return false;
-	TAILQ_FOREACH(p, &s->outbox->parcels, entry)
+	TAILQ_FOREACH (p, &s->outbox->parcels, entry)
 		if (parcel_is_stale(s->outbox, p))
 			return true;
 	return false;
@@ -533,7 +537,7 @@ delivery_nudge(struct mesh *m, const struct id *recipient)
 	}
 	if ((set = roster_member(&m->roster, recipient)) == NULL)
 		return;
-	LIST_FOREACH(l, &set->links, entry) {
+	LIST_FOREACH (l, &set->links, entry) {
 		s = l->session;
 		if (s->client == NULL || s->info.control)
 			continue;
@@ -560,7 +564,7 @@ delivery_tick(struct core *c)
 	/* Those that are put off meanwhile go behind. */
 	for (n = c->nlate; n > 0 && (o = TAILQ_FIRST(&c->late)) != NULL; n--) {
 		outbox_no_longer_late(o);
-		TAILQ_FOREACH_SAFE(p, &o->parcels, entry, next)
+		TAILQ_FOREACH_SAFE (p, &o->parcels, entry, next)
 			parcel_mark(o, p);
 		delivery_drain(o->session);
 	}

@@ -207,8 +207,8 @@ event_session(struct core *c, const struct session_info *s)
 }
 
 void
-event_gone(struct core *c, const struct id *mesh, const struct id *id,
-    uint64_t ref)
+event_gone(
+    struct core *c, const struct id *mesh, const struct id *id, uint64_t ref)
 {
 	struct buf b;
 
@@ -262,7 +262,7 @@ void
 event_deliver(struct core *c, const struct message *m,
     const struct delivery_to *to, size_t n, uint64_t procs)
 {
-	const size_t each = sizeof(uint64_t) + 1;
+	const size_t each = sizeof(uint64_t) + sizeof(uint32_t) + 1;
 	struct buf b;
 	size_t head, i, room;
 
@@ -282,6 +282,7 @@ event_deliver(struct core *c, const struct message *m,
 		pack_num(&b, now);
 		for (i = 0; i < now; i++) {
 			pack_num(&b, to[i].ref);
+			buf_add(&b, &to[i].check, sizeof(to[i].check));
 			buf_addc(&b, (char)to[i].member);
 		}
 		if (!event_publish(c, EVENT_DELIVER, procs, &b))
@@ -377,6 +378,7 @@ receive_deliver(struct core *c, struct cursor *in, unsigned from)
 	struct event e;
 	struct session *s;
 	uint64_t n, ref;
+	uint32_t check;
 	char member;
 
 	(void)from;
@@ -387,16 +389,18 @@ receive_deliver(struct core *c, struct cursor *in, unsigned from)
 	event_init(&e, EVENT_DELIVER, &m);
 	while (n-- > 0 && !in->bad) {
 		ref = take_num(in);
+		take_bytes(in, &check, sizeof(check));
 		take_bytes(in, &member, 1);
 		if (in->bad || SESSION_REF_PROC(ref) != c->proc)
 			continue;
 		/* A session that is gone: what it held is freed when it ends,
 		 * or comes due. */
 		if ((s = session_by_ref(c, ref)) == NULL ||
-		    !id_same(&s->mesh->id, &m.mesh))
+		    !id_same(&s->mesh->id, &m.mesh) ||
+		    check != session_check(&s->info.id))
 			continue;
-		delivery_offer(s, member ? &s->info.member : &s->info.id, &m,
-		    &e, true);
+		delivery_offer(
+		    s, member ? &s->info.member : &s->info.id, &m, &e, true);
 	}
 	event_fini(&e);
 }
@@ -449,11 +453,29 @@ receive_status(struct core *c, struct cursor *in, unsigned from)
 	take_bytes(in, mesh.b, ID_LEN);
 	take_bytes(in, id.b, ID_LEN);
 	status = take_num(in);
-	if (in->bad || status > STATUS_DND ||
-	    (m = mesh_find(c, &mesh)) == NULL)
+	if (in->bad || status > STATUS_DND || (m = mesh_find(c, &mesh)) == NULL)
 		return;
 	if ((s = roster_by_id(&m->roster, &id)) != NULL && s->client != NULL)
 		presence_status(s, (enum status)status, SOURCE_HOOK);
+}
+
+static void
+receive_reload(struct core *c, struct cursor *in, unsigned from)
+{
+	struct hash_entry *e, *next;
+	struct mesh *m;
+	struct id mesh;
+	size_t i;
+
+	(void)from;
+	take_bytes(in, mesh.b, ID_LEN);
+	if (in->bad)
+		return;
+	HASH_FOREACH (e, next, i, &c->meshes) {
+		m = CONTAINER(e, struct mesh, by_id);
+		if (id_is_null(&mesh) || id_same(&mesh, &m->id))
+			mesh_reload(m);
+	}
 }
 
 typedef void receive_fn(struct core *c, struct cursor *in, unsigned from);
@@ -464,11 +486,12 @@ static receive_fn *const receivers[EVENT_MAX] = {
 	[EVENT_NUDGE] = receive_nudge,
 	[EVENT_STATE] = receive_state,
 	[EVENT_STATUS] = receive_status,
+	[EVENT_RELOAD] = receive_reload,
 };
 
 void
-event_receive(struct core *c, unsigned from, uint16_t type, const char *p,
-    size_t n)
+event_receive(
+    struct core *c, unsigned from, uint16_t type, const char *p, size_t n)
 {
 	struct cursor in = { p, n, false };
 

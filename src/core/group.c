@@ -15,8 +15,8 @@ struct group_in {
 static const struct field join_group_fields[] = {
 	{ "name", F_NAME, offsetof(struct group_in, name), 1, 128,
 	    FIELD_REQUIRED, NULL, NULL, 0, "Group; a/b is below a." },
-	{ "role", F_STR, offsetof(struct group_in, role), 0, 128, 0, NULL,
-	    NULL, 0, "The session's role in it." },
+	{ "role", F_STR, offsetof(struct group_in, role), 0, 128, 0, NULL, NULL,
+	    0, "The session's role in it." },
 	{ .type = F_END },
 };
 
@@ -40,8 +40,7 @@ struct group_out {
 
 static const struct field group_out_fields[] = {
 	{ "groups", F_ROWS, offsetof(struct group_out, groups), 0, 0, 0, NULL,
-	    row_fields, sizeof(struct group_in),
-	    "The session's groups now." },
+	    row_fields, sizeof(struct group_in), "The session's groups now." },
 	{ .type = F_END },
 };
 
@@ -121,9 +120,8 @@ join_group_exec(struct request *r, void *arg)
 		if (group_same(groups[2 * k], in->name))
 			break;
 	groups[2 * k] = in->name;
-	groups[2 * k + 1] = in->role.p != NULL
-	    ? in->role
-	    : (struct slice){ "", 0 };
+	groups[2 * k + 1] =
+	    in->role.p != NULL ? in->role : (struct slice){ "", 0 };
 	if (k == n)
 		n++;
 	if (group_check(r, groups, n) != ERR_NONE) {

@@ -108,8 +108,8 @@ hook_matched(void *arg, const struct db_result *r)
 	ref = (uint64_t)db_int(r, 0, 2);
 	db_id(r, 0, 3, &host);
 	if (!id_same(&host, &c->host))
-		event_status(c, c->relay, &mesh, &out.presence,
-		    (enum status)in->status);
+		event_status(
+		    c, c->relay, &mesh, &out.presence, (enum status)in->status);
 	else if ((s = session_by_ref(c, ref)) != NULL)
 		presence_status(s, (enum status)in->status, SOURCE_HOOK);
 	else
@@ -197,7 +197,7 @@ hook_tick(struct core *c)
 	struct hook_rate *rate;
 	size_t i;
 
-	HASH_FOREACH(e, next, i, &c->hook_rates) {
+	HASH_FOREACH (e, next, i, &c->hook_rates) {
 		rate = CONTAINER(e, struct hook_rate, hash);
 		if (clock_mono() - rate->at_ms < 60000)
 			continue;

@@ -60,8 +60,8 @@ struct join_in {
 
 #define IN(field) offsetof(struct join_in, field)
 static const struct field join_in_fields[] = {
-	{ "invite_token", F_STR, IN(token), 1, 8192, FIELD_REQUIRED, NULL,
-	    NULL, 0, "The token of the join link." },
+	{ "invite_token", F_STR, IN(token), 1, 8192, FIELD_REQUIRED, NULL, NULL,
+	    0, "The token of the join link." },
 	{ "invite_payload", F_ROW, IN(payload), 0, 0, FIELD_REQUIRED, NULL,
 	    payload_fields, sizeof(struct payload_in),
 	    "What the token says, decoded." },
@@ -137,8 +137,8 @@ join_done(void *arg, const struct db_result *r)
 		}
 		out.already = true;
 	} else
-		out.hook_token = (struct slice){ j->hook_token,
-			strlen(j->hook_token) };
+		out.hook_token =
+		    (struct slice){ j->hook_token, strlen(j->hook_token) };
 	db_id(r, 0, 1, &out.member);
 	out.slug = db_text(r, 0, 2);
 	out.name = db_text(r, 0, 3);
@@ -181,8 +181,8 @@ join_exec(struct request *r, void *arg)
 	j->request = r;
 	crypto_random_bytes(hook, sizeof(hook));
 	memcpy(j->hook_token, INVITE_HOOK_PREFIX, strlen(INVITE_HOOK_PREFIX));
-	crypto_hex(j->hook_token + strlen(INVITE_HOOK_PREFIX), hook,
-	    sizeof(hook));
+	crypto_hex(
+	    j->hook_token + strlen(INVITE_HOOK_PREFIX), hook, sizeof(hook));
 	id_new(&member);
 	p = db_params(STMT_member_join);
 	crypto_digest(digest, in->token.p, in->token.n, NULL);

@@ -160,8 +160,7 @@ memory_found(void *arg, const struct db_result *r)
 	for (i = 0; i < n; i++) {
 		db_id(r, i, 0, &rows[i].id);
 		rows[i].content = db_text(r, i, 1);
-		tags = pool_alloc(
-		    &req->pool, MEMORY_TAGS_MAX * sizeof(*tags));
+		tags = pool_alloc(&req->pool, MEMORY_TAGS_MAX * sizeof(*tags));
 		rows[i].tags.v = tags;
 		rows[i].tags.n = db_texts(r, i, 2, tags, MEMORY_TAGS_MAX);
 		rows[i].by = db_text(r, i, 3);

@@ -165,7 +165,7 @@ mesh_sweep(struct mesh *m)
 {
 	struct session *s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &m->roster.sessions, entry, next)
+	TAILQ_FOREACH_SAFE (s, &m->roster.sessions, entry, next)
 		if (s->client == NULL && s->load != m->load)
 			roster_remove(&m->roster, s);
 }
@@ -194,7 +194,7 @@ mesh_loaded(void *arg, const struct db_result *r)
 	mesh_sweep(m);
 	m->loaded = true;
 	if (again) {
-		LIST_FOREACH(s, &m->roster.locals, local)
+		LIST_FOREACH (s, &m->roster.locals, local)
 			delivery_drain(s);
 		state_catch_up(m);
 	} else
@@ -233,7 +233,7 @@ mesh_tick(struct core *c)
 	struct mesh *m;
 	size_t i;
 
-	HASH_FOREACH(e, next, i, &c->meshes) {
+	HASH_FOREACH (e, next, i, &c->meshes) {
 		m = CONTAINER(e, struct mesh, by_id);
 		roster_forget(&m->roster, before);
 		if (m->users == 0 &&

@@ -116,7 +116,7 @@ message_is_first(const struct request *r)
 {
 	const struct request *q;
 
-	TAILQ_FOREACH(q, &r->client->requests, entry) {
+	TAILQ_FOREACH (q, &r->client->requests, entry) {
 		if (q == r)
 			return true;
 		if (q->state != REQUEST_DONE)
@@ -134,14 +134,16 @@ message_may_hurry(struct session *s, const struct multicast *m)
 	if (!m->to->multicast || recent || !message_is_first(m->request))
 		return false;
 	return m->client_id.n == 0 ||
-	    clock_wall() - s->info.connected_ms > MESSAGE_NEW_MS;
+	       clock_wall() - s->info.connected_ms > MESSAGE_NEW_MS;
 }
 
 static void
 message_ack(struct multicast *m, const struct id *id, bool duplicate)
 {
-	struct send_out out = { .message = *id, .queued = true,
-		.recipients = (int64_t)m->to->n, .duplicate = duplicate };
+	struct send_out out = { .message = *id,
+		.queued = true,
+		.recipients = (int64_t)m->to->n,
+		.duplicate = duplicate };
 
 	if (duplicate)
 		core_count(m->request->core, MESSAGES_REPEATED);
@@ -152,8 +154,8 @@ message_ack(struct multicast *m, const struct id *id, bool duplicate)
 static void
 message_deliver_elsewhere(struct core *c, struct multicast *m)
 {
-	struct delivery_to *to = pool_alloc(
-	    &m->request->pool, (m->to->n + 1) * sizeof(*to));
+	struct delivery_to *to =
+	    pool_alloc(&m->request->pool, (m->to->n + 1) * sizeof(*to));
 	uint64_t procs = 0;
 	size_t i, n = 0;
 
@@ -162,7 +164,8 @@ message_deliver_elsewhere(struct core *c, struct multicast *m)
 
 		if (r->ref == 0 || r->proc == c->proc)
 			continue;
-		to[n++] = (struct delivery_to){ r->ref, r->member };
+		to[n++] = (struct delivery_to){ r->ref,
+			session_check(&r->holder), r->member };
 		procs |= BUS_BIT(r->proc);
 	}
 	if (n > 0)
@@ -204,8 +207,8 @@ message_nudge(struct core *c, struct multicast *m)
 			if (mesh != NULL)
 				delivery_nudge(mesh, &r->id);
 		} else if (r->behind &&
-		    (s = session_by_ref(c, r->ref)) != NULL &&
-		    roster_admits(s->info.status, m->message.priority))
+			   (s = session_by_ref(c, r->ref)) != NULL &&
+			   roster_admits(s->info.status, m->message.priority))
 			delivery_drain(s);
 	}
 }
@@ -243,7 +246,7 @@ message_found(void *arg, const struct db_result *r)
 	if (id_same(&id, &m->message.id))
 		message_deliver(m);
 	else if (fingerprint.n == sizeof(m->fingerprint) &&
-	    memcmp(fingerprint.p, m->fingerprint, fingerprint.n) == 0)
+		 memcmp(fingerprint.p, m->fingerprint, fingerprint.n) == 0)
 		message_ack(m, &id, true);
 	else
 		op_fail(m->request, ERR_ID_CONFLICT, NULL);
@@ -255,8 +258,8 @@ message_find(struct multicast *m)
 	struct db_params *p = db_params(STMT_message_find);
 
 	db_put_bytes(p, m->message.sender_key, CRYPTO_KEY_LEN);
-	db_put_text(p, m->client_id.n > 0 ? m->client_id.p : NULL,
-	    m->client_id.n);
+	db_put_text(
+	    p, m->client_id.n > 0 ? m->client_id.p : NULL, m->client_id.n);
 	db_query(m->request->core->reads, p, message_found, m);
 }
 
@@ -319,8 +322,8 @@ message_store(struct multicast *m)
 	db_put_int(p, g->priority);
 	db_put_text(p, g->nonce.p, g->nonce.n);
 	db_put_text(p, g->ciphertext.p, g->ciphertext.n);
-	db_put_text(p, m->client_id.n > 0 ? m->client_id.p : NULL,
-	    m->client_id.n);
+	db_put_text(
+	    p, m->client_id.n > 0 ? m->client_id.p : NULL, m->client_id.n);
 	db_put_bytes(p, m->fingerprint, sizeof(m->fingerprint));
 	db_put_int(p, g->created_ms);
 	db_put_int(p, c->limits.hold_ms);
@@ -398,9 +401,9 @@ send_resolved(struct request *r, struct target *to)
 	    memcmp(i->key, none, sizeof(none)) != 0 ? i->key : i->member_key,
 	    CRYPTO_KEY_LEN);
 	/* The session may end before the message is stored. */
-	g->sender_name = (struct slice){
-		pool_dup(&r->pool, i->name.p, i->name.n), i->name.n
-	};
+	g->sender_name =
+	    (struct slice){ pool_dup(&r->pool, i->name.p, i->name.n),
+		    i->name.n };
 	g->target = message_target(&r->pool, &in->targets);
 	g->priority = (enum priority)in->priority;
 	g->nonce = in->nonce;

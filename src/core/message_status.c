@@ -9,7 +9,12 @@
 
 #include "core/core.h"
 
-enum held { HELD_DELIVERED, HELD_HELD, HELD_DISCONNECTED, HELD_EXPIRED };
+enum held {
+	HELD_DELIVERED,
+	HELD_HELD,
+	HELD_DISCONNECTED,
+	HELD_EXPIRED
+};
 static const char *const held_names[] = { "delivered", "held", "disconnected",
 	"expired", NULL };
 
@@ -44,8 +49,8 @@ static const struct field status_row_fields[] = {
 	    "queued, pushed, acked or expired." },
 	{ "pushedAt", F_TIME, ROW(pushed_ms), 0, 0, FIELD_NULLABLE, NULL, NULL,
 	    0, "When it was first written to the recipient." },
-	{ "ackedAt", F_TIME, ROW(acked_ms), 0, 0, FIELD_NULLABLE, NULL, NULL,
-	    0, "When the recipient had it." },
+	{ "ackedAt", F_TIME, ROW(acked_ms), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
+	    "When the recipient had it." },
 	{ "pushes", F_INT, ROW(pushes), 0, 0, 0, NULL, NULL, 0,
 	    "How often it was pushed." },
 	{ .type = F_END },
@@ -77,8 +82,7 @@ static const struct field status_out_fields[] = {
 	{ "expiresAt", F_TIME, OUT(expires_ms), 0, 0, FIELD_NULLABLE, NULL,
 	    NULL, 0, "When it will no longer be held." },
 	{ "recipients", F_ROWS, OUT(recipients), 0, 0, 0, NULL,
-	    status_row_fields, sizeof(struct status_row),
-	    "Each recipient." },
+	    status_row_fields, sizeof(struct status_row), "Each recipient." },
 	{ .type = F_END },
 };
 #undef OUT
@@ -100,8 +104,8 @@ static void
 status_row(struct status_row *row, const struct mesh *m,
     const struct db_result *r, size_t i)
 {
-	static const enum held words[] = { HELD_HELD, HELD_HELD,
-		HELD_DELIVERED, HELD_EXPIRED };
+	static const enum held words[] = { HELD_HELD, HELD_HELD, HELD_DELIVERED,
+		HELD_EXPIRED };
 	struct slice key = db_bytes(r, i, 6);
 	struct id recipient;
 

@@ -136,7 +136,7 @@ client_gone(struct client *c)
 
 	if (c->session != NULL)
 		session_end(c);
-	TAILQ_FOREACH_SAFE(r, &c->requests, entry, next) {
+	TAILQ_FOREACH_SAFE (r, &c->requests, entry, next) {
 		TAILQ_REMOVE(&c->requests, r, entry);
 		r->client = NULL;
 		c->calls->discard(r);
@@ -151,7 +151,7 @@ op_may_begin(const struct client *c, const struct request *r)
 {
 	const struct request *before;
 
-	TAILQ_FOREACH(before, &c->requests, entry) {
+	TAILQ_FOREACH (before, &c->requests, entry) {
 		if (before == r)
 			return true;
 		if (before->state != REQUEST_DONE &&
@@ -168,7 +168,7 @@ op_advance(struct client *c)
 	struct request *r;
 
 	while ((r = TAILQ_FIRST(&c->requests)) != NULL &&
-	    r->state == REQUEST_DONE) {
+	       r->state == REQUEST_DONE) {
 		TAILQ_REMOVE(&c->requests, r, entry);
 		c->pending--;
 		c->calls->answer(r);
@@ -178,7 +178,7 @@ op_advance(struct client *c)
 		c->paused = false;
 		c->calls->pause(c, false);
 	}
-	TAILQ_FOREACH(r, &c->requests, entry) {
+	TAILQ_FOREACH (r, &c->requests, entry) {
 		if (r->state != REQUEST_WAITS)
 			continue;
 		if (!op_may_begin(c, r))
@@ -215,7 +215,7 @@ op_reply(struct request *r, const void *out)
 }
 
 static void PRINTF_LIKE(3, 0)
-request_verror(struct request *r, enum err e, const char *fmt, va_list ap)
+    request_verror(struct request *r, enum err e, const char *fmt, va_list ap)
 {
 	char text[512];
 	size_t n;
@@ -246,7 +246,7 @@ op_failed(struct request *r, enum err e)
 {
 	struct client *c = r->client;
 	bool ends = c != NULL && c->session == NULL && r->op != NULL &&
-	    r->op->flags & OP_OPENS;
+		    r->op->flags & OP_OPENS;
 
 	r->error = e;
 	if (r->error_text == NULL)
@@ -314,8 +314,7 @@ op_admit(struct request *r, const char *name, size_t n)
 	if (c->scopes & SCOPE_BIT(r->op->scope))
 		return ERR_NONE;
 	if (c->session == NULL)
-		return request_error(
-		    r, ERR_NO_HELLO, "must send hello first");
+		return request_error(r, ERR_NO_HELLO, "must send hello first");
 	return request_error(r, ERR_FORBIDDEN,
 	    "This session lacks the scope %s.", table_scopes[r->op->scope]);
 }

@@ -79,8 +79,8 @@ presence_set(struct session *s, enum status status, enum status_source source)
 }
 
 void
-presence_status(struct session *s, enum status status,
-    enum status_source source)
+presence_status(
+    struct session *s, enum status status, enum status_source source)
 {
 	bool fresh = clock_wall() - s->status_ms < PRESENCE_FRESH_MS;
 
@@ -100,7 +100,7 @@ presence_tick(struct core *c)
 
 	if (c->limits.status_ms == 0)
 		return;
-	LIST_FOREACH_SAFE(s, &c->busy, busy, next) {
+	LIST_FOREACH_SAFE (s, &c->busy, busy, next) {
 		if (s->status_ms > before)
 			continue;
 		core_count(c, STATUS_EXPIRED);
@@ -152,8 +152,8 @@ struct peer_group {
 };
 
 static const struct field peer_group_fields[] = {
-	{ "name", F_STR, offsetof(struct peer_group, name), 0, 0, 0, NULL,
-	    NULL, 0, "Group." },
+	{ "name", F_STR, offsetof(struct peer_group, name), 0, 0, 0, NULL, NULL,
+	    0, "Group." },
 	{ "role", F_STR, offsetof(struct peer_group, role), 0, 0, FIELD_OMIT,
 	    NULL, NULL, 0, "Role in it." },
 	{ .type = F_END },
@@ -266,21 +266,20 @@ peer_in_group(const struct session *s, const struct roster_set *group)
 
 /* Room for all connected ones and some more. */
 static struct peer *
-peers_connected(struct request *r, const struct list_peers_in *in,
-    size_t more, size_t *n)
+peers_connected(
+    struct request *r, const struct list_peers_in *in, size_t more, size_t *n)
 {
 	const struct roster *ro = &r->client->session->mesh->roster;
 	const struct roster_set *group = NULL;
 	const struct session *s;
 	struct peer *peers;
 
-	peers = pool_alloc(
-	    &r->pool, (ro->live + more + 1) * sizeof(*peers));
+	peers = pool_alloc(&r->pool, (ro->live + more + 1) * sizeof(*peers));
 	*n = 0;
 	if (in->group.n > 0 &&
 	    (group = roster_group(ro, in->group.p, in->group.n)) == NULL)
 		return peers;
-	TAILQ_FOREACH(s, &ro->sessions, entry) {
+	TAILQ_FOREACH (s, &ro->sessions, entry) {
 		if (!s->info.live || s->info.control ||
 		    (group != NULL && !peer_in_group(s, group)))
 			continue;

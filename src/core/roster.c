@@ -226,8 +226,8 @@ roster_index(struct roster *r, struct session *s)
 	if (roster_has_key(i))
 		hash_insert(&r->by_key, &s->by_key, i->key, CRYPTO_KEY_LEN);
 	roster_enter_member(r, s);
-	roster_enter(&r->names, i->name_folded.p, i->name_folded.n,
-	    &s->by_name, s);
+	roster_enter(
+	    &r->names, i->name_folded.p, i->name_folded.n, &s->by_name, s);
 	roster_set_groups(r, s);
 	r->live += i->live;
 }
@@ -361,8 +361,8 @@ roster_admits(enum status status, enum priority priority)
 }
 
 static bool
-roster_better(const struct session *a, const struct session *b,
-    enum priority priority)
+roster_better(
+    const struct session *a, const struct session *b, enum priority priority)
 {
 	bool aa = roster_admits(a->info.status, priority);
 	bool ba = roster_admits(b->info.status, priority);
@@ -381,7 +381,7 @@ roster_best(const struct roster_set *member, enum priority priority,
 	struct session *best = NULL;
 	struct roster_link *l;
 
-	LIST_FOREACH(l, &member->links, entry) {
+	LIST_FOREACH (l, &member->links, entry) {
 		struct session *s = l->session;
 
 		if (!s->info.live || s->info.control)

@@ -30,8 +30,7 @@ struct group_in {
 
 static const struct field group_fields[] = {
 	{ "name", F_NAME, offsetof(struct group_in, name), 1, 128,
-	    FIELD_REQUIRED, NULL, NULL, 0,
-	    "Group; a/b is a group below a." },
+	    FIELD_REQUIRED, NULL, NULL, 0, "Group; a/b is a group below a." },
 	{ "role", F_STR, offsetof(struct group_in, role), 0, 128, FIELD_OMIT,
 	    NULL, NULL, 0, "The session's role in it, in free words." },
 	{ .type = F_END },
@@ -87,8 +86,8 @@ static const struct field hello_in_fields[] = {
 	    "What the client can do; client_ack: it acks every message." },
 	{ "groups", F_ROWS, IN(groups), 0, 1000, 0, NULL, group_fields,
 	    sizeof(struct group_in), "Groups to be in from the start." },
-	{ "timestamp", F_INT, IN(timestamp), 0, INT64_MAX, FIELD_REQUIRED,
-	    NULL, NULL, 0, "Milliseconds since 1970." },
+	{ "timestamp", F_INT, IN(timestamp), 0, INT64_MAX, FIELD_REQUIRED, NULL,
+	    NULL, 0, "Milliseconds since 1970." },
 	{ "signature", F_SIG, IN(signature), 0, 0, FIELD_REQUIRED, NULL, NULL,
 	    0, "By the member's key over meshId|memberId|pubkey|timestamp." },
 	{ .type = F_END },
@@ -160,7 +159,7 @@ session_reserve(struct core *c)
 	c->slots[c->free_slot] = &session_reserved;
 	c->generation = (c->generation + 1) & 0xffffff;
 	return (uint64_t)c->proc << 56 | (uint64_t)c->generation << 32 |
-	    (uint64_t)c->free_slot++;
+	       (uint64_t)c->free_slot++;
 }
 
 static void
@@ -179,6 +178,15 @@ session_by_ref(const struct core *c, uint64_t ref)
 	    s->info.ref != ref)
 		return NULL;
 	return s;
+}
+
+uint32_t
+session_check(const struct id *id)
+{
+	uint32_t v;
+
+	memcpy(&v, id->b + ID_LEN - sizeof(v), sizeof(v));
+	return v;
 }
 
 /* An end that is not stored yet: kept until it is. */
@@ -218,8 +226,8 @@ session_stored_end(void *arg, const struct db_result *r)
 static void
 session_store_end(struct ending *e)
 {
-	struct db_params *p = db_row(
-	    e->core->writes, STMT_session_close, session_stored_end, e);
+	struct db_params *p =
+	    db_row(e->core->writes, STMT_session_close, session_stored_end, e);
 
 	db_put_id(p, &e->id);
 	db_put_int(p, (int64_t)e->ref);
@@ -250,9 +258,9 @@ session_catch_up(struct core *c)
 		TAILQ_REMOVE(&c->endings, e, entry);
 		session_store_end(e);
 	}
-	HASH_FOREACH(h, next, i, &c->meshes)
-		LIST_FOREACH(s,
-		    &CONTAINER(h, struct mesh, by_id)->roster.locals, local)
+	HASH_FOREACH (h, next, i, &c->meshes)
+		LIST_FOREACH (
+		    s, &CONTAINER(h, struct mesh, by_id)->roster.locals, local)
 			if (s->dirty)
 				session_changed(s);
 }
@@ -320,8 +328,8 @@ session_told(struct core *c, const struct session_info *info)
 }
 
 void
-session_told_gone(struct core *c, const struct id *mesh, const struct id *id,
-    uint64_t ref)
+session_told_gone(
+    struct core *c, const struct id *mesh, const struct id *id, uint64_t ref)
 {
 	struct mesh *m = mesh_find(c, mesh);
 	struct session *s;
@@ -365,8 +373,8 @@ session_changed(struct session *s)
 	a->core = s->mesh->core;
 	a->ref = i->ref;
 	s->dirty = true;
-	p = db_row(a->core->writes, STMT_session_update,
-	    session_changed_stored, a);
+	p = db_row(
+	    a->core->writes, STMT_session_update, session_changed_stored, a);
 	db_put_id(p, &i->id);
 	db_put_int(p, (int64_t)i->ref);
 	db_put_int(p, i->status);
@@ -528,8 +536,8 @@ hello_open(void *arg, struct mesh *m)
 
 /* Signature and clock: what needs no database. */
 static enum err
-hello_check(const struct core *c, const struct hello_in *in,
-    struct session_info *i)
+hello_check(
+    const struct core *c, const struct hello_in *in, struct session_info *i)
 {
 	char text[2 * ID_HEX_LEN + 64 + 32], mesh[ID_HEX_LEN + 1],
 	    member[ID_HEX_LEN + 1];
@@ -538,14 +546,13 @@ hello_check(const struct core *c, const struct hello_in *in,
 
 	if (skew > c->limits.clock_ms || skew < -c->limits.clock_ms)
 		return ERR_TIMESTAMP_SKEW;
-	if (crypto_unhex(i->member_key, CRYPTO_KEY_LEN, in->pubkey.p,
-		in->pubkey.n) != 0)
+	if (crypto_unhex(
+		i->member_key, CRYPTO_KEY_LEN, in->pubkey.p, in->pubkey.n) != 0)
 		return ERR_MALFORMED;
-	n = snprintf(text, sizeof(text),
-	    "%s|%s|" SLICE_FMT "|%" PRId64, id_hex(&in->mesh, mesh),
-	    id_hex(&in->member, member), SLICE_ARG(in->pubkey), in->timestamp);
-	if (!crypto_check_sig(
-		in->signature, text, (size_t)n, i->member_key))
+	n = snprintf(text, sizeof(text), "%s|%s|" SLICE_FMT "|%" PRId64,
+	    id_hex(&in->mesh, mesh), id_hex(&in->member, member),
+	    SLICE_ARG(in->pubkey), in->timestamp);
+	if (!crypto_check_sig(in->signature, text, (size_t)n, i->member_key))
 		return ERR_BAD_SIGNATURE;
 	if (in->session_pubkey.n > 0 &&
 	    crypto_unhex(i->key, CRYPTO_KEY_LEN, in->session_pubkey.p,
@@ -607,8 +614,8 @@ hello_exec(struct request *r, void *arg)
 		op_fail(r, e, "hello rejected: %s", table_errors[e].name);
 		return;
 	}
-	if (group_check(r, (const struct slice *)in->groups.v,
-		in->groups.n) != ERR_NONE) {
+	if (group_check(r, (const struct slice *)in->groups.v, in->groups.n) !=
+	    ERR_NONE) {
 		core_count(r->core, HELLO_REFUSED);
 		op_fail(r, r->error, NULL);
 		return;
@@ -624,7 +631,8 @@ hello_exec(struct request *r, void *arg)
 	i->hostname = in->hostname;
 	i->peer_type = in->peer_type;
 	i->model = in->model;
-	i->control = in->peer_role.n == strlen(SESSION_CONTROL) &&
+	i->control =
+	    in->peer_role.n == strlen(SESSION_CONTROL) &&
 	    memcmp(in->peer_role.p, SESSION_CONTROL, in->peer_role.n) == 0;
 	i->acks = hello_can(in, SESSION_CAN_ACK);
 	/* A group_in is two slices, as session_info has them. */

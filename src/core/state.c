@@ -53,8 +53,7 @@ static const struct field state_out_fields[] = {
 	{ "key", F_STR, OUT(key), 0, 0, 0, NULL, NULL, 0, "Key." },
 	{ "value", F_JSON, OUT(value), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
 	    "Value; null when the key was never set." },
-	{ "updatedBy", F_STR, OUT(by), 0, 0, 0, NULL, NULL, 0,
-	    "Who set it." },
+	{ "updatedBy", F_STR, OUT(by), 0, 0, 0, NULL, NULL, 0, "Who set it." },
 	{ "updatedAt", F_TIME, OUT(updated_ms), 0, 0, 0, NULL, NULL, 0,
 	    "When." },
 	{ "version", F_INT, OUT(version), 0, 0, 0, NULL, NULL, 0,
@@ -105,7 +104,7 @@ state_forget(struct mesh *m)
 	struct hash_entry *e, *next;
 	size_t i;
 
-	HASH_FOREACH(e, next, i, &m->versions)
+	HASH_FOREACH (e, next, i, &m->versions)
 		free(CONTAINER(e, struct state_version, hash));
 	hash_free(&m->versions);
 }
@@ -122,7 +121,7 @@ state_push(struct mesh *m, const struct state_change *s)
 	if (s->updated_ms > m->state_ms)
 		m->state_ms = s->updated_ms;
 	event_init(&e, EVENT_STATE, s);
-	LIST_FOREACH(to, &m->roster.locals, local)
+	LIST_FOREACH (to, &m->roster.locals, local)
 		if (!to->info.control && !id_same(&to->info.id, &s->by_session))
 			(void)to->client->calls->push(to->client, &e);
 	event_fini(&e);
@@ -212,10 +211,9 @@ set_state_exec(struct request *r, void *arg)
 	c->key = in->key;
 	c->value = in->value;
 	c->by_session = s->info.id;
-	c->by_name = (struct slice){
-		pool_dup(&r->pool, s->info.name.p, s->info.name.n),
-		s->info.name.n
-	};
+	c->by_name =
+	    (struct slice){ pool_dup(&r->pool, s->info.name.p, s->info.name.n),
+		    s->info.name.n };
 	p = db_row(r->core->writes, STMT_state_set, state_stored, set);
 	db_put_id(p, &c->mesh);
 	db_put_text(p, c->key.p, c->key.n);

@@ -35,5 +35,5 @@ const char *const table_events[EVENT_MAX] = {
 
 const char *const table_priorities[] = { "low", "next", "now", NULL };
 const char *const table_statuses[] = { "idle", "working", "dnd", NULL };
-const char *const table_deliveries[] = { "queued", "pushed", "acked",
-	"expired", NULL };
+const char *const table_deliveries[] = { "queued", "pushed", "acked", "expired",
+	NULL };

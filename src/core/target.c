@@ -59,7 +59,7 @@ static bool
 target_key(struct slice t, uint8_t key[CRYPTO_KEY_LEN])
 {
 	return t.n == TARGET_KEY_HEX &&
-	    crypto_unhex(key, CRYPTO_KEY_LEN, t.p, t.n) == 0;
+	       crypto_unhex(key, CRYPTO_KEY_LEN, t.p, t.n) == 0;
 }
 
 static void
@@ -99,8 +99,8 @@ target_add_session(struct resolve *v, struct session *s, uint64_t mark)
 
 /* A member, of whom one session will do. */
 static void
-target_add_member(struct resolve *v, const struct roster_set *set,
-    uint64_t mark)
+target_add_member(
+    struct resolve *v, const struct roster_set *set, uint64_t mark)
 {
 	struct session *from = v->request->client->session;
 	struct session *s = roster_best(set, v->priority, from);
@@ -137,7 +137,7 @@ target_named(const struct roster *r, struct slice t, struct pool *pool,
 	*several = false;
 	if (set == NULL)
 		return NULL;
-	LIST_FOREACH(l, &set->links, entry) {
+	LIST_FOREACH (l, &set->links, entry) {
 		struct session *s = l->session;
 
 		if (s->info.control)
@@ -160,7 +160,8 @@ static bool
 target_own_name(const struct session *s)
 {
 	return s->info.name.n != s->info.member_name.n ||
-	    memcmp(s->info.name.p, s->info.member_name.p, s->info.name.n) != 0;
+	       memcmp(s->info.name.p, s->info.member_name.p, s->info.name.n) !=
+		   0;
 }
 
 /* Chooses the recipients of a direct target; false when nobody is in the
@@ -203,14 +204,14 @@ target_choose_group(struct resolve *v, struct slice t, uint64_t mark)
 	struct roster_link *l;
 
 	if (target_is_all(t)) {
-		TAILQ_FOREACH(s, &r->sessions, entry)
+		TAILQ_FOREACH (s, &r->sessions, entry)
 			if (s != from)
 				target_add_session(v, s, mark);
 		return;
 	}
 	if ((set = roster_group(r, t.p + 1, t.n - 1)) == NULL)
 		return;
-	LIST_FOREACH(l, &set->links, entry)
+	LIST_FOREACH (l, &set->links, entry)
 		if (l->session != from)
 			target_add_session(v, l->session, mark);
 }
@@ -219,8 +220,7 @@ static void
 target_finish(struct resolve *v)
 {
 	const struct slice *t = v->targets->v;
-	uint64_t mark =
-	    roster_mark(&v->request->client->session->mesh->roster);
+	uint64_t mark = roster_mark(&v->request->client->session->mesh->roster);
 	size_t i, k;
 
 	v->out.multicast = true;
@@ -246,8 +246,7 @@ target_finish(struct resolve *v)
 static void
 target_near(struct resolve *v, const struct db_result *r)
 {
-	const struct slice t =
-	    ((const struct slice *)v->targets->v)[v->next];
+	const struct slice t = ((const struct slice *)v->targets->v)[v->next];
 	struct pool *pool = &v->request->pool;
 	char *want = pool_alloc(pool, 2 * t.n + 1), *have;
 	size_t n = str_fold(want, t.p, t.n), i, k;
@@ -264,9 +263,9 @@ target_near(struct resolve *v, const struct db_result *r)
 		if (str_distance(want, n, have, k, TARGET_NEAR_DISTANCE) <=
 			TARGET_NEAR_DISTANCE &&
 		    n > 2)
-			near[out->n++] = (struct slice){
-				pool_dup(pool, name.p, name.n), name.n
-			};
+			near[out->n++] =
+			    (struct slice){ pool_dup(pool, name.p, name.n),
+				    name.n };
 	}
 }
 
@@ -274,8 +273,7 @@ static void
 target_unknown(void *arg, const struct db_result *r)
 {
 	struct resolve *v = arg;
-	const struct slice t =
-	    ((const struct slice *)v->targets->v)[v->next];
+	const struct slice t = ((const struct slice *)v->targets->v)[v->next];
 	const struct slice *near;
 
 	if (db_status(r) == DB_OK)
@@ -288,8 +286,7 @@ target_unknown(void *arg, const struct db_result *r)
 		    SLICE_ARG(t), SLICE_ARG(near[0]));
 	else
 		op_fail(v->request, ERR_UNKNOWN_TARGET,
-		    "Nobody here has the key, name or group \"" SLICE_FMT
-		    "\".",
+		    "Nobody here has the key, name or group \"" SLICE_FMT "\".",
 		    (int)(t.n > 128 ? 128 : t.n), t.p);
 }
 
@@ -318,8 +315,7 @@ static void
 target_found(void *arg, const struct db_result *r)
 {
 	struct resolve *v = arg;
-	const struct slice t =
-	    ((const struct slice *)v->targets->v)[v->next];
+	const struct slice t = ((const struct slice *)v->targets->v)[v->next];
 	struct absent *a = &v->absent[v->next];
 	size_t i;
 
@@ -385,7 +381,7 @@ target_candidates(struct resolve *v, const struct roster *r, struct slice t)
 
 	out->v = names;
 	out->n = 0;
-	LIST_FOREACH(l, &set->links, entry) {
+	LIST_FOREACH (l, &set->links, entry) {
 		const struct session_info *i = &l->session->info;
 
 		if (i->control || out->n == TARGET_NEAR_MAX)
@@ -393,7 +389,7 @@ target_candidates(struct resolve *v, const struct roster *r, struct slice t)
 		hex = pool_alloc(pool, TARGET_KEY_HEX + 1);
 		crypto_hex(hex,
 		    memcmp(i->key, none, sizeof(none)) != 0 ? i->key
-							     : i->member_key,
+							    : i->member_key,
 		    CRYPTO_KEY_LEN);
 		names[out->n++] = (struct slice){ hex, TARGET_KEY_HEX };
 	}
@@ -423,7 +419,7 @@ target_is_known(struct resolve *v, struct slice t, bool *failed)
 	}
 	if (target_key(t, key))
 		return roster_by_key(r, key) != NULL ||
-		    roster_member_key(r, key) != NULL;
+		       roster_member_key(r, key) != NULL;
 	if (target_named(r, t, &v->request->pool, &only, &several) != NULL)
 		return true;
 	if (several) {

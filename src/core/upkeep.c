@@ -44,8 +44,8 @@ upkeep_reap(struct core *c, const struct id *live, size_t n)
 	size_t i;
 
 	for (i = 0; i < n && i < BUS_PROCS_MAX; i++)
-		text[i] = (struct slice){ id_hex(&live[i], hex[i]),
-			ID_HEX_LEN };
+		text[i] =
+		    (struct slice){ id_hex(&live[i], hex[i]), ID_HEX_LEN };
 	db_put_id(p, &c->host);
 	db_put_texts(p, text, i);
 	db_query(c->reads, p, upkeep_reaped, c);

@@ -47,8 +47,8 @@ proto_peer(struct proto *p, struct conn *c, const struct client_calls *calls)
 {
 	struct peer *peer = xcalloc(1, sizeof(*peer));
 
-	client_init(&peer->client, p->core, calls,
-	    net_addr_is_loopback(conn_peer(c)));
+	client_init(
+	    &peer->client, p->core, calls, net_addr_is_loopback(conn_peer(c)));
 	peer->proto = p;
 	peer->conn = c;
 	conn_set_data(c, peer);

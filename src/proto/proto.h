@@ -21,7 +21,7 @@ struct proto {
 	struct json json; /* of the message at hand */
 	struct buf out;	  /* of the answer at hand */
 	const char *const *origins;
-	bool metrics;	/* serve /metrics? */
+	bool metrics; /* serve /metrics? */
 	bool draining;
 	int64_t started_ms;
 	LIST_HEAD(, peer) over; /* to be freed at the end of the turn */
@@ -77,8 +77,8 @@ void mesh_protocol_message(struct peer *peer, const char *s, size_t n);
  */
 /* Does the operation whose route it is; false when it is nobody's.  *allow is
  * set to the method of a route with this path, or NULL. */
-bool rest_request(struct proto *p, struct conn *c,
-    const struct http_request *r, const char **allow);
+bool rest_request(struct proto *p, struct conn *c, const struct http_request *r,
+    const char **allow);
 
 /*
  * proto_http.c: every request, by its path.

@@ -55,10 +55,10 @@ decode_text(struct decode *d, const struct field *f, size_t i,
 		    "%s is longer than %" PRId64 " bytes.", f->name, max);
 	if ((int64_t)out->n < min)
 		return out->n == 0
-		    ? decode_expects(d, f, "not empty")
-		    : request_error(d->request, ERR_MALFORMED,
-			  "%s is shorter than %" PRId64 " bytes.", f->name,
-			  min);
+			   ? decode_expects(d, f, "not empty")
+			   : request_error(d->request, ERR_MALFORMED,
+				 "%s is shorter than %" PRId64 " bytes.",
+				 f->name, min);
 	if (n->escaped && memchr(text, '\0', out->n) != NULL)
 		return decode_expects(d, f, "text without \\u0000");
 	return ERR_NONE;
@@ -100,8 +100,8 @@ decode_enum(struct decode *d, const struct field *f, size_t i, void *out)
 	for (k = 0; f->names[k] != NULL && at < sizeof(list); k++)
 		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s",
 		    k > 0 ? ", " : "", f->names[k]);
-	return request_error(d->request, ERR_MALFORMED,
-	    "%s must be one of %s.", f->name, list);
+	return request_error(
+	    d->request, ERR_MALFORMED, "%s must be one of %s.", f->name, list);
 }
 
 static enum err
@@ -110,8 +110,7 @@ decode_hex(struct decode *d, const struct field *f, size_t i, void *out,
 {
 	const struct json_node *n = &d->json->nodes[i];
 
-	if (n->type != JSON_STRING ||
-	    crypto_unhex(out, size, n->p, n->n) != 0)
+	if (n->type != JSON_STRING || crypto_unhex(out, size, n->p, n->n) != 0)
 		return decode_expects(d, f, what);
 	return ERR_NONE;
 }
@@ -326,7 +325,7 @@ decode_object(struct request *r, const struct json *j, size_t i,
 	for (f = fields; f->type != F_END; f++)
 		if (f->flags & FIELD_REQUIRED &&
 		    !(seen & UINT64_C(1) << (f - fields)))
-			return request_error(r, ERR_MALFORMED,
-			    "%s is missing.", f->name);
+			return request_error(
+			    r, ERR_MALFORMED, "%s is missing.", f->name);
 	return ERR_NONE;
 }

@@ -17,8 +17,8 @@ encode_is_none(const struct field *f, const void *v)
 	case F_NAME:
 	case F_JSON:
 		return f->flags & FIELD_OMIT
-		    ? ((const struct slice *)v)->n == 0
-		    : ((const struct slice *)v)->p == NULL;
+			   ? ((const struct slice *)v)->n == 0
+			   : ((const struct slice *)v)->p == NULL;
 	case F_KEY:
 		return memcmp(v, zero, CRYPTO_KEY_LEN) == 0;
 	case F_ID:
@@ -110,8 +110,7 @@ encode_value(struct json_writer *w, const struct field *f, const void *v)
 }
 
 void
-encode_fields(
-    struct json_writer *w, const struct field *fields, const void *in)
+encode_fields(struct json_writer *w, const struct field *fields, const void *in)
 {
 	const struct field *f;
 	const void *v;

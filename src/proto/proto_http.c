@@ -52,11 +52,11 @@ http_reply(struct proto *p, struct conn *c, const struct http_request *r,
 }
 
 static void
-http_reply_json(struct proto *p, struct conn *c, const struct http_request *r,
-    int status)
+http_reply_json(
+    struct proto *p, struct conn *c, const struct http_request *r, int status)
 {
-	http_reply(p, c, r, status, "application/json", p->out.data,
-	    p->out.len);
+	http_reply(
+	    p, c, r, status, "application/json", p->out.data, p->out.len);
 }
 
 static void
@@ -75,8 +75,8 @@ http_error(struct proto *p, struct conn *c, int status, const char *code,
 	json_key(&w, "message");
 	json_str(&w, text);
 	json_object_end(&w);
-	conn_reply(c, status, "application/json", headers, p->out.data,
-	    p->out.len);
+	conn_reply(
+	    c, status, "application/json", headers, p->out.data, p->out.len);
 }
 
 /* The state of the service, with a status that fits it. */
@@ -115,9 +115,9 @@ http_ready(struct proto *p, struct conn *c, const struct http_request *r)
 	bool good = p->core->up && !p->draining;
 
 	http_state(p, c, r, good,
-	    good	      ? "ready"
-		: p->draining ? "draining"
-			      : "waiting for the database");
+	    good	  ? "ready"
+	    : p->draining ? "draining"
+			  : "waiting for the database");
 }
 
 /* Whoever gets this answer talks to a loop that turns. */
@@ -137,8 +137,8 @@ http_metrics(struct proto *p, struct conn *c, const struct http_request *r)
 	}
 	buf_clear(&p->out);
 	metrics_write(p->core, &p->out);
-	http_reply(p, c, r, 200, "text/plain; version=0.0.4", p->out.data,
-	    p->out.len);
+	http_reply(
+	    p, c, r, 200, "text/plain; version=0.0.4", p->out.data, p->out.len);
 }
 
 static void
@@ -161,8 +161,8 @@ http_index(struct proto *p, struct conn *c, const struct http_request *r)
 	    "Linnet " PACKAGE_VERSION ": agents connect to /ws, see "
 	    "linnet-protocol(7).\n";
 
-	http_reply(p, c, r, 200, "text/plain; charset=utf-8", text,
-	    sizeof(text) - 1);
+	http_reply(
+	    p, c, r, 200, "text/plain; charset=utf-8", text, sizeof(text) - 1);
 }
 
 static const struct http_path {

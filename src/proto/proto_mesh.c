@@ -91,7 +91,7 @@ mesh_encode(struct request *r, const void *out)
 		json_key(&w, "id");
 		json_raw(&w, wire->id.p, wire->id.n);
 	} else if (r->error == ERR_NONE && !own_id &&
-	    r->op->flags & OP_ECHOES) {
+		   r->op->flags & OP_ECHOES) {
 		json_key(&w, "id");
 		json_str(&w, "");
 	}

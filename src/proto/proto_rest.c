@@ -109,7 +109,7 @@ rest_matches(const char *route, const struct http_request *h, bool *method)
 	    memcmp(path, h->path.p, h->path.n) != 0)
 		return false;
 	*method = (size_t)(path - route) - 1 == h->method.n &&
-	    memcmp(route, h->method.p, h->method.n) == 0;
+		  memcmp(route, h->method.p, h->method.n) == 0;
 	return true;
 }
 
@@ -140,8 +140,8 @@ rest_bearer(struct request *r, const struct http_request *h)
 
 	if (v.n <= n || strncasecmp(v.p, REST_BEARER, n) != 0)
 		return (struct slice){ NULL, 0 };
-	return (struct slice){ pool_strndup(&r->pool, v.p + n, v.n - n),
-		v.n - n };
+	return (
+	    struct slice){ pool_strndup(&r->pool, v.p + n, v.n - n), v.n - n };
 }
 
 static void

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The jobs process: brings the schema up to date before anybody serves, then
+ * does by the clock what no client asks for.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "jobs/jobs.h"
+#include "role/role.h"
+
+#define JOBS_CONNECT_MS 30000
+
+static struct jobs {
+	struct role role;	       /* first: a role is a jobs here */
+	struct id live[IPC_PROCS_MAX]; /* incarnations of this host's workers */
+	size_t nlive;
+	unsigned seconds;
+} jobs_self;
+
+/* Each job, and every how many seconds. */
+static void jobs_reap(struct jobs *j);
+static void
+jobs_due(struct jobs *j)
+{
+	upkeep_due(j->role.core);
+}
+
+static void
+jobs_lease(struct jobs *j)
+{
+	upkeep_lease(j->role.core);
+}
+
+static void
+jobs_depth(struct jobs *j)
+{
+	upkeep_depth(j->role.core);
+}
+
+static void
+jobs_clean(struct jobs *j)
+{
+	upkeep_clean(j->role.core);
+}
+
+static const struct job {
+	unsigned seconds;
+	void (*fn)(struct jobs *j);
+} jobs_table[] = {
+	{ 1, jobs_due },
+	{ 1, jobs_reap },
+	{ 10, jobs_lease },
+	{ 30, jobs_depth },
+	{ 60, jobs_clean },
+};
+
+static void
+jobs_reap(struct jobs *j)
+{
+	upkeep_reap(j->role.core, j->live, j->nlive);
+}
+
+static void
+jobs_add_live(struct jobs *j, const struct id *id)
+{
+	if (j->nlive < NELEM(j->live))
+		j->live[j->nlive++] = *id;
+}
+
+static void
+jobs_proc_live(struct ipc_peer *p, struct ipc_msg *m, void *arg)
+{
+	const struct ipc_incarnation *i = m->payload;
+
+	(void)p;
+	jobs_add_live(arg, &i->id);
+}
+
+static void
+jobs_proc_gone(struct ipc_peer *p, struct ipc_msg *m, void *arg)
+{
+	const struct ipc_incarnation *gone = m->payload;
+	struct jobs *j = arg;
+	size_t i;
+
+	(void)p;
+	for (i = 0; i < j->nlive; i++)
+		if (id_same(&j->live[i], &gone->id)) {
+			j->live[i] = j->live[--j->nlive];
+			break;
+		}
+	jobs_reap(j);
+}
+
+static const struct ipc_handler jobs_from_master[] = {
+	{ IPC_PROC_LIVE, jobs_proc_live },
+	{ IPC_PROC_GONE, jobs_proc_gone },
+	{ IPC_RELOAD, role_reload },
+};
+
+/* Nobody serves before the schema is what this program needs. */
+static void
+jobs_migrate(struct role *r, const char *conninfo)
+{
+	struct db_sync *s;
+	char *error;
+	int n;
+
+	(void)r;
+	if ((s = db_sync_open(conninfo, JOBS_CONNECT_MS, &error)) == NULL)
+		fatalx("%s", error);
+	if ((n = db_migrate(s)) < 0)
+		fatalx("%s", db_sync_error(s));
+	if (n > 0)
+		log_info("%d schema changes made, version %d", n,
+		    db_migrate_wanted());
+	db_sync_close(s);
+}
+
+static void
+jobs_open(struct role *r)
+{
+	struct jobs *j = (struct jobs *)r;
+	unsigned i;
+
+	for (i = 0; i < r->start.nlive; i++)
+		jobs_add_live(j, &r->start.live[i].id);
+}
+
+static void
+jobs_tick(struct role *r)
+{
+	struct jobs *j = (struct jobs *)r;
+	size_t i;
+
+	if (!r->core->up)
+		return;
+	for (i = 0; i < NELEM(jobs_table); i++)
+		if (j->seconds % jobs_table[i].seconds == 0)
+			jobs_table[i].fn(j);
+	j->seconds++;
+}
+
+static const struct role_desc jobs_desc = {
+	.role = IPC_JOBS,
+	.database = "linnetd jobs",
+	.handlers = jobs_from_master,
+	.nhandlers = NELEM(jobs_from_master),
+	.prepare = jobs_migrate,
+	.open = jobs_open,
+	.tick_second = jobs_tick,
+};
+
+int
+jobs(char **argv)
+{
+	return role_run(&jobs_self.role, &jobs_desc, argv);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A worker: the role that has clients.
+ */
+#include <string.h>
+
+#include "net/net.h"
+#include "proto/proto.h"
+#include "role/role.h"
+#include "worker/worker.h"
+
+static struct worker {
+	struct role role; /* first: a role is a worker here */
+	struct net *net;
+	struct proto *proto;
+	bool draining;
+} worker_self;
+
+static void
+worker_net_limits(const struct conf *c, struct net_limits *l)
+{
+	*l = (struct net_limits){
+		.head = (size_t)c->limit_head,
+		.body = (size_t)c->limit_body,
+		.message_early = (size_t)c->limit_hello,
+		.message = (size_t)c->limit_message,
+		.output = (size_t)c->limit_output,
+		.head_ms = c->limit_head_time,
+		.hello_ms = c->limit_hello_time,
+		.message_ms = c->limit_message_time,
+		.ping_ms = c->limit_ping_time,
+		.dead_ms = c->limit_dead_time,
+		.write_ms = c->limit_write_time,
+		.keep_ms = c->limit_keep_time,
+		.conns = (unsigned)c->limit_connections,
+		.per_addr = (unsigned)c->limit_per_address,
+		.origins = (const char *const *)c->http_origin.v,
+	};
+}
+
+static void
+worker_load(struct worker *w)
+{
+	struct ipc_load load = { (uint32_t)net_count(w->net),
+		w->role.core->up };
+
+	role_send(&w->role, IPC_LOAD, &load);
+}
+
+static void
+worker_conn_new(struct ipc_peer *p, struct ipc_msg *m, void *arg)
+{
+	struct worker *w = arg;
+	const struct ipc_conns *conns = m->payload;
+	struct net_addr addr;
+	unsigned i;
+
+	(void)p;
+	clock_update();
+	for (i = 0; i < conns->n; i++) {
+		memcpy(&addr.ss, &conns->addr[i].ss, sizeof(addr.ss));
+		addr.len = conns->addr[i].len;
+		net_adopt(w->net, m->fds[i], &addr);
+		m->fds[i] = -1;
+	}
+}
+
+static void
+worker_drain(struct ipc_peer *p, struct ipc_msg *m, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)p;
+	(void)m;
+	w->draining = true;
+	proto_drain(w->proto);
+}
+
+static const struct ipc_handler worker_from_master[] = {
+	{ IPC_CONN_NEW, worker_conn_new },
+	{ IPC_RELOAD, role_reload },
+	{ IPC_DRAIN, worker_drain },
+};
+
+static void
+worker_open(struct role *r)
+{
+	struct worker *w = (struct worker *)r;
+	struct net_limits limits;
+
+	worker_net_limits(r->conf, &limits);
+	w->proto = proto_new(r->core, limits.origins, r->conf->http_metrics);
+	w->net = net_new(r->base, &limits, &proto_handler, w->proto);
+	w->proto->net = w->net;
+}
+
+static void
+worker_database_up(struct role *r, bool up)
+{
+	(void)up;
+	worker_load((struct worker *)r);
+}
+
+static void
+worker_reload(struct role *r)
+{
+	struct worker *w = (struct worker *)r;
+	struct net_limits limits;
+
+	worker_net_limits(r->conf, &limits);
+	net_set_limits(w->net, &limits);
+	w->proto->origins = limits.origins;
+	w->proto->metrics = r->conf->http_metrics;
+}
+
+static void
+worker_flush(struct role *r)
+{
+	net_flush(((struct worker *)r)->net);
+}
+
+static void
+worker_turn(struct role *r)
+{
+	struct worker *w = (struct worker *)r;
+
+	proto_turn(w->proto);
+	if (w->draining && net_count(w->net) == 0) {
+		w->draining = false;
+		role_send(r, IPC_DRAINED, NULL);
+	}
+}
+
+static void
+worker_tick(struct role *r)
+{
+	struct worker *w = (struct worker *)r;
+	const struct net_stats *s = net_stats(w->net);
+	uint64_t *counters = r->core->counters;
+
+	net_tick(w->net);
+	counters[METRIC_CONNECTIONS] = net_count(w->net);
+	counters[METRIC_CONNECTIONS_OPENED] = s->opened;
+	counters[METRIC_BYTES_IN] = s->bytes_in;
+	counters[METRIC_BYTES_OUT] = s->bytes_out;
+	counters[METRIC_WRITES] = s->writes;
+	counters[METRIC_FRAMES_OUT] = s->frames_out;
+	worker_load(w);
+}
+
+static void
+worker_close(struct role *r)
+{
+	struct worker *w = (struct worker *)r;
+
+	net_free(w->net);
+	proto_free(w->proto);
+}
+
+static const struct role_desc worker_desc = {
+	.role = IPC_WORKER,
+	.database = "linnetd worker",
+	.handlers = worker_from_master,
+	.nhandlers = NELEM(worker_from_master),
+	.open = worker_open,
+	.database_up = worker_database_up,
+	.flush = worker_flush,
+	.turn = worker_turn,
+	.tick_second = worker_tick,
+	.reload = worker_reload,
+	.close = worker_close,
+};
+
+int
+worker(char **argv)
+{
+	return role_run(&worker_self.role, &worker_desc, argv);
+}
