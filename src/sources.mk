@@ -57,3 +57,8 @@ src_librelay_a_SOURCES = src/relay/relay.h src/relay/relay.c
 
 noinst_LIBRARIES += src/libjobs.a
 src_libjobs_a_SOURCES = src/jobs/jobs.h src/jobs/jobs.c
+
+noinst_LIBRARIES += src/libctl.a
+src_libctl_a_SOURCES = src/ctl/ctl.h src/ctl/ctl.c src/ctl/ctl_daemon.c \
+	src/ctl/ctl_invite.c src/ctl/ctl_mesh.c src/ctl/ctl_out.c \
+	src/ctl/ctl_seed.c
