@@ -24,12 +24,13 @@ struct bus;
  * bus_shm.c: the mapping.
  */
 /* A sealed memfd for so many processes; ring_size in bytes is rounded up to a
- * power of two.  -1 and errno. */
+ * power of two (4 KiB to 1 GiB).  -1 and errno. */
 int bus_create(unsigned procs, size_t ring_size) MUST_CHECK;
 /* Maps it as process self and checks its layout; the descriptor stays the
  * caller's.  Continues the ring of a process that died as self: a record it
- * had begun is forgotten.  Reading begins at what is written from now on.
- * NULL and errno. */
+ * had begun is forgotten, and so is its interest.  Reading begins at what is
+ * written from now on.  NULL and errno: EPROTO when it is no bus of this
+ * version, EINVAL when it has no such process. */
 struct bus *bus_open(int fd, unsigned self) MUST_CHECK;
 void bus_close(struct bus *b);
 unsigned bus_self(const struct bus *b);
@@ -44,26 +45,29 @@ uint64_t *bus_counters(struct bus *b, unsigned proc);
 /* The largest payload that bus_publish() takes: a quarter of a ring. */
 size_t bus_record_max(const struct bus *b);
 /* Writes one record, the parts in a row, for the processes in `to` but self.
- * -1 when it is too large; it was not written. */
+ * -1 and EMSGSIZE when it is too large; it was not written. */
 int bus_publish(struct bus *b, uint16_t type, uint64_t to,
     const struct slice *parts, size_t nparts) MUST_CHECK;
 
-/* The payload is a copy that is good during the call. */
+/* The payload is a copy that is good during the call, in which bus_read() must
+ * not be called.  It may come from a process gone mad: parse it strictly. */
 typedef void bus_fn(
     void *arg, unsigned from, uint16_t type, const char *p, size_t n);
 /* Reads at most max records that are for this process, ring by ring.  Returns
  * how many; *lost is set when records for this process were overrun since the
- * last call, else cleared. */
+ * last call, else cleared.  A loss is told before any record that came after
+ * it; at times one is told when none was, never the reverse. */
 unsigned bus_read(
     struct bus *b, unsigned max, bus_fn *fn, void *arg, bool *lost);
 
 /*
  * bus_wake.c: one eventfd per process; only sleepers are woken, once a turn.
  */
-/* The eventfd of a process, kept open by the caller; set for all processes
- * before the first flush. */
+/* The eventfd (EFD_NONBLOCK) of a process, kept open by the caller; set for all
+ * processes before the first flush. */
 void bus_set_wake(struct bus *b, unsigned proc, int fd);
-/* Before the loop blocks.  False: there is something to read, do not block. */
+/* Before the loop blocks, after the last bus_flush(); its own eventfd is among
+ * what it waits for.  False: there is something to read, do not block. */
 bool bus_sleep(struct bus *b) MUST_CHECK;
 /* After the loop returned; empties the own eventfd. */
 void bus_awake(struct bus *b);
