@@ -19,9 +19,11 @@ src_libbus_a_SOURCES = src/bus/bus.h src/bus/bus_shm.h src/bus/bus.c \
 	src/bus/bus_shm.c src/bus/bus_wake.c src/bus/bus_interest.c
 
 noinst_LIBRARIES += src/libnet.a
-src_libnet_a_SOURCES = src/net/net.h src/net/ends.def src/net/net_listen.c \
-	src/net/net_frame.c src/net/net_http.c src/net/net_conn.c \
-	src/net/net_ws.c src/net/net_rate.c
+src_libnet_a_SOURCES = src/net/net.h src/net/net_conn.h src/net/ends.def \
+	src/net/net.c src/net/net_listen.c src/net/net_frame.c \
+	src/net/net_http.c src/net/net_conn.c src/net/net_request.c \
+	src/net/net_out.c src/net/net_timer.c src/net/net_ws.c \
+	src/net/net_rate.c
 
 noinst_LIBRARIES += src/libdb.a
 src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
@@ -34,7 +36,7 @@ src_libcore_a_SOURCES = src/core/core.h src/core/errors.def \
 	src/core/events.def src/core/metrics.def src/core/ops.def \
 	src/core/scopes.def src/core/client_ack.c src/core/core.c \
 	src/core/delivery.c src/core/event.c src/core/group.c \
-	src/core/hook.c src/core/invite.c src/core/memory.c src/core/mesh.c \
+	src/core/hello.c src/core/hook.c src/core/invite.c src/core/memory.c src/core/mesh.c \
 	src/core/message.c src/core/message_status.c src/core/op.c \
 	src/core/presence.c src/core/roster.c src/core/session.c \
 	src/core/state.c src/core/table.c src/core/target.c \

@@ -1,3 +1,75 @@
-# Tests.  `make check` runs prove over t/*.t.
-UNIT_LIBS = $(EVENT_LIBS) $(WSLAY_LIBS) $(PQ_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)
-EXTRA_DIST += t/lib/tap.h
+# Tests.  `make check` runs prove over t/*.t; t/10-unit.t runs the unit
+# programs.  A new one is a word in UNIT at the end of this file: t/unit/foo is
+# made from t/unit/foo.c and linked with base.  One that needs more says so:
+#	UNIT += t/unit/foo
+#	t_unit_foo_LDADD = src/libnet.a $(LDADD)
+UNIT =
+
+LDADD = src/libbase.a $(SYS_LIBS)
+UNIT_LIBS = $(SYS_LIBS)
+check_PROGRAMS += $(UNIT)
+AM_CPPFLAGS += -I$(srcdir)/t/lib
+
+EXTRA_DIST += $(wildcard $(srcdir)/t/*.t $(srcdir)/t/size.allow \
+	$(srcdir)/t/lib/*.h $(srcdir)/t/lib/*.pm $(srcdir)/t/lib/*/*.pm)
+
+TESTS_T = $(srcdir)/t/*.t
+PROVE_FLAGS = -j4
+
+check-local: all $(check_PROGRAMS)
+	srcdir='$(abs_srcdir)' builddir='$(abs_builddir)' \
+	    MANDOC='$(MANDOC)' CLANG_FORMAT='$(CLANG_FORMAT)' \
+	    $(PROVE) -I$(abs_srcdir)/t/lib $(PROVE_FLAGS) $(TESTS_T)
+
+UNIT += t/unit/buf t/unit/clock t/unit/crypto t/unit/hash t/unit/id \
+	t/unit/json t/unit/log t/unit/pool t/unit/str
+UNIT += t/unit/bus t/unit/bus_shm t/unit/bus_wake t/unit/bus_interest
+t_unit_bus_LDADD = src/libbus.a $(LDADD)
+t_unit_bus_shm_LDADD = src/libbus.a $(LDADD)
+t_unit_bus_wake_LDADD = src/libbus.a $(LDADD)
+t_unit_bus_interest_LDADD = src/libbus.a $(LDADD)
+
+# db is tested with statements and migrations of its own: its sources once
+# more, against other tables.
+UNIT += t/unit/db t/unit/db_fault
+DB_TEST_FLAGS = -iquote t/unit/db_made $(AM_CPPFLAGS)
+DB_TEST_MADE = t/unit/db_made/db/stmts.inc t/unit/db_made/db/migrations.inc
+DB_TEST_MIGRATIONS = t/unit/db_sql/0001_first.sql t/unit/db_sql/0002_second.sql
+check_LIBRARIES = t/unit/libdb.a
+t_unit_libdb_a_SOURCES = $(src_libdb_a_SOURCES)
+t_unit_libdb_a_CPPFLAGS = $(DB_TEST_FLAGS)
+t_unit_db_CPPFLAGS = $(DB_TEST_FLAGS)
+t_unit_db_LDADD = t/unit/libdb.a $(LDADD)
+t_unit_db_fault_CPPFLAGS = $(DB_TEST_FLAGS)
+t_unit_db_fault_LDADD = t/unit/libdb.a $(LDADD)
+$(t_unit_libdb_a_OBJECTS) $(t_unit_db_OBJECTS) $(t_unit_db_fault_OBJECTS): \
+	$(DB_TEST_MADE) src/db/migrate.inc
+t/unit/db_made/db/stmts.inc: t/unit/db_sql/stmts.sql sql/stmts.awk sql/quote.awk
+	$(AM_V_GEN)$(MKDIR_P) t/unit/db_made/db && $(SQL_AWK) \
+	    -f $(srcdir)/sql/stmts.awk $(srcdir)/t/unit/db_sql/stmts.sql \
+	    >$@.tmp && mv $@.tmp $@
+t/unit/db_made/db/migrations.inc: $(DB_TEST_MIGRATIONS) sql/embed.awk \
+	sql/quote.awk
+	$(AM_V_GEN)$(MKDIR_P) t/unit/db_made/db && ( cd $(srcdir) && $(AWK) \
+	    -f sql/quote.awk -f sql/embed.awk $(DB_TEST_MIGRATIONS) ) \
+	    >$@.tmp && mv $@.tmp $@
+CLEANFILES += $(DB_TEST_MADE)
+EXTRA_DIST += t/unit/db_sql/stmts.sql $(DB_TEST_MIGRATIONS)
+
+UNIT += t/unit/net_addr t/unit/net_http t/unit/net_request t/unit/net_conn \
+	t/unit/net_ws t/unit/net_timer t/unit/net_rate
+t_unit_net_addr_LDADD = src/libnet.a $(LDADD)
+t_unit_net_http_LDADD = src/libnet.a $(LDADD)
+t_unit_net_request_LDADD = src/libnet.a $(LDADD)
+t_unit_net_conn_LDADD = src/libnet.a $(LDADD)
+t_unit_net_ws_LDADD = src/libnet.a $(LDADD)
+t_unit_net_timer_LDADD = src/libnet.a $(LDADD)
+t_unit_net_rate_LDADD = src/libnet.a $(LDADD)
+# These stand between net and the system: calls that fail, a clock that moves.
+t_unit_net_conn_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv -Wl,--wrap=sendmsg
+t_unit_net_timer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
+t_unit_net_rate_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
+
+# Not run by itself: t/50-many.t and t/60-kill.t use it as their clients.
+check_PROGRAMS += t/load/swarm
+t_load_swarm_SOURCES = t/load/swarm.c

@@ -509,8 +509,19 @@ void mesh_reload(struct mesh *m);
 void mesh_tick(struct core *c);
 
 /*
- * session.c: hello, and the end of a session.
+ * session.c: from hello to the end of the connection.
  */
+/* A ref for a session that is about to be opened, or given back. */
+uint64_t session_reserve(struct core *c);
+void session_release(struct core *c, uint64_t ref);
+/* The database opened it: the client speaks for it from now on.  The mesh
+ * stays in use until it ends. */
+struct session *session_enter(
+    struct mesh *m, const struct session_info *info, struct client *client);
+/* Writes down that a session is over, tells the others; the roster is not
+ * touched. */
+void session_ended(struct core *c, const struct session_info *info);
+/* The client's session is over. */
 void session_end(struct client *c);
 /* The session of this process with this ref, or NULL.  A ref names a
  * connection's hold on a session: bus process, generation, slot. */

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "config.h"
 #include "core/core.h"
 
 #define UPKEEP_ROWS 1000
