@@ -73,3 +73,6 @@ t_unit_net_rate_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
 # Not run by itself: t/50-many.t and t/60-kill.t use it as their clients.
 check_PROGRAMS += t/load/swarm
 t_load_swarm_SOURCES = t/load/swarm.c
+
+UNIT += t/unit/roster
+t_unit_roster_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)

@@ -14,13 +14,22 @@
 
 static int tap_count, tap_failed;
 
+#define TAP_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+static inline bool tap_check(bool good, const char *file, int line,
+    const char *fmt, ...) TAP_PRINTF(4, 5);
+static inline bool tap_int(int64_t got, int64_t want, const char *file,
+    int line, const char *fmt, ...) TAP_PRINTF(5, 6);
+static inline bool tap_str(const char *got, const char *want, const char *file,
+    int line, const char *fmt, ...) TAP_PRINTF(5, 6);
+
 #define ok(cond, ...) tap_check((cond), __FILE__, __LINE__, __VA_ARGS__)
 #define is_int(got, want, ...) \
-	tap_int((int64_t)(got), (int64_t)(want), __FILE__, __LINE__, __VA_ARGS__)
+	tap_int((got), (want), __FILE__, __LINE__, __VA_ARGS__)
 #define is_str(got, want, ...) \
 	tap_str((got), (want), __FILE__, __LINE__, __VA_ARGS__)
 
-static inline bool __attribute__((format(printf, 4, 5)))
+static inline bool
 tap_check(bool good, const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;
@@ -38,9 +47,9 @@ tap_check(bool good, const char *file, int line, const char *fmt, ...)
 	return good;
 }
 
-static inline bool __attribute__((format(printf, 5, 6)))
-tap_int(int64_t got, int64_t want, const char *file, int line,
-    const char *fmt, ...)
+static inline bool
+tap_int(
+    int64_t got, int64_t want, const char *file, int line, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -55,7 +64,7 @@ tap_int(int64_t got, int64_t want, const char *file, int line,
 	return true;
 }
 
-static inline bool __attribute__((format(printf, 5, 6)))
+static inline bool
 tap_str(const char *got, const char *want, const char *file, int line,
     const char *fmt, ...)
 {
@@ -67,7 +76,7 @@ tap_str(const char *got, const char *want, const char *file, int line,
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	same = got == want ||
-	    (got != NULL && want != NULL && strcmp(got, want) == 0);
+	       (got != NULL && want != NULL && strcmp(got, want) == 0);
 	if (!tap_check(same, file, line, "%s", text)) {
 		printf("# got  %s\n# want %s\n", got != NULL ? got : "(null)",
 		    want != NULL ? want : "(null)");

@@ -13,6 +13,8 @@
  * Every answer is one line of key=value.  Receivers never ack: a message
  * counts as had when it was written to them.
  */
+#include "config.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,74 @@
+#!/usr/bin/env perl
+# The manual says what the programs do: flags, options, references.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Linnet::Guard;
+
+files('man/*.in') or nothing_to_check('manual page');
+my %pages = pages();
+my %page = map { $_ => text($pages{$_}) } keys %pages;
+
+# Flags of the SYNOPSIS against getopt's string.  The program's directory;
+# hidden are those that only the program itself uses.
+my %programs = (
+	'linnetd.8' => { dir => 'master', hidden => 'x' },
+	'linnetctl.8' => { dir => 'ctl' },
+	'linnet.1' => { dir => 'cli' },
+	'linnet-bench.1' => { dir => 'bench' },
+);
+for my $name (sort keys %programs) {
+	next if !$page{$name};
+	my $p = $programs{$name};
+	my %code;
+	for my $f (files("src/$p->{dir}/*.c")) {
+		my $c = strip_c(text($f));
+		while ($c =~ /\bgetopt\s*\([^"]*("(?:[^"\\]|\\.)*")/g) {
+			my $s = unquote($1);
+			$s =~ s/^[+:]+//;
+			$code{$1} = $2 ? 'argument' : 'flag'
+			    while $s =~ /([A-Za-z0-9?])(:?)/g;
+		}
+	}
+	delete $code{$_} for split //, $p->{hidden} // '';
+	my ($synopsis) = $page{$name} =~ /^\.Sh SYNOPSIS\n(.*?)^\.Sh /ms;
+	my %said;
+	for (split /\n/, $synopsis // '') {
+		my @w = split ' ';
+		for my $i (0 .. $#w) {
+			next if $w[$i] ne 'Fl';
+			my @f = split //, $w[ $i + 1 ] // '';
+			my $arg = ($w[ $i + 2 ] // '') eq 'Ar'
+			    || "@w[$i + 2 .. $#w]" =~ /^Ns Ar/;
+			$said{$_} = 'flag' for @f;
+			$said{ $f[-1] } = 'argument' if $arg;
+		}
+	}
+	is_deeply(\%said, \%code, "SYNOPSIS of $name has the flags of getopt");
+}
+
+# Every option of the table, with its default, in linnetd.conf(5).
+if (my $conf = $page{'linnetd.conf.5'}) {
+	my @missing = grep { $conf !~ /^\.It Ic \Q$_\E(?: |$)/m }
+	    map { unquote($_->[1]) } def_rows('src/conf/options.def');
+	is("@missing", '', 'linnetd.conf(5) has every option');
+}
+if (my $internals = $page{'linnet-internals.7'}) {
+	my @missing = grep { $internals !~ /^\.It .*\b\Q$_\E\b/m }
+	    map { $_->[1] } def_rows('src/ipc/msgs.def');
+	is("@missing", '', 'linnet-internals(7) has every process message');
+}
+
+# References among our pages lead somewhere, and pages are known by name.
+for my $name (sort keys %page) {
+	my @lost;
+	while ($page{$name} =~ /^\.Xr ((?:lib)?linnet\S*) (\d)/mg) {
+		push @lost, "$1($2)" if !$page{"$1.$2"};
+	}
+	is("@lost", '', "references of $name lead to pages");
+	my ($title) = $page{$name} =~ /^\.Dt (\S+ \d)/m;
+	is(lc($title // '') =~ s/ /./r, $name, "$name says its own name");
+}
+done_testing;
