@@ -20,6 +20,7 @@ src/db/migrations.inc: $(MIGRATIONS) sql/embed.awk sql/quote.awk
 
 SQL_MADE = src/db/stmts.inc src/db/migrate.inc src/db/migrations.inc
 BUILT_SOURCES += $(SQL_MADE)
+$(src_libdb_a_OBJECTS): $(SQL_MADE)
 CLEANFILES += $(SQL_MADE)
 EXTRA_DIST += sql/quote.awk sql/stmts.awk sql/embed.awk sql/stmts.sql \
 	sql/migrate.sql $(MIGRATIONS)

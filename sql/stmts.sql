@@ -87,14 +87,22 @@ with i as (
 	    incarnation = excluded.incarnation, ref = excluded.ref,
 	    connected_at = excluded.connected_at, ended_at = null
 	returning s.*
+), there as (
+	select * from opened
+	union all
+	-- This very hello, repeated because the answer to its commit was lost.
+	select s.* from session s join i on s.mesh_id = i.mesh_id
+	    and s.ident = i.ident and s.incarnation = i.incarnation
+	    and s.ref = i.ref
+	where not exists (select from fresh where signature = i.signature)
 )
 select i.n, k.member_id, k.member_name, k.role, k.revoked, k.taken, k.full,
-    f.signature is null as replayed, o.id, o.name, o.name_folded, o.status,
-    o.status_source, o.summary, o.groups, k.slug,
+    f.signature is null and o.id is null as replayed, o.id, o.name,
+    o.name_folded, o.status, o.status_source, o.summary, o.groups, k.slug,
     coalesce(b.kept, false) as returned
 from i left join known k using (n)
 left join fresh f on f.signature = i.signature
-left join opened o on o.mesh_id = i.mesh_id and o.ident = i.ident
+left join there o on o.mesh_id = i.mesh_id and o.ident = i.ident
 left join before b on b.mesh_id = i.mesh_id and b.ident = i.ident;
 
 -- What a session says of itself.

@@ -76,3 +76,9 @@ t_load_swarm_SOURCES = t/load/swarm.c
 
 UNIT += t/unit/roster
 t_unit_roster_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
+
+UNIT += t/unit/conf t/unit/ipc t/unit/ipc_ctl t/unit/ipc_proc
+t_unit_conf_LDADD = src/libconf.a $(LDADD)
+t_unit_ipc_LDADD = src/libipc.a $(LDADD)
+t_unit_ipc_ctl_LDADD = src/libipc.a $(LDADD)
+t_unit_ipc_proc_LDADD = src/libipc.a $(LDADD)

@@ -365,7 +365,7 @@ struct session_info {
 };
 
 /* Each publishes one record, to the processes that its row of events.def
- * names.  What does not fit becomes a nudge or is found again by due_at. */
+ * names. */
 void event_session(struct core *c, const struct session_info *s);
 void event_gone(
     struct core *c, const struct id *mesh, const struct id *id, uint64_t ref);
@@ -374,7 +374,8 @@ struct delivery_to {
 	uint32_t check; /* session_check() of the session */
 	bool member;	/* the recipient is its member, not the session */
 };
-void event_deliver(struct core *c, const struct message *m,
+/* False: the message is too large for the bus, nobody was told. */
+bool event_deliver(struct core *c, const struct message *m,
     const struct delivery_to *to, size_t n, uint64_t procs);
 void event_nudge(
     struct core *c, const struct id *mesh, const struct id *recipient);

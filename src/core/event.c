@@ -256,9 +256,9 @@ take_message(struct cursor *c, struct message *m)
 
 /*
  * Refs follow the message until the record is full; the next record takes the
- * rest.  A message that leaves no room for refs is for due_at to find.
+ * rest.
  */
-void
+bool
 event_deliver(struct core *c, const struct message *m,
     const struct delivery_to *to, size_t n, uint64_t procs)
 {
@@ -269,12 +269,11 @@ event_deliver(struct core *c, const struct message *m,
 	event_buf(c, &b);
 	pack_message(&b, m);
 	head = b.len;
-	room = b.failed ? 0 : (b.max - head - sizeof(uint64_t)) / each;
-	if (room > UINT32_MAX || (room == 0 && n > 0)) {
-		log_warn("a message is too large for the bus (bus.ring); its "
-			 "recipients get it from the database");
-		n = 0;
+	if (b.failed || b.len > b.max / 2) {
+		buf_free(&b);
+		return false;
 	}
+	room = (b.max - head - sizeof(uint64_t)) / each;
 	while (n > 0) {
 		size_t now = n < room ? n : room;
 
@@ -291,6 +290,7 @@ event_deliver(struct core *c, const struct message *m,
 		n -= now;
 	}
 	buf_free(&b);
+	return true;
 }
 
 void

@@ -20,6 +20,8 @@
 /* A client that has just come may be repeating what it sent before. */
 #define MESSAGE_NEW_MS 10000
 #define MESSAGE_RECENT 32
+/* Larger ones may not fit the bus, and nobody is in a hurry for them. */
+#define MESSAGE_HURRY_MAX 4096
 
 struct send_in {
 	struct list targets;
@@ -131,7 +133,8 @@ message_may_hurry(struct session *s, const struct multicast *m)
 {
 	bool recent = message_is_recent(s, m->client_id);
 
-	if (!m->to->multicast || recent || !message_is_first(m->request))
+	if (!m->to->multicast || recent || !message_is_first(m->request) ||
+	    m->message.ciphertext.n > MESSAGE_HURRY_MAX)
 		return false;
 	return m->client_id.n == 0 ||
 	       clock_wall() - s->info.connected_ms > MESSAGE_NEW_MS;
@@ -168,8 +171,12 @@ message_deliver_elsewhere(struct core *c, struct multicast *m)
 			session_check(&r->holder), r->member };
 		procs |= BUS_BIT(r->proc);
 	}
-	if (n > 0)
-		event_deliver(c, &m->message, to, n, procs);
+	if (n == 0 || event_deliver(c, &m->message, to, n, procs))
+		return;
+	/* Too large to carry: it is stored, let them read it. */
+	for (i = 0; i < m->to->n; i++)
+		if (m->to->v[i].ref != 0 && m->to->v[i].proc != c->proc)
+			event_nudge(c, &m->message.mesh, &m->to->v[i].id);
 }
 
 static void

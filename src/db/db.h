@@ -18,7 +18,7 @@ struct db;
  * db_stmt.c: the statements, generated from sql/stmts.sql.
  */
 enum db_stmt {
-#define STMT(name, nparams, ngroup, text) STMT_##name,
+#define STMT(name, nparams, ngroup, types, text) STMT_##name,
 #include "db/stmts.inc"
 #undef STMT
 	STMT_MAX
@@ -29,8 +29,10 @@ struct db_stmt_desc {
 	unsigned nparams;
 	/* 0: an ordinary statement.  Else a batch statement: its parameters
 	 * are arrays; the first `ngroup` form one row per item, the rest (if
-	 * any) any number of rows per item. */
+	 * any) any number of rows per item.  The first of each group is the
+	 * item's ordinal, which db_batch.c puts itself. */
 	unsigned ngroup;
+	const char *types; /* a letter per parameter, see db_conn.h */
 	const char *text;
 };
 extern const struct db_stmt_desc db_stmts[STMT_MAX];
@@ -45,7 +47,8 @@ struct db_params;
 struct db_params *db_params(enum db_stmt stmt);
 void db_put_null(struct db_params *p);
 void db_put_bool(struct db_params *p, bool v);
-void db_put_int(struct db_params *p, int64_t v); /* int8 */
+/* int8, int4, int2, float8.  One that does not fit: the server refuses it. */
+void db_put_int(struct db_params *p, int64_t v);
 void db_put_id(
     struct db_params *p, const struct id *id); /* uuid; NULL id: null */
 void db_put_text(struct db_params *p, const char *s, size_t n); /* NULL: null */
@@ -79,19 +82,20 @@ size_t db_texts(const struct db_result *r, size_t row, unsigned col,
     struct slice *v, size_t max);
 
 /* Called exactly once for each query and batch row, never from within the
- * call that made it. */
+ * call that made it.  It may ask again; it may not call db_close(). */
 typedef void db_fn(void *arg, const struct db_result *r);
 
 /*
- * db_conn.c: one asynchronous connection.
+ * db_conn.c: one asynchronous connection.  Deadlines are by clock_mono(): the
+ * loop must call clock_update() before its callbacks run.
  */
 struct db_config {
 	const char *conninfo; /* libpq's */
 	const char *name;     /* application_name */
 	int64_t deadline_ms;  /* for queries and rows */
-	size_t batch_max;     /* rows of one commit */
-	size_t queue_max;     /* rows and queries that may wait */
-	const char *listen;   /* channel to LISTEN on, or NULL */
+	size_t batch_max;   /* rows of one commit, those of second groups too */
+	size_t queue_max;   /* rows and queries that may wait */
+	const char *listen; /* channel to LISTEN on, or NULL */
 	void (*notify)(void *arg, const char *payload);
 	/* up: connected, prepared, and listening; also after a loss.  What was
 	 * notified in between is lost. */
@@ -100,15 +104,23 @@ struct db_config {
 };
 /* Connects in the background and keeps connecting, with growing delay. */
 struct db *db_open(struct event_base *base, const struct db_config *c);
-/* Fails what is waiting with DB_UNAVAILABLE, and closes. */
+/* Fails what is waiting with DB_UNAVAILABLE, and closes.  Not from within a
+ * callback of d. */
 void db_close(struct db *d);
 bool db_up(const struct db *d);
+/* At the end of a turn: sends the queries, and starts the next batch if none
+ * is under way. */
+void db_flush(struct db *d);
+
+/*
+ * db_query.c: ordinary statements, and the deadlines of all.
+ */
+/* Runs an ordinary statement in a transaction of its own; frees p.  fn may be
+ * NULL.  It bears repetition: when the connection is lost before the answer
+ * it is run again. */
+void db_query(struct db *d, struct db_params *p, db_fn *fn, void *arg);
 /* Queries and rows that wait for an answer. */
 size_t db_waiting(const struct db *d);
-/* Runs an ordinary statement; frees p.  fn may be NULL. */
-void db_query(struct db *d, struct db_params *p, db_fn *fn, void *arg);
-/* At the end of a turn: starts the next batch if none is under way. */
-void db_flush(struct db *d);
 
 /*
  * db_batch.c: gathered writes.
@@ -117,7 +129,8 @@ void db_flush(struct db *d);
  * second group, each begun with db_more().  Rows of one statement are applied
  * in the order they came; statements of one transaction in the order of
  * sql/stmts.sql.  The answer's rows are those whose column 0, `n`, is this
- * row's; that column is hidden: column 0 is the next one. */
+ * row's; that column is hidden: column 0 is the next one.  fn may be NULL.
+ * The values are put before the control returns to the event loop. */
 struct db_params *db_row(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg);
 void db_more(struct db_params *p);
 
