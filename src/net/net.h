@@ -79,13 +79,14 @@ struct http_request {
 	int minor;	    /* HTTP/1.minor: 0 or 1 */
 	bool keep_alive;
 	bool upgrade; /* Connection: upgrade with Upgrade: websocket */
+	bool expect;  /* Expect: 100-continue */
 	size_t content_length;
 	struct slice body; /* complete when the handler sees it */
 	struct http_header headers[HTTP_HEADERS_MAX];
 	size_t nheaders;
 };
 /* Length of the head in p, 0 when it is incomplete, or -1 with *status (400,
- * 411, 413, 431, 501, 505) and *reason, a sentence. */
+ * 411, 413, 417, 431, 501, 505) and *reason, a sentence. */
 ptrdiff_t http_parse(struct http_request *r, const char *p, size_t n,
     int *status, const char **reason) MUST_CHECK;
 /* The value of a header, or {NULL, 0}. */
@@ -97,8 +98,9 @@ ptrdiff_t http_query(const struct http_request *r, const char *key, char *out,
 const char *http_status_text(int status);
 
 /*
- * net_conn.c: one connection.
+ * net.c, net_conn.c, net_request.c, net_out.c, net_timer.c: connections.
  */
+/* Of times, numbers of connections and `output`, 0 is no limit. */
 struct net_limits {
 	size_t head;	      /* bytes of a request head */
 	size_t body;	      /* bytes of a request body */
@@ -113,7 +115,7 @@ struct net_limits {
 	int64_t write_ms;     /* without progress while output waits */
 	int64_t keep_ms;      /* idle HTTP connection kept open */
 	unsigned conns;	      /* connections of this process */
-	unsigned per_addr;    /* connections of this process per address */
+	unsigned per_addr;    /* ... per IPv4 address or IPv6 /64 */
 	const char *const *origins; /* allowed Origin values, NULL-ended; "*"
 				     * allows any, and none means own host */
 };
@@ -166,7 +168,9 @@ const struct net_stats *net_stats(const struct net *n);
 size_t net_count(const struct net *n);
 /* Takes over an accepted socket.  Over a limit it is answered and closed. */
 void net_adopt(struct net *n, int fd, const struct net_addr *peer);
-/* At the end of a turn: writes what was queued, frees what was closed. */
+/* At the end of every turn (EVLOOP_ONCE): writes what was queued, calls
+ * written() and closed(), frees what was closed.  What those two queue for
+ * others than this net must be flushed after it. */
 void net_flush(struct net *n);
 /* Once a second: deadlines, pings. */
 void net_tick(struct net *n);
@@ -176,10 +180,13 @@ void net_each(struct net *n, void (*fn)(void *arg, struct conn *c), void *arg);
 /* The caller's own pointer for a connection. */
 void conn_set_data(struct conn *c, void *data);
 void *conn_data(const struct conn *c);
+/* Good until the next call. */
 const struct net_addr *conn_peer(const struct conn *c);
 bool conn_is_ws(const struct conn *c);
 /* Queues a frame (takes a reference of its own).  Returns the position of its
- * end in the output.  On a closing connection nothing happens. */
+ * end in the output; CONN_UNSENT, which no output reaches, when the connection
+ * is closing or this frame is what makes it. */
+#define CONN_UNSENT UINT64_MAX
 uint64_t conn_send(struct conn *c, struct frame *f);
 /* Calls handler->written at each flush that made progress, until switched
  * off. */

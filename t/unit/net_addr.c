@@ -137,7 +137,8 @@ test_unix(void)
 {
 	char dir[] = "/tmp/linnet-net-XXXXXX", text[64];
 	struct net_addr a;
-	int fd, again;
+	int fd, again, clients[32];
+	size_t n;
 	FILE *f;
 
 	if (mkdtemp(dir) == NULL) {
@@ -149,6 +150,13 @@ test_unix(void)
 	fd = net_listen(&a, 16);
 	ok(fd != -1, "listens on a unix socket");
 	is_int(net_listen(&a, 16), -1, "a living one is not taken over");
+	for (n = 0; n < NELEM(clients); n++) {
+		clients[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(clients[n], (struct sockaddr *)&a.ss, a.len);
+	}
+	is_int(net_listen(&a, 16), -1, "nor one that is too busy to answer");
+	for (n = 0; n < NELEM(clients); n++)
+		close(clients[n]);
 	close(fd);
 	again = net_listen(&a, 16);
 	ok(again != -1, "a dead one is");

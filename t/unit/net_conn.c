@@ -283,6 +283,19 @@ test_slow(void)
 	is_str(net_end_name(rig.why), "SLOW", "it ends as SLOW");
 	is_int(rig.code, 1013, "with 1013");
 
+	l.output = 150000;
+	net_set_limits(rig.net, &l);
+	fd = rig_upgrade();
+	setsockopt(event_get_fd(&rig.conn->ev), SOL_SOCKET, SO_SNDBUFFORCE,
+	    &(int){ 4 * 1024 * 1024 }, sizeof(int));
+	for (i = 0; i < 10; i++)
+		conn_send(rig.conn, big);
+	is_int(rig.conn->state, CONN_WS,
+	    "what the kernel takes counts for nobody");
+	rig_turn();
+	close(fd);
+	rig_turns();
+
 	l.output = 1000;
 	net_set_limits(rig.net, &l);
 	fd = rig_upgrade();

@@ -595,6 +595,33 @@ test_ping_flood(size_t n)
 	rig.closed = 0;
 }
 
+/* More pings than are answered in one turn: the newest is answered. */
+static void
+test_newest_pong(void)
+{
+	char pings[100 * 9], name[3];
+	int fd = rig_upgrade(), i;
+
+	for (i = 0; i < 100; i++) {
+		name[0] = 'p';
+		name[1] = (char)('0' + i / 10);
+		name[2] = (char)('0' + i % 10);
+		rig_frame(pings + 9 * i, 0x89, name, sizeof(name));
+	}
+	(void)!send(fd, pings, sizeof(pings), MSG_NOSIGNAL);
+	rig_read(fd);
+	ok(rig.n >= 5 && rig.n <= 5 * 40, "100 pings at once, %zu pongs",
+	    rig.n / 5);
+	ok(rig.n >= 5 && memcmp(rig.out + rig.n - 5, "\x8a\x03p99", 5) == 0,
+	    "the last for the last");
+	rig.n = 0;
+	rig_write(fd, pings, 9);
+	rig_read(fd);
+	is_int(rig.n, 5, "and then each again");
+	close(fd);
+	rig_turns();
+}
+
 static void
 test_idle_memory(void)
 {
@@ -778,6 +805,7 @@ main(void)
 	test_one_byte_at_a_time();
 	test_limits();
 	test_empty_fragments();
+	test_newest_pong();
 	test_idle_memory();
 	l.message = 2 * 1024 * 1024;
 	l.output = 4 * 1024 * 1024;
