@@ -8,11 +8,12 @@ src_libbase_a_SOURCES = src/base/base.h src/base/alloc.c src/base/buf.c \
 
 noinst_LIBRARIES += src/libconf.a
 src_libconf_a_SOURCES = src/conf/conf.h src/conf/options.def src/conf/conf.c \
-	src/conf/conf_parse.c src/conf/conf_print.c
+	src/conf/conf_database.c src/conf/conf_parse.c src/conf/conf_print.c
 
 noinst_LIBRARIES += src/libipc.a
 src_libipc_a_SOURCES = src/ipc/ipc.h src/ipc/msgs.def src/ipc/ipc.c \
-	src/ipc/ipc_frame.c src/ipc/ipc_proc.c src/ipc/ipc_ctl.c
+	src/ipc/ipc_frame.c src/ipc/ipc_proc.c src/ipc/ipc_ctl.c \
+	src/ipc/ipc_sandbox.c
 
 noinst_LIBRARIES += src/libbus.a
 src_libbus_a_SOURCES = src/bus/bus.h src/bus/bus_shm.h src/bus/bus.c \
@@ -64,3 +65,10 @@ noinst_LIBRARIES += src/libctl.a
 src_libctl_a_SOURCES = src/ctl/ctl.h src/ctl/ctl.c src/ctl/ctl_daemon.c \
 	src/ctl/ctl_invite.c src/ctl/ctl_mesh.c src/ctl/ctl_out.c \
 	src/ctl/ctl_seed.c
+
+noinst_LIBRARIES += src/libmaster.a
+src_libmaster_a_SOURCES = src/master/master.h src/master/master.c \
+	src/master/master_accept.c src/master/master_cluster.c \
+	src/master/master_conf.c src/master/master_ctl.c \
+	src/master/master_postgres.c src/master/master_spawn.c \
+	src/master/master_state.c
