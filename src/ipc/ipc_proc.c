@@ -13,6 +13,7 @@
 #include "ipc/ipc.h"
 
 #include <linux/capability.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -315,14 +316,28 @@ ipc_drop_capabilities(void)
 		fatal("giving up capabilities");
 }
 
+/*
+ * The directory is the user's own, closed to others, and the master has given
+ * up reading what is not its own: it is entered with the user's eyes.
+ */
+static void
+ipc_drop_root(const struct ipc_privs *privs)
+{
+	if (privs->uid != 0) {
+		setfsgid(privs->gid);
+		setfsuid(privs->uid);
+	}
+	if (chroot(privs->root) == -1 || chdir("/") == -1)
+		fatal("changing the root to %s", privs->root);
+}
+
 void
 ipc_drop(const struct ipc_privs *privs)
 {
 	bool root = geteuid() == 0;
 
-	if (root && privs->root != NULL &&
-	    (chroot(privs->root) == -1 || chdir("/") == -1))
-		fatal("changing the root to %s", privs->root);
+	if (root && privs->root != NULL)
+		ipc_drop_root(privs);
 	if (root && privs->uid != 0)
 		ipc_drop_user(privs->uid, privs->gid);
 	ipc_drop_capabilities();
