@@ -311,6 +311,13 @@ hello_can(const struct hello_in *in, const char *what)
 	return false;
 }
 
+/* What was not said is empty. */
+static struct slice
+hello_text(struct slice s)
+{
+	return s.p != NULL ? s : (struct slice){ "", 0 };
+}
+
 static void
 hello_exec(struct request *r, void *arg)
 {
@@ -343,12 +350,12 @@ hello_exec(struct request *r, void *arg)
 	i->mesh = in->mesh;
 	i->member = in->member;
 	i->name = in->name;
-	i->client_session = in->client_session;
+	i->client_session = hello_text(in->client_session);
 	i->pid = in->pid;
-	i->cwd = in->cwd;
-	i->hostname = in->hostname;
-	i->peer_type = in->peer_type;
-	i->model = in->model;
+	i->cwd = hello_text(in->cwd);
+	i->hostname = hello_text(in->hostname);
+	i->peer_type = hello_text(in->peer_type);
+	i->model = hello_text(in->model);
 	i->control =
 	    in->peer_role.n == strlen(HELLO_CONTROL) &&
 	    memcmp(in->peer_role.p, HELLO_CONTROL, in->peer_role.n) == 0;

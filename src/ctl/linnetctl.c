@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "ctl/ctl.h"
 
 #define LINNETCTL_CONF SYSCONFDIR "/linnet/linnetd.conf"

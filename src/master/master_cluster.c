@@ -218,6 +218,32 @@ static void PRINTF_LIKE(2, 3)
 	a->v[a->n] = NULL;
 }
 
+static void PRINTF_LIKE(2, 3)
+    cluster_set(struct cluster_argv *a, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	cluster_arg(a, "-c");
+	cluster_arg(a, "%s", text);
+}
+
+/* Its words come to us, and from us into the one log.  They must not hold
+ * what clients sent: no detail and no statements. */
+static void
+cluster_set_log(struct cluster_argv *a)
+{
+	cluster_set(a, "logging_collector=off");
+	cluster_set(a, "log_destination=stderr");
+	cluster_set(a, "log_line_prefix=");
+	cluster_set(a, "log_error_verbosity=terse");
+	cluster_set(a, "log_min_error_statement=panic");
+	cluster_set(a, "log_checkpoints=off");
+}
+
 static pid_t
 cluster_run(
     const struct master *m, struct cluster_argv *a, int in, int sig, int *out)
@@ -294,8 +320,8 @@ master_cluster_create(
 		cluster_arg(&a, "--single");
 		cluster_arg(&a, "-D");
 		cluster_arg(&a, "%s", cl->fresh);
-		cluster_arg(&a, "-c");
-		cluster_arg(&a, "exit_on_error=on");
+		cluster_set(&a, "exit_on_error=on");
+		cluster_set_log(&a);
 		cluster_arg(&a, "postgres");
 		pid = cluster_run(m, &a, fds[0], SIGTERM, out);
 	}
@@ -305,19 +331,6 @@ master_cluster_create(
 		close(fds[1]);
 	errno = saved;
 	return pid;
-}
-
-static void PRINTF_LIKE(2, 3)
-    cluster_set(struct cluster_argv *a, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	cluster_arg(a, "-c");
-	cluster_arg(a, "%s", text);
 }
 
 /* What the promises of linnetd(8) need goes here, over postgresql.conf, which
@@ -348,14 +361,7 @@ master_cluster_serve(
 	cluster_set(&a, "jit=off");
 	cluster_set(&a, "timezone=UTC");
 	cluster_set(&a, "cluster_name=linnet");
-	/* Its words come to us, and from us into the one log.  They must not
-	 * hold what clients sent: no detail and no statements. */
-	cluster_set(&a, "logging_collector=off");
-	cluster_set(&a, "log_destination=stderr");
-	cluster_set(&a, "log_line_prefix=");
-	cluster_set(&a, "log_error_verbosity=terse");
-	cluster_set(&a, "log_min_error_statement=panic");
-	cluster_set(&a, "log_checkpoints=off");
+	cluster_set_log(&a);
 	/* SIGINT is a fast shutdown. */
 	return cluster_run(m, &a, -1, SIGINT, out);
 }

@@ -11,6 +11,8 @@
  * stay root, so that master_state_root() can return for the moment of a fork
  * or of reading the configuration.  Of root's capabilities it keeps
  *	CAP_SETUID, CAP_SETGID	for that return and for a child's new user,
+ *	CAP_DAC_READ_SEARCH	to read a configuration that is not root's, and
+ *				for a child on its way to its new root,
  *	CAP_SYS_CHROOT		in the bounding set only: for children.
  * It needs no CAP_KILL: a child is of our effective user, or still of our
  * real one.
@@ -37,7 +39,8 @@
 
 #include "conf/conf.h"
 
-#define KEEP_PERMITTED (1U << CAP_SETUID | 1U << CAP_SETGID)
+#define KEEP_PERMITTED \
+	(1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_DAC_READ_SEARCH)
 #define KEEP_BOUNDING (KEEP_PERMITTED | 1U << CAP_SYS_CHROOT)
 
 static struct passwd *

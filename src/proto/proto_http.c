@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config.h"
 #include "proto/proto.h"
 
 #define HTTP_METHODS "GET, HEAD, POST, OPTIONS"

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "config.h"
 #include "proto/proto.h"
 
 /* claudemesh's name, our metric, its label. */

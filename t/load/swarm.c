@@ -59,6 +59,7 @@ struct swarm_member {
 	char id[ID_HEX_LEN + 1];
 	char pub[2 * CRYPTO_KEY_LEN + 1];
 	uint8_t secret[CRYPTO_SECRET_LEN];
+	int64_t stamp_ms; /* of its latest hello: none is good twice */
 };
 
 static struct {
@@ -128,7 +129,7 @@ swarm_frame(struct swarm_conn *c, const char *p, size_t n)
 static void
 swarm_hello(struct swarm_conn *c)
 {
-	const struct swarm_member *m = &S.members[c->number % 2];
+	struct swarm_member *m = &S.members[c->number % 2];
 	char text[512], sig[2 * CRYPTO_SIG_LEN + 1];
 	uint8_t key[CRYPTO_KEY_LEN], raw[CRYPTO_SIG_LEN];
 	struct buf b;
@@ -136,6 +137,9 @@ swarm_hello(struct swarm_conn *c)
 
 	clock_update();
 	now = clock_wall();
+	if (now <= m->stamp_ms)
+		now = m->stamp_ms + 1;
+	m->stamp_ms = now;
 	snprintf(text, sizeof(text), "%s|%s|%s|%" PRId64, S.mesh, m->id, m->pub,
 	    now);
 	crypto_make_sig(raw, text, strlen(text), m->secret);

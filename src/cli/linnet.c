@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * linnet(1): see cli.c.
+ */
+#include "cli/cli.h"
+
+int
+main(int argc, char **argv)
+{
+	return cli_main(argc, argv);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Whom a name means.  A direct message is encrypted to a key, so the name is
+ * looked up here and not by the broker: among all members and their sessions,
+ * whatever its case.  Of one peer its own key is taken; a name that several
+ * sessions of one member have means the member; two members of a name are
+ * one too many.
+ */
+#include "lib/lib.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool
+linnet_target_is_many(const char *to)
+{
+	return to[0] == '@' || strcmp(to, "*") == 0;
+}
+
+bool
+linnet_target_is_key(const char *to)
+{
+	uint8_t key[CRYPTO_KEY_LEN];
+
+	return crypto_unhex(key, sizeof(key), to, strlen(to)) == 0;
+}
+
+static const char *
+target_fold(struct pool *p, const char *name)
+{
+	const size_t n = strlen(name);
+	char *folded = pool_alloc(p, 2 * n + 1);
+
+	folded[str_fold(folded, name, n)] = '\0';
+	return folded;
+}
+
+struct target_found {
+	size_t count;
+	const char *key; /* of the first */
+	const char *member;
+	bool several; /* members */
+	const char **names;
+	size_t n;
+};
+
+static void
+target_look(struct target_found *f, struct pool *p, const struct json *j,
+    size_t peers, const char *want)
+{
+	const char *name, *key, *member;
+	size_t at;
+
+	f->names = pool_zalloc(
+	    p, (j->nodes[peers].end - peers + 1) * sizeof(*f->names));
+	for (at = JSON_FIRST(peers); at < j->nodes[peers].end;
+	     at = j->nodes[at].end) {
+		name = linnet_json_str(p, j, at, "displayName");
+		key = linnet_json_str(p, j, at, "pubkey");
+		member = linnet_json_str(p, j, at, "memberPubkey");
+		if (name[0] == '\0' || !linnet_target_is_key(key))
+			continue;
+		f->names[f->n++] = name;
+		if (strcmp(target_fold(p, name), want) != 0)
+			continue;
+		/* Brokers of before members' keys were listed. */
+		if (member[0] == '\0')
+			member = key;
+		if (f->count++ == 0) {
+			f->key = key;
+			f->member = member;
+		} else if (strcmp(f->member, member) != 0)
+			f->several = true;
+	}
+}
+
+int
+linnet_target_find(char key[LINNET_KEY_SIZE], const char *peers, size_t n,
+    const char *name, struct linnet_error *e)
+{
+	struct target_found f = { 0 };
+	const char *near;
+	struct json j;
+	struct pool p;
+	size_t at;
+	int r = -1;
+
+	json_init(&j, LINNET_JSON_NODES, LINNET_JSON_DEPTH);
+	pool_init(&p);
+	if (json_read(&j, peers, n) != 0 ||
+	    (at = json_get(&j, 0, "peers")) == 0 ||
+	    j.nodes[at].type != JSON_ARRAY) {
+		linnet_error_set(
+		    e, "protocol", "The broker's list of peers is none.");
+		goto fail;
+	}
+	target_look(&f, &p, &j, at, target_fold(&p, name));
+	if (f.several) {
+		linnet_error_set(e, "ambiguous_target",
+		    "Several members are called \"%.128s\"; use the public "
+		    "key of the one you mean.",
+		    name);
+		goto fail;
+	}
+	if (f.count == 0) {
+		near = str_nearest(name, f.names);
+		linnet_error_set(e, "unknown_target",
+		    near != NULL ? "Nobody here is called \"%.128s\". Did you "
+				   "mean \"%.128s\"?"
+				 : "Nobody here is called \"%.128s\"; the "
+				   "list of peers has everybody.",
+		    name, near);
+		goto fail;
+	}
+	(void)str_copy(key, f.count > 1 ? f.member : f.key, LINNET_KEY_SIZE);
+	r = 0;
+fail:
+	pool_free(&p);
+	json_free(&j);
+	return r;
+}
