@@ -22,14 +22,18 @@ my %programs = (
 for my $name (sort keys %programs) {
 	next if !$page{$name};
 	my $p = $programs{$name};
-	my %code;
+	my (%code, %long);
 	for my $f (files("src/$p->{dir}/*.c")) {
 		my $c = strip_c(text($f));
-		while ($c =~ /\bgetopt\s*\([^"]*("(?:[^"\\]|\\.)*")/g) {
+		while ($c =~ /\bgetopt(?:_long)?\s*\([^"]*("(?:[^"\\]|\\.)*")/g) {
 			my $s = unquote($1);
 			$s =~ s/^[+:]+//;
 			$code{$1} = $2 ? 'argument' : 'flag'
 			    while $s =~ /([A-Za-z0-9?])(:?)/g;
+		}
+		while ($c =~ /\{\s*("[^"]+"),\s*(no|required)_argument\b/g) {
+			$long{ unquote($1) } =
+			    $2 eq 'no' ? 'flag' : 'argument';
 		}
 	}
 	delete $code{$_} for split //, $p->{hidden} // '';
@@ -38,7 +42,7 @@ for my $name (sort keys %programs) {
 	for (split /\n/, $synopsis // '') {
 		my @w = split ' ';
 		for my $i (0 .. $#w) {
-			next if $w[$i] ne 'Fl';
+			next if $w[$i] ne 'Fl' || ($w[ $i + 1 ] // '') =~ /^-/;
 			my @f = split //, $w[ $i + 1 ] // '';
 			my $arg = ($w[ $i + 2 ] // '') eq 'Ar'
 			    || "@w[$i + 2 .. $#w]" =~ /^Ns Ar/;
@@ -47,6 +51,14 @@ for my $name (sort keys %programs) {
 		}
 	}
 	is_deeply(\%said, \%code, "SYNOPSIS of $name has the flags of getopt");
+
+	# Long options: anywhere on the page.
+	my %told;
+	while ($page{$name} =~ /(?:\bFl|,) -([a-z][a-z-]*)( Ar\b)?/g) {
+		$told{$1} = 'flag' if !$told{$1};
+		$told{$1} = 'argument' if $2;
+	}
+	is_deeply(\%told, \%long, "$name has the long options");
 }
 
 # Every option of the table, with its default, in linnetd.conf(5).

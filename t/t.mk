@@ -70,9 +70,10 @@ t_unit_net_conn_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv -Wl,--wrap=sendmsg
 t_unit_net_timer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
 t_unit_net_rate_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
 
-# Not run by itself: t/50-many.t and t/60-kill.t use it as their clients.
-check_PROGRAMS += t/load/swarm
-t_load_swarm_SOURCES = t/load/swarm.c
+# Crowds of clients for the tests that need them.
+check_PROGRAMS += t/load/swarm t/load/checker
+t_load_swarm_SOURCES = t/load/crowd.h t/load/crowd.c t/load/swarm.c
+t_load_checker_SOURCES = t/load/crowd.h t/load/crowd.c t/load/checker.c
 
 UNIT += t/unit/roster
 t_unit_roster_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)

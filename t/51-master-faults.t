@@ -1,0 +1,204 @@
+#!/usr/bin/env perl
+# What the master does when something dies: each process, PostgreSQL, the
+# master itself at any moment; and when it has no descriptor left.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use List::Util 'max';
+use POSIX ();
+use Test::More;
+use Time::HiRes 'time';
+use Linnet qw(wait_until run slurp);
+use Linnet::Proc;
+
+my $b = Linnet->broker(workers => 2);
+
+sub status {
+	my $s = eval { $b->ctl_json('--json', 'status') };
+	return $s // {};
+}
+
+sub process {
+	my ($role) = @_;
+	return (grep { $_->{role} eq $role } @{ status()->{processes} || [] })[0];
+}
+
+sub is_serving {
+	my $r = eval { $b->http(GET => '/health') };
+	return $r && ($r->{status} // 0) == 200;
+}
+
+sub are_gone {
+	my (@pids) = @_;
+	return wait_until {
+		!grep { -d "/proc/$_" && !Linnet::is_zombie($_) } @pids
+	} 20;
+}
+
+# Every process of the broker, known by what status says, because those that
+# lost their parent are nobody's children.
+sub family {
+	my $s = status();
+	return grep { $_ } $s->{pid}, $s->{postgres}{pid}, $b->pids,
+	    map { $_->{pid} } @{ $s->{processes} || [] };
+}
+
+for my $role (qw(worker relay jobs)) {
+	my $old = process($role);
+	kill 'KILL', $old->{pid};
+	my $new;
+	wait_until {
+		$new = process($role);
+		$new && $new->{restarts} > $old->{restarts}
+		    && $new->{state} eq 'ready'
+	} 10;
+	isnt($new->{pid}, $old->{pid}, "$role: another process");
+	is($new->{restarts}, $old->{restarts} + 1, 'status counts the restart');
+	is($new->{state}, 'ready', 'it is ready');
+	like($b->log, qr/$role 1 \(process $old->{pid}\) ended: killed by signal 9/,
+	    'the log says how the old one ended');
+	ok(is_serving(), 'there is service');
+}
+
+# A process that dies again and again is started ever more slowly.
+{
+	my $since = time;
+	my $deaths = 0;
+	for (1 .. 4) {
+		my $w;
+		wait_until { ($w = process('worker'))->{state} eq 'ready' } 20;
+		kill 'KILL', $w->{pid};
+		wait_until { process('worker')->{restarts} > $w->{restarts} } 10;
+		$deaths = process('worker')->{restarts};
+	}
+	my @delays = $b->log =~ /worker 1 .* the next one starts in (\d+) ms/g;
+	is_deeply([@delays[0 .. 4]], [100, 200, 400, 800, 1600],
+	    'the delay doubles from one death to the next');
+	ok(is_serving(), 'another worker serves meanwhile');
+	is(status()->{pid}, $b->pid, 'the master lives');
+	wait_until { process('worker')->{state} eq 'ready' } 20;
+}
+
+# No worker at all: clients wait in the queue of the listening socket.
+{
+	my @workers = grep { $_->{role} eq 'worker' } @{ status()->{processes} };
+	kill 'KILL', map { $_->{pid} } @workers;
+	wait_until {
+		!grep { $_->{role} eq 'worker' && $_->{state} eq 'ready' }
+		    @{ status()->{processes} }
+	} 10;
+	my $io = $b->tcp;
+	$io->put("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	like($io->take(qr/200 OK/, 20), qr{^HTTP/1\.1 200 OK},
+	    'a client that comes while there is no worker is served later');
+}
+
+# PostgreSQL.
+for my $how (qw(KILL INT QUIT)) {
+	my $old = status()->{postgres};
+	kill $how, $old->{pid};
+	my $new = {};
+	wait_until {
+		$new = status()->{postgres} || {};
+		($new->{pid} // 0) != $old->{pid} && $new->{state} eq 'up'
+	} 30;
+	is($new->{state}, 'up', "PostgreSQL is started again after $how");
+	is($new->{restarts}, $old->{restarts} + 1, 'status counts it');
+	ok(wait_until { ($b->http(GET => '/readyz')->{status} // 0) == 200 } 20,
+	    'and the workers find it');
+}
+
+# The master.
+{
+	my @all = family();
+	$b->kill9;
+	ok(are_gone(@all), 'kill -9 of the master leaves no process');
+	my $begin = time;
+	$b->start;
+	ok(is_serving(), 'a new start works on the same address');
+	cmp_ok(time - $begin, '<', 20 * Linnet::Io::patience(),
+	    'without waiting long');
+
+	# At once, while PostgreSQL is still ending.
+	for (1 .. 3) {
+		$b->kill9;
+		$b->start;
+		ok(is_serving(), 'a new start right after a kill -9');
+	}
+	@all = family();
+	$b->kill9('all');
+	ok(are_gone(@all), 'all were killed');
+	$b->start;
+	ok(is_serving(), 'a new start after everything was killed');
+}
+
+# Locks of PostgreSQL that name a process which is alive, and is none of it.
+{
+	$b->stop;
+	for my $file ('postgres/postmaster.pid', 'run/.s.PGSQL.5432.lock') {
+		open my $fh, '>', $b->dir . "/$file" or die "$file: $!";
+		print $fh "$$\n", $b->dir,
+		    "/postgres\n1\n5432\n\n\n 1 1\nready   \n";
+		close $fh;
+	}
+	$b->start;
+	ok(is_serving(), 'a start over locks that somebody else seems to hold');
+	$b->stop;
+}
+
+# Killed at any moment of the very first start, the next one works.
+for my $when ('making the database in', 'PostgreSQL serves', undef) {
+	my $young = Linnet->broker(workers => 1, start => 0);
+	my $pid = Linnet::Proc::start([$young->program('linnetd'), '-f',
+	    $young->option_args], stderr => $young->log_file);
+	wait_until {
+		defined $when ? $young->log =~ /$when/
+		    : -d $young->dir . '/postgres.new'
+	} 20;
+	kill 'KILL', $pid;
+	Linnet::Proc::reap($pid, 10);
+	$young->start;
+	is($young->http(GET => '/health')->{status}, 200,
+	    'a start after a kill -9 at: ' . ($when // 'half a cluster'));
+	ok(!-e $young->dir . '/postgres.new', 'nothing half-made is left');
+	is($young->stop, 0, 'it stops');
+}
+
+# No descriptor left.
+SKIP: {
+	skip 'no prlimit(1)', 4 if !grep { -x "$_/prlimit" } split /:/, $ENV{PATH};
+	$b->start;
+	my $hard = (slurp('/proc/' . $b->pid . '/limits')
+	    =~ /^Max open files\s+\d+\s+(\d+)/m)[0];
+	my $limit = sub {
+		my ($n) = @_;
+		my ($st, undef, $err) = run(['prlimit', '--pid', $b->pid,
+		    "--nofile=$n:$hard"]);
+		is($st, 0, "prlimit $n") or diag $err;
+	};
+	my @fds = glob '/proc/' . $b->pid . '/fd/*';
+	my $highest = max(map { m{(\d+)$} } @fds);
+	# As many as there are: what is closed to make room can be reopened.
+	my %used = map { m{(\d+)$} => 1 } @fds;
+	$limit->((grep { !$used{$_} } 0 .. $highest + 1)[0]);
+	my $cpu = sub {
+		my @f = split ' ', slurp('/proc/' . $b->pid . '/stat') =~ s/.*\) //r;
+		return $f[11] + $f[12];
+	};
+	my @waiting = map { $b->tcp } 1 .. 3;
+	my ($t0, $c0) = (time, $cpu->());
+	ok($waiting[0]->wait_eof(10),
+	    'without a descriptor a client is turned away');
+	wait_until { $waiting[2]->eof } 10;
+	wait_until { time - $t0 > 0.5 } 5;
+	my $share = ($cpu->() - $c0) / POSIX::sysconf(POSIX::_SC_CLK_TCK())
+	    / (time - $t0);
+	cmp_ok($share, '<', 0.2, 'and the master does not spin');
+	like($b->log, qr/accepting on \S+ pauses: Too many open files/,
+	    'the log says why');
+	undef @waiting;
+	$limit->($hard);
+	ok(wait_until { is_serving() } 10, 'with descriptors it serves again');
+}
+done_testing;
