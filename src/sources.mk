@@ -72,3 +72,24 @@ src_libmaster_a_SOURCES = src/master/master.h src/master/master.c \
 	src/master/master_conf.c src/master/master_ctl.c \
 	src/master/master_postgres.c src/master/master_spawn.c \
 	src/master/master_state.c
+
+# liblinnet is installed, so it brings the objects of base with it.
+include_HEADERS = include/linnet.h
+lib_LIBRARIES = liblinnet.a
+liblinnet_a_SOURCES = src/lib/lib.h src/lib/linnet.c src/lib/linnet_error.c \
+	src/lib/linnet_hello.c src/lib/linnet_http.c src/lib/linnet_invite.c \
+	src/lib/linnet_join.c src/lib/linnet_json.c src/lib/linnet_message.c \
+	src/lib/linnet_request.c src/lib/linnet_send.c \
+	src/lib/linnet_socket.c src/lib/linnet_target.c src/lib/linnet_url.c \
+	src/lib/linnet_ws.c $(src_libbase_a_SOURCES)
+LINNET_LIBS = liblinnet.a $(WSLAY_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)
+
+noinst_LIBRARIES += src/libcli.a
+src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli.c src/cli/cli_args.c \
+	src/cli/cli_config.c src/cli/cli_group.c src/cli/cli_inbox.c \
+	src/cli/cli_join.c src/cli/cli_json.c src/cli/cli_memory.c \
+	src/cli/cli_peers.c src/cli/cli_print.c src/cli/cli_send.c \
+	src/cli/cli_session.c src/cli/cli_state.c src/cli/cli_table.c
+bin_PROGRAMS = linnet
+linnet_SOURCES = src/cli/linnet.c
+linnet_LDADD = src/libcli.a $(LINNET_LIBS)

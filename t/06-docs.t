@@ -11,8 +11,9 @@ files('man/*.in') or nothing_to_check('manual page');
 my %pages = pages();
 my %page = map { $_ => text($pages{$_}) } keys %pages;
 
-# Flags of the SYNOPSIS against getopt's string.  The program's directory;
-# hidden are those that only the program itself uses.
+# Flags of the SYNOPSIS against getopt's string, and long options against
+# their table.  The program's directory; hidden are those that only the
+# program itself uses.
 my %programs = (
 	'linnetd.8' => { dir => 'master', hidden => 'x' },
 	'linnetctl.8' => { dir => 'ctl' },
@@ -35,6 +36,10 @@ for my $name (sort keys %programs) {
 			$long{ unquote($1) } =
 			    $2 eq 'no' ? 'flag' : 'argument';
 		}
+		# Rows of struct cli_option; one without a text is hidden.
+		while ($c =~ /\{\s*("[^"]+"),\s*(?:'.'|0),\s*(NULL|"[^"]+"),\s*"/g) {
+			$long{ unquote($1) } = $2 eq 'NULL' ? 'flag' : 'argument';
+		}
 	}
 	delete $code{$_} for split //, $p->{hidden} // '';
 	my ($synopsis) = $page{$name} =~ /^\.Sh SYNOPSIS\n(.*?)^\.Sh /ms;
@@ -50,7 +55,8 @@ for my $name (sort keys %programs) {
 			$said{ $f[-1] } = 'argument' if $arg;
 		}
 	}
-	is_deeply(\%said, \%code, "SYNOPSIS of $name has the flags of getopt");
+	is_deeply(\%said, \%code, "SYNOPSIS of $name has the flags of getopt")
+	    if %code;
 
 	# Long options: anywhere on the page.
 	my %told;

@@ -15,14 +15,24 @@ my $b = Linnet->broker(workers => 2);
 sub mesh {
 	my (%groups) = @_;
 	my $seed = $b->seed;
-	my %p = (seed => $seed);
-	my $n = 0;
+	my (%p, $n);
 	for my $name (sort keys %groups) {
 		my $member = $seed->{ $n++ % 2 ? 'peerB' : 'peerA' };
 		$p{$name} = $b->peer($member, name => $name, acks => 1,
 		    session_key => 1, groups => $groups{$name});
 	}
-	return \%p;
+	see_each_other(values %p);
+	return { seed => $seed, %p };
+}
+
+# Each knows of all of them, on whatever worker they are.
+sub see_each_other {
+	my (@peers) = @_;
+	for my $p (@peers) {
+		ok((wait_until { @peers == @{ $p->request(
+		    { type => 'list_peers' })->{peers} } }), 'they met');
+	}
+	return;
 }
 
 sub ack_ok {
@@ -137,6 +147,16 @@ subtest 'held' => sub {
 	is(got($bob), "held $_", "delivered in order: $_") for 0 .. $#targets;
 	ok($bob->no_push(after => $alice), 'once');
 
+	# At once after its hello, on whatever worker it is.
+	for my $i (1 .. 20) {
+		my $new = $b->peer($seed->{peerB}, name => "new $i", acks => 1,
+		    session_key => 1);
+		my $r = $alice->send(to => $i % 2 ? "NEW $i" : $new->key,
+		    text => 'welcome');
+		ack_ok($r, 1, 'to one that has just come');
+		is(got($new), 'welcome', 'it arrives');
+	}
+
 	# A member that was never connected, or not under this session.
 	$seed = $b->seed;
 	$alice = $b->peer($seed->{peerA}, name => 'alice');
@@ -220,6 +240,7 @@ subtest 'unknown and ambiguous' => sub {
 	my ($x, $y) = map { $b->peer($seed->{$_}, name => 'Twin',
 	    session_key => 1) } qw(peerA peerB);
 	my $z = $b->peer($seed->{peerA}, name => 'asks', session_key => 1);
+	see_each_other($x, $y, $z);
 	$r = error_ok($z->send(to => 'twin', text => 'x'), 'ambiguous_target',
 	    'one name, two members');
 	is_deeply([sort @{ $r->{candidates} }], [sort $x->key, $y->key],
@@ -233,6 +254,7 @@ subtest 'two sessions of a member' => sub {
 	my $from = $b->peer($seed->{peerA}, name => 'from');
 	my @s = map { $b->peer($seed->{peerB}, name => 'twin', acks => 1,
 	    session_key => 1) } 1 .. 2;
+	see_each_other($from, @s);
 	for my $to ($seed->{peerB}{pubkey}, 'twin') {
 		my $r = ack_ok($from->send(to => $to, text => 'one of you'),
 		    1, 'to the member');
@@ -315,6 +337,7 @@ subtest 'order' => sub {
 	my $near2 = $b->peer($seed->{peerB}, name => 'near2', session_key => 1,
 	    groups => ['g']);
 	ok(spread($b, 4), 'and two more');
+	see_each_other($from, $to, $near, $near2);
 
 	my @ids = map { $from->send_later(to => $to->key, text => $_) }
 	    1 .. 300;

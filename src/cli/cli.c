@@ -318,6 +318,23 @@ cli_wants_colour(bool tty)
 	       strcmp(term, "dumb") != 0;
 }
 
+/* Arguments go into JSON; the name of a file need not be text. */
+static bool
+cli_is_text(const struct cli *c)
+{
+	size_t i;
+	int k;
+
+	for (k = 0; k < c->argc; k++)
+		if (!str_utf8(c->argv[k], strlen(c->argv[k])))
+			return false;
+	for (i = 0; i < c->ngiven; i++)
+		if (c->given[i].option != &cli_globals[GLOBAL_CONFIG] &&
+		    !str_utf8(c->given[i].value, strlen(c->given[i].value)))
+			return false;
+	return true;
+}
+
 static int
 cli_run(struct cli *c)
 {
@@ -340,6 +357,10 @@ cli_run(struct cli *c)
 				     : "there is too much",
 		    m->name, m->args);
 		return EX_USAGE;
+	}
+	if (!cli_is_text(c)) {
+		cli_print_error("%s: an argument is not UTF-8", m->name);
+		return EX_DATAERR;
 	}
 	return m->run(c);
 }

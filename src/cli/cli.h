@@ -30,7 +30,7 @@ struct cli_command {
 	const char *name; /* one word, or two */
 	const char *alias;
 	const char *args;
-	int min, max;		     /* arguments; max -1: any number */
+	int min, max;			  /* arguments; max -1: any number */
 	const struct cli_option *options; /* ended by a NULL name */
 	int (*run)(struct cli *c);
 	const char *text; /* a line */
@@ -55,7 +55,7 @@ struct cli {
 	size_t ngiven;
 	struct pool pool; /* of the whole run */
 	FILE *out;
-	bool tty;    /* out is a terminal */
+	bool tty; /* out is a terminal */
 	bool colour;
 };
 
@@ -194,8 +194,8 @@ struct cli_session {
 int cli_session_open(struct cli *c, struct cli_session *s);
 /* The same without connecting, for those with a loop: as an ordinary session
  * with callbacks. */
-int cli_session_new(struct cli *c, struct cli_session *s,
-    const struct linnet_config *with);
+int cli_session_new(
+    struct cli *c, struct cli_session *s, const struct linnet_config *with);
 void cli_session_close(struct cli_session *s);
 /* Connects, asks one thing, and reads the answer into j, which the caller
  * frees in any case.  0, or an exit status. */

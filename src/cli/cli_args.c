@@ -48,8 +48,8 @@ args_unknown(const struct cli_command *commands, char *const *words, int n)
 		    m->name[first] == ' ')
 			buf_addf(&b, "%s%s", b.len > 0 ? ", " : "", m->name);
 	if (b.len > 0) {
-		cli_print_error("%s wants one more word: %s", words[0],
-		    buf_str(&b));
+		cli_print_error(
+		    "%s wants one more word: %s", words[0], buf_str(&b));
 		buf_free(&b);
 		return;
 	}
@@ -75,8 +75,8 @@ args_unknown(const struct cli_command *commands, char *const *words, int n)
 }
 
 static const struct cli_command *
-args_match(const struct cli_command *commands, char *const *words, int n,
-    int *taken)
+args_match(
+    const struct cli_command *commands, char *const *words, int n, int *taken)
 {
 	const struct cli_command *m;
 	const char *space;
@@ -85,12 +85,14 @@ args_match(const struct cli_command *commands, char *const *words, int n,
 		space = strchr(m->name, ' ');
 		if (space == NULL &&
 		    (strcmp(m->name, words[0]) == 0 ||
-			(m->alias != NULL && strcmp(m->alias, words[0]) == 0))) {
+			(m->alias != NULL &&
+			    strcmp(m->alias, words[0]) == 0))) {
 			*taken = 1;
 			return m;
 		}
 		if (space != NULL && n > 1 &&
-		    args_is_word(m->name, words[0], (size_t)(space - m->name)) &&
+		    args_is_word(
+			m->name, words[0], (size_t)(space - m->name)) &&
 		    strcmp(space + 1, words[1]) == 0) {
 			*taken = 2;
 			return m;
@@ -151,8 +153,8 @@ args_no_option(const struct reading *r, const char *word)
 	if (word[1] == '-')
 		near = str_nearest(word + 2, names);
 	if (near != NULL)
-		cli_print_error("there is no option %s; did you mean --%s?",
-		    word, near);
+		cli_print_error(
+		    "there is no option %s; did you mean --%s?", word, near);
 	else if (r->c->command != NULL)
 		cli_print_error("%s has no option %s; what begins with - and "
 				"is none stands behind --",
@@ -182,8 +184,8 @@ args_give(struct reading *r, const struct cli_option *o, const char *value)
 		value = r->argv[++r->at];
 	}
 	if (c->ngiven == CLI_OPTIONS_MAX) {
-		cli_print_error("there are more than %d options",
-		    CLI_OPTIONS_MAX);
+		cli_print_error(
+		    "there are more than %d options", CLI_OPTIONS_MAX);
 		return EX_USAGE;
 	}
 	c->given[c->ngiven].option = o;
@@ -265,8 +267,11 @@ int
 cli_args_read(struct cli *c, int argc, char **argv,
     const struct cli_command *commands, const struct cli_option *globals)
 {
-	struct reading r = { .c = c, .commands = commands, .globals = globals,
-		.argv = argv, .argc = argc };
+	struct reading r = { .c = c,
+		.commands = commands,
+		.globals = globals,
+		.argv = argv,
+		.argc = argc };
 	bool words = false;
 	int status = 0;
 
@@ -359,7 +364,9 @@ cli_args_text(struct cli *c, int n, size_t *len, int *status)
 				buf_addc(&b, ' ');
 		}
 		*len = b.len;
-		s = b.failed ? NULL : pool_strndup(&c->pool, b.data, b.len);
+		s = b.failed ? NULL
+			     : pool_strndup(
+				   &c->pool, b.len > 0 ? b.data : "", b.len);
 		buf_free(&b);
 		if (s == NULL)
 			return args_bad_text(

@@ -197,25 +197,31 @@ message_deliver_here(struct core *c, struct multicast *m, bool stored)
 	event_fini(&e);
 }
 
+static void
+message_nudge_one(struct core *c, const struct id *mesh, const struct id *id)
+{
+	struct mesh *m = mesh_find(c, mesh);
+
+	event_nudge(c, mesh, id);
+	if (m != NULL)
+		delivery_nudge(m, id);
+}
+
 /* Those whom nobody told: absent when it was sent, perhaps back by now; or
  * with older messages before this one. */
 static void
 message_nudge(struct core *c, struct multicast *m)
 {
-	struct mesh *mesh = mesh_find(c, &m->message.mesh);
 	struct session *s;
 	size_t i;
 
 	for (i = 0; i < m->to->n; i++) {
 		const struct recipient *r = &m->to->v[i];
 
-		if (r->ref == 0) {
-			event_nudge(c, &m->message.mesh, &r->id);
-			if (mesh != NULL)
-				delivery_nudge(mesh, &r->id);
-		} else if (r->behind &&
-			   (s = session_by_ref(c, r->ref)) != NULL &&
-			   roster_admits(s->info.status, m->message.priority))
+		if (r->ref == 0)
+			message_nudge_one(c, &m->message.mesh, &r->id);
+		else if (r->behind && (s = session_by_ref(c, r->ref)) != NULL &&
+			 roster_admits(s->info.status, m->message.priority))
 			delivery_drain(s);
 	}
 }
@@ -230,6 +236,22 @@ message_deliver(struct multicast *m)
 	message_deliver_elsewhere(c, m);
 	message_nudge(c, m);
 	message_ack(m, &m->message.id, false);
+}
+
+/*
+ * The first time the sender got no answer: perhaps its process died before it
+ * told the recipients.  What waits for them is pushed in the order of sending,
+ * before what the sender sends next.
+ */
+static void
+message_repeated(struct multicast *m, const struct id *stored)
+{
+	size_t i;
+
+	for (i = 0; i < m->to->n; i++)
+		message_nudge_one(
+		    m->request->core, &m->message.mesh, &m->to->v[i].id);
+	message_ack(m, stored, true);
 }
 
 /* The sender has used the id before: is it the same message? */
@@ -254,7 +276,7 @@ message_found(void *arg, const struct db_result *r)
 		message_deliver(m);
 	else if (fingerprint.n == sizeof(m->fingerprint) &&
 		 memcmp(fingerprint.p, m->fingerprint, fingerprint.n) == 0)
-		message_ack(m, &id, true);
+		message_repeated(m, &id);
 	else
 		op_fail(m->request, ERR_ID_CONFLICT, NULL);
 }

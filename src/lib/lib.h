@@ -33,8 +33,8 @@
  */
 /* Once per process, whoever comes first; every entry point calls it. */
 void linnet_start(void);
-void linnet_error_set(struct linnet_error *e, const char *code,
-    const char *fmt, ...) PRINTF_LIKE(3, 4);
+void linnet_error_set(struct linnet_error *e, const char *code, const char *fmt,
+    ...) PRINTF_LIKE(3, 4);
 void linnet_error_setv(struct linnet_error *e, const char *code,
     const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
 /* May it work when tried again later, with nothing changed? */
@@ -61,8 +61,8 @@ struct linnet_url {
 	char authority[300]; /* of the Host header */
 	char path[1024];
 };
-int linnet_url_read(struct linnet_url *u, const char *url,
-    struct linnet_error *e) MUST_CHECK;
+int linnet_url_read(
+    struct linnet_url *u, const char *url, struct linnet_error *e) MUST_CHECK;
 
 /*
  * linnet_socket.c: a stream to the first address of a host that answers.
@@ -81,8 +81,7 @@ int linnet_socket_check(struct linnet_socket *s, const struct linnet_url *u,
     struct linnet_error *e) MUST_CHECK;
 /* As recv(2) and send(2), but 0: not now, -1: over (also at the end). */
 ptrdiff_t linnet_socket_read(struct linnet_socket *s, void *p, size_t n);
-ptrdiff_t linnet_socket_write(
-    struct linnet_socket *s, const void *p, size_t n);
+ptrdiff_t linnet_socket_write(struct linnet_socket *s, const void *p, size_t n);
 void linnet_socket_close(struct linnet_socket *s);
 
 /*
@@ -101,8 +100,8 @@ struct slice linnet_http_header(const struct linnet_http *h, const char *name);
 /* Bytes of the body; -1: until the connection ends, -2: no good. */
 int64_t linnet_http_length(const struct linnet_http *h);
 #define LINNET_WS_KEY_SIZE 25
-void linnet_http_upgrade(struct buf *out, const struct linnet_url *u,
-    char key[LINNET_WS_KEY_SIZE]);
+void linnet_http_upgrade(
+    struct buf *out, const struct linnet_url *u, char key[LINNET_WS_KEY_SIZE]);
 /* Is it the consent to an upgrade with this key?  NULL, or what is wrong. */
 const char *linnet_http_upgraded(
     const struct linnet_http *h, const char key[LINNET_WS_KEY_SIZE]);
@@ -147,8 +146,8 @@ short linnet_ws_events(const struct linnet_ws *w);
  * linnet_hello.c
  */
 /* The signed hello, as a whole message. */
-void linnet_hello_write(struct buf *out, const struct linnet *l,
-    int64_t wall_ms);
+void linnet_hello_write(
+    struct buf *out, const struct linnet *l, int64_t wall_ms);
 
 /*
  * linnet_request.c

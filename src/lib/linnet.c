@@ -23,7 +23,8 @@
 
 #define RETRY_BASE_MS 500
 #define RETRY_CAP_MS 30000
-#define RETRY_STABLE_MS 5000 /* open for so long: tries count from the start */
+#define RETRY_STABLE_MS 5000 /* open for so long: tries count from the start \
+			      */
 #define RETRY_REPLAYED 5     /* hellos signed in the same millisecond */
 #define HTTP_MAX (32 * 1024)
 
@@ -89,6 +90,7 @@ linnet_copy_config(struct linnet *l, const struct linnet_config *c)
 	to->member_id = linnet_copy(&l->pool, c->member_id);
 	to->public_key = linnet_copy(&l->pool, c->public_key);
 	to->name = linnet_copy(&l->pool, c->name);
+	to->cwd = linnet_copy(&l->pool, c->cwd);
 	to->session_id = linnet_copy(&l->pool, c->session_id);
 	if (to->session_id == NULL) {
 		crypto_random_bytes(random, sizeof(random));
@@ -244,8 +246,8 @@ linnet_end(struct linnet *l)
 	why = l->lost = l->ending;
 	l->ending.code[0] = '\0';
 	l->restarted = code == 1012;
-	l->stable = l->opened_ms != 0 &&
-		    linnet_now() - l->opened_ms >= RETRY_STABLE_MS;
+	l->stable =
+	    l->opened_ms != 0 && linnet_now() - l->opened_ms >= RETRY_STABLE_MS;
 	l->opened_ms = 0;
 	linnet_ws_free(&l->ws);
 	linnet_socket_close(&l->socket);
@@ -283,8 +285,8 @@ int
 linnet_connect(struct linnet *l)
 {
 	if (l->phase != LINNET_IDLE) {
-		linnet_error_set(&l->error, "busy",
-		    "There is a connection already.");
+		linnet_error_set(
+		    &l->error, "busy", "There is a connection already.");
 		return -1;
 	}
 	linnet_begin(l, LINNET_IDLE);
@@ -363,7 +365,8 @@ linnet_upgraded(struct linnet *l, bool eof)
 	if (r == 0 && !eof && !l->in.failed)
 		return 0;
 	if (r != 1) {
-		linnet_refuse(l, r == 0 && l->in.len == 0 ? "closed" : "protocol",
+		linnet_refuse(l,
+		    r == 0 && l->in.len == 0 ? "closed" : "protocol",
 		    "What answers at %s is no Linnet broker, or it stops.",
 		    l->url.authority);
 		return -1;
@@ -373,8 +376,8 @@ linnet_upgraded(struct linnet *l, bool eof)
 		if (!eof && !l->in.failed && body != -2 &&
 		    (body == -1 || l->in.len - h.head < (size_t)body))
 			return 0;
-		linnet_http_error(&l->ending, &h, l->in.data + h.head,
-		    l->in.len - h.head);
+		linnet_http_error(
+		    &l->ending, &h, l->in.data + h.head, l->in.len - h.head);
 		return -1;
 	}
 	if ((problem = linnet_http_upgraded(&h, l->ws_key)) != NULL) {
@@ -517,8 +520,8 @@ linnet_timeout(const struct linnet *l)
 	if (l->deadline < at)
 		at = l->deadline;
 	if (l->phase == LINNET_OPEN) {
-		due = l->heard_ms +
-		      (l->pinged ? LINNET_DEAD_MS : LINNET_PING_MS);
+		due =
+		    l->heard_ms + (l->pinged ? LINNET_DEAD_MS : LINNET_PING_MS);
 		at = due < at ? due : at;
 	}
 	if (at == INT64_MAX)

@@ -116,8 +116,7 @@ linnet_error_setv(
 }
 
 void
-linnet_error_set(
-    struct linnet_error *e, const char *code, const char *fmt, ...)
+linnet_error_set(struct linnet_error *e, const char *code, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -24,16 +24,14 @@ hello_add(struct json_writer *w, const char *key, const char *text)
 }
 
 static void
-hello_place(struct json_writer *w)
+hello_host(struct json_writer *w)
 {
-	char host[256], cwd[4096];
+	char host[256];
 
 	if (gethostname(host, sizeof(host)) == 0) {
 		host[sizeof(host) - 1] = '\0';
 		hello_add(w, "hostname", host);
 	}
-	if (getcwd(cwd, sizeof(cwd)) != NULL)
-		hello_add(w, "cwd", cwd);
 }
 
 static void
@@ -92,7 +90,8 @@ linnet_hello_write(struct buf *out, const struct linnet *l, int64_t wall_ms)
 	json_str(&w, c->session_id);
 	json_key(&w, "pid");
 	json_num(&w, getpid());
-	hello_place(&w);
+	hello_host(&w);
+	hello_add(&w, "cwd", c->cwd);
 	if (c->control)
 		hello_add(&w, "peerRole", HELLO_CONTROL);
 	json_key(&w, "capabilities");

@@ -4,6 +4,8 @@
  * WebSocket (RFC 6455 4.1), and one request with a body on a connection of its
  * own.  That one is HTTP/1.0, so that nothing in between may answer in chunks.
  */
+#include "config.h" /* memmem(3) */
+
 #include "lib/lib.h"
 
 #include <limits.h>
@@ -71,8 +73,8 @@ linnet_http_length(const struct linnet_http *h)
 
 	if (v.p == NULL)
 		return linnet_http_header(h, "transfer-encoding").p != NULL
-		    ? -2
-		    : -1;
+			   ? -2
+			   : -1;
 	if (v.n >= sizeof(digits))
 		return -2;
 	memcpy(digits, v.p, v.n);
@@ -81,8 +83,8 @@ linnet_http_length(const struct linnet_http *h)
 }
 
 void
-linnet_http_upgrade(struct buf *out, const struct linnet_url *u,
-    char key[LINNET_WS_KEY_SIZE])
+linnet_http_upgrade(
+    struct buf *out, const struct linnet_url *u, char key[LINNET_WS_KEY_SIZE])
 {
 	uint8_t nonce[16];
 
@@ -107,12 +109,12 @@ http_says(struct slice value, const char *word)
 
 	/* One of the words between commas. */
 	while (i < value.n) {
-		while (i < value.n &&
-		    (value.p[i] == ' ' || value.p[i] == '\t' ||
-			value.p[i] == ','))
+		while (
+		    i < value.n && (value.p[i] == ' ' || value.p[i] == '\t' ||
+				       value.p[i] == ','))
 			i++;
 		for (len = 0; i + len < value.n && value.p[i + len] != ',' &&
-		     value.p[i + len] != ' ';)
+			      value.p[i + len] != ' ';)
 			len++;
 		if (len == n && strncasecmp(value.p + i, word, n) == 0)
 			return true;
@@ -136,8 +138,8 @@ linnet_http_upgraded(
 	    !http_says(linnet_http_header(h, "connection"), "upgrade"))
 		return "it does not switch to WebSocket";
 	(void)str_copy(text, key, sizeof(text));
-	(void)str_copy(text + LINNET_WS_KEY_SIZE - 1, HTTP_GUID,
-	    sizeof(HTTP_GUID));
+	(void)str_copy(
+	    text + LINNET_WS_KEY_SIZE - 1, HTTP_GUID, sizeof(HTTP_GUID));
 	crypto_sha1(digest, text, strlen(text));
 	crypto_base64(want, digest, sizeof(digest), CRYPTO_B64_STD);
 	if (accept.n != HTTP_ACCEPT_LEN ||
@@ -169,9 +171,9 @@ linnet_http_error(struct linnet_error *e, const struct linnet_http *h,
 	if (text[0] == '\0')
 		text = code;
 	if (code[0] == '\0' || strpbrk(code, " :") != NULL)
-		code = h->status == 503 ? "unavailable"
-		    : h->status == 429	? "rate_limited"
-					: "protocol";
+		code = h->status == 503	  ? "unavailable"
+		       : h->status == 429 ? "rate_limited"
+					  : "protocol";
 	if (strcmp(code, "draining") == 0)
 		code = "unavailable";
 	if (text[0] != '\0')

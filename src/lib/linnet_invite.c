@@ -39,9 +39,8 @@ invite_token(const char *link)
 		if (strncasecmp(link, invite_schemes[i],
 			strlen(invite_schemes[i])) == 0)
 			p = link + strlen(invite_schemes[i]);
-	if (p == NULL &&
-	    (strncasecmp(link, "http://", 7) == 0 ||
-		strncasecmp(link, "https://", 8) == 0)) {
+	if (p == NULL && (strncasecmp(link, "http://", 7) == 0 ||
+			     strncasecmp(link, "https://", 8) == 0)) {
 		for (q = link; (q = strstr(q, "/join/")) != NULL;)
 			p = q += strlen("/join/");
 		if (p == NULL)
@@ -74,11 +73,11 @@ invite_check(const struct linnet_invite *v, const char *root_key,
 	text = xasprintf("%" PRId64 "|%s|%s|%s|%" PRId64 "|%s|%s|%s", version,
 	    v->mesh_id, v->mesh_slug, v->broker_url, v->expires_at, root_key,
 	    v->role, v->owner_key);
-	good = crypto_unhex(owner, sizeof(owner), v->owner_key,
-		   strlen(v->owner_key)) == 0 &&
-	       crypto_unhex(sig, sizeof(sig), signature, strlen(signature)) ==
-		   0 &&
-	       crypto_check_sig(sig, text, strlen(text), owner);
+	good =
+	    crypto_unhex(owner, sizeof(owner), v->owner_key,
+		strlen(v->owner_key)) == 0 &&
+	    crypto_unhex(sig, sizeof(sig), signature, strlen(signature)) == 0 &&
+	    crypto_check_sig(sig, text, strlen(text), owner);
 	free(text);
 	if (good)
 		return 0;
@@ -106,8 +105,7 @@ invite_read(struct invite *v, const struct json *j, struct linnet_error *e)
 	f->expires_at = linnet_json_int(j, 0, "expires_at");
 	if (f->mesh_id[0] == '\0' || f->broker_url[0] == '\0')
 		return invite_fail(e, "it names no mesh and no broker");
-	return invite_check(f,
-	    linnet_json_str(&v->pool, j, 0, "mesh_root_key"),
+	return invite_check(f, linnet_json_str(&v->pool, j, 0, "mesh_root_key"),
 	    linnet_json_str(&v->pool, j, 0, "signature"), version, e);
 }
 
@@ -130,8 +128,7 @@ linnet_invite_read(const char *link, struct linnet_error *error)
 	json_init(&j, INVITE_NODES, 4);
 	v->face.token = pool_strndup(&v->pool, token.p, token.n);
 	payload = pool_alloc(&v->pool, token.n + 1);
-	n = crypto_unbase64(
-	    payload, token.n, token.p, token.n, CRYPTO_B64_URL);
+	n = crypto_unbase64(payload, token.n, token.p, token.n, CRYPTO_B64_URL);
 	if (n < 0 || json_read(&j, payload, (size_t)n) != 0) {
 		(void)invite_fail(error, "it cannot be decoded");
 		goto fail;

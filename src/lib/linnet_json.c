@@ -6,8 +6,7 @@
 #include "lib/lib.h"
 
 const char *
-linnet_json_str(
-    struct pool *p, const struct json *j, size_t i, const char *key)
+linnet_json_str(struct pool *p, const struct json *j, size_t i, const char *key)
 {
 	size_t at = json_get(j, i, key);
 	const struct json_node *node = &j->nodes[at];

@@ -58,9 +58,8 @@ message_put_clear(struct json_writer *w, const struct linnet_outgoing *m)
 }
 
 int
-linnet_message_seal(struct buf *out, const struct linnet *l,
-    const char *target, const struct linnet_outgoing *m,
-    struct linnet_error *e)
+linnet_message_seal(struct buf *out, const struct linnet *l, const char *target,
+    const struct linnet_outgoing *m, struct linnet_error *e)
 {
 	char id[2 * ID_LEN + 1];
 	uint8_t random[ID_LEN];
@@ -129,8 +128,8 @@ message_decode(struct linnet_message *m, struct pool *p, const char *nonce64,
 {
 	size_t max = strlen(ciphertext);
 	char *bytes = pool_alloc(p, max + 1);
-	ptrdiff_t n = crypto_unbase64(
-	    bytes, max, ciphertext, max, CRYPTO_B64_STD);
+	ptrdiff_t n =
+	    crypto_unbase64(bytes, max, ciphertext, max, CRYPTO_B64_STD);
 
 	m->secrecy = LINNET_UNREADABLE;
 	m->text = NULL;

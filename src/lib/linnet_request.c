@@ -35,8 +35,8 @@ request_fail(struct linnet *l, struct linnet_requests *from, const char *code,
 
 	if (!q->sent)
 		more = "";
-	linnet_error_set(&e, code, "%s%s%s", text, more[0] != '\0' ? " " : "",
-	    more);
+	linnet_error_set(
+	    &e, code, "%s%s%s", text, more[0] != '\0' ? " " : "", more);
 	request_end(l, from, q, &reply);
 }
 
@@ -109,7 +109,7 @@ linnet_request_flush(struct linnet *l)
 {
 	struct linnet_pending *q;
 
-	TAILQ_FOREACH(q, &l->requests, entry)
+	TAILQ_FOREACH (q, &l->requests, entry)
 		request_put(l, q);
 }
 
@@ -133,8 +133,7 @@ linnet_request_expire(struct linnet *l)
 }
 
 void
-linnet_request_lost(
-    struct linnet *l, const struct linnet_error *why, bool all)
+linnet_request_lost(struct linnet *l, const struct linnet_error *why, bool all)
 {
 	struct linnet_requests over = TAILQ_HEAD_INITIALIZER(over);
 	struct linnet_pending *q, *next;
@@ -164,8 +163,7 @@ linnet_request_forget(struct linnet *l)
 
 /* An answer to a request of ours. */
 static void
-request_answered(
-    struct linnet *l, bool is_error, const char *text, size_t n)
+request_answered(struct linnet *l, bool is_error, const char *text, size_t n)
 {
 	int64_t id = linnet_json_int(&l->json, 0, "_reqId");
 	struct linnet_reply reply = { .text = text, .n = n };
@@ -173,7 +171,7 @@ request_answered(
 	struct linnet_error e;
 	struct pool p;
 
-	TAILQ_FOREACH(q, &l->requests, entry)
+	TAILQ_FOREACH (q, &l->requests, entry)
 		if (q->id == id && q->sent)
 			break;
 	if (q == NULL)
@@ -343,8 +341,8 @@ linnet_call(struct linnet *l, const char *type, const char *fields,
 
 	*reply = (struct linnet_reply){ .error = &l->error };
 	if (l->running) {
-		linnet_error_set(&l->error, "busy",
-		    "A callback cannot wait for an answer.");
+		linnet_error_set(
+		    &l->error, "busy", "A callback cannot wait for an answer.");
 		return -1;
 	}
 	if (linnet_request(l, type, fields, flags, linnet_answered, &a) != 0)

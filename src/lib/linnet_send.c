@@ -34,8 +34,7 @@ send_to(struct linnet *l, const char *target, const struct linnet_outgoing *m,
 	if (linnet_message_seal(&b, l, target, m, &l->error) == 0) {
 		if (buf_str(&b) == NULL)
 			fatalx("out of memory");
-		r = linnet_request(
-		    l, "send", b.data, LINNET_REPEAT, fn, arg);
+		r = linnet_request(l, "send", b.data, LINNET_REPEAT, fn, arg);
 	}
 	buf_free(&b);
 	return r;
@@ -107,8 +106,8 @@ linnet_send(struct linnet *l, const struct linnet_outgoing *m,
 	if (linnet_target_is_key(m->to)) {
 		for (i = 0; i < sizeof(key); i++)
 			key[i] = (char)(m->to[i] >= 'A' && m->to[i] <= 'F'
-				? m->to[i] + 'a' - 'A'
-				: m->to[i]);
+					    ? m->to[i] + 'a' - 'A'
+					    : m->to[i]);
 		return send_to(l, key, m, fn, arg);
 	}
 	s = xcalloc(1, sizeof(*s));
@@ -123,8 +122,8 @@ linnet_send(struct linnet *l, const struct linnet_outgoing *m,
 		s->message.id = pool_strndup(&s->pool, m->id, strlen(m->id));
 	s->fn = fn;
 	s->arg = arg;
-	return linnet_request(l, "list_peers", "\"all\":true", LINNET_REPEAT,
-	    send_resolved, s);
+	return linnet_request(
+	    l, "list_peers", "\"all\":true", LINNET_REPEAT, send_resolved, s);
 }
 
 int
@@ -135,8 +134,8 @@ linnet_send_wait(struct linnet *l, const struct linnet_outgoing *m,
 
 	*reply = (struct linnet_reply){ .error = &l->error };
 	if (l->running) {
-		linnet_error_set(&l->error, "busy",
-		    "A callback cannot wait for an answer.");
+		linnet_error_set(
+		    &l->error, "busy", "A callback cannot wait for an answer.");
 		return -1;
 	}
 	if (linnet_send(l, m, linnet_answered, &a) != 0)

@@ -4,6 +4,8 @@
  * until one answers.  The descriptor never blocks, is not inherited, and
  * belongs to the struct.
  */
+#include "config.h" /* EAI_ADDRFAMILY */
+
 #include "lib/lib.h"
 
 #include <errno.h>
@@ -53,8 +55,7 @@ socket_try(struct linnet_socket *s, int family, const struct sockaddr *addr,
 {
 	int one = 1, error;
 
-	s->fd = socket(
-	    family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	s->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s->fd == -1)
 		return -1;
 	if (family != AF_UNIX)
@@ -86,8 +87,8 @@ socket_try_next(struct linnet_socket *s, const struct linnet_url *u, int error,
 }
 
 int
-linnet_socket_start(struct linnet_socket *s, const struct linnet_url *u,
-    struct linnet_error *e)
+linnet_socket_start(
+    struct linnet_socket *s, const struct linnet_url *u, struct linnet_error *e)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
@@ -122,8 +123,8 @@ linnet_socket_start(struct linnet_socket *s, const struct linnet_url *u,
 }
 
 int
-linnet_socket_check(struct linnet_socket *s, const struct linnet_url *u,
-    struct linnet_error *e)
+linnet_socket_check(
+    struct linnet_socket *s, const struct linnet_url *u, struct linnet_error *e)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
 	int error = 0;

@@ -167,9 +167,9 @@ linnet_ws_free(struct linnet_ws *w)
 static void
 ws_queue(struct linnet_ws *w, uint8_t opcode, const char *text, size_t n)
 {
-	struct wslay_event_msg m = { .opcode = opcode,
-		.msg = (const uint8_t *)text,
-		.msg_length = n };
+	struct wslay_event_msg m = {
+		.opcode = opcode, .msg = (const uint8_t *)text, .msg_length = n
+	};
 
 	/* WSLAY_ERR_NO_MORE_MSG: a close is queued; what is open is failed by
 	 * the end of the connection. */
@@ -231,6 +231,6 @@ linnet_ws_run(struct linnet_ws *w)
 		return -1;
 	/* Both have said goodbye, or one has and cannot hear. */
 	return wslay_event_want_read(w->ctx) || wslay_event_want_write(w->ctx)
-	    ? 0
-	    : -1;
+		   ? 0
+		   : -1;
 }

@@ -239,6 +239,7 @@ struct master_cluster {
 	char *data;  /* the cluster */
 	char *fresh; /* one that is being made */
 	char *run;   /* where its socket is */
+	char *state; /* the state directory, around them all */
 };
 void master_cluster_open(struct master *m, struct master_cluster *cl);
 void master_cluster_close(struct master_cluster *cl);
@@ -264,8 +265,8 @@ bool master_cluster_is_ready(
  * how many there are.  sig 0 only counts, sig SIGINT goes to the server's
  * first process alone. */
 unsigned master_cluster_signal(const struct master_cluster *cl, int sig);
-/* When nobody works in the cluster: removes a lock that names a process which
- * is not the server. */
+/* When nobody works in the cluster: removes locks that name a process which is
+ * not the server. */
 void master_cluster_unlock(const struct master_cluster *cl);
 
 /*

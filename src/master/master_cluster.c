@@ -11,7 +11,7 @@
  * but takes any live process of that number for a server, and after a crash
  * in a container the number is soon somebody else's.  So we look at who works
  * in the directory (a server and its sessions do, all of them), and remove
- * the file only when nobody does.
+ * the files only when nobody does.
  */
 #include "config.h" /* close_range(2), pipe2(2) */
 
@@ -48,6 +48,7 @@ master_cluster_open(struct master *m, struct master_cluster *cl)
 	cl->data = master_state_path(m, "postgres");
 	cl->fresh = master_state_path(m, "postgres.new");
 	cl->run = master_state_path(m, "run");
+	cl->state = xstrdup(m->conf->state_dir);
 }
 
 void
@@ -57,6 +58,7 @@ master_cluster_close(struct master_cluster *cl)
 	free(cl->data);
 	free(cl->fresh);
 	free(cl->run);
+	free(cl->state);
 }
 
 /* The first line of a file in the cluster; false when there is none. */
@@ -156,8 +158,9 @@ static void __attribute__((noreturn)) cluster_child(
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 	setsid();
 	umask(077);
-	if (master_state_become(m) == 0 && prctl(PR_SET_PDEATHSIG, sig) == 0 &&
-	    getppid() == parent)
+	/* Here master_cluster_signal() finds initdb(1), which stays. */
+	if (master_state_become(m) == 0 && chdir(m->conf->state_dir) == 0 &&
+	    prctl(PR_SET_PDEATHSIG, sig) == 0 && getppid() == parent)
 		execv(argv[0], argv);
 	dprintf(STDERR_FILENO, "FATAL:  %s: %s\n", argv[0], strerror(errno));
 	_exit(127);
@@ -428,7 +431,13 @@ master_cluster_is_ready(
 static bool
 cluster_is_inside(const char *pid, const struct stat *dirs, size_t ndirs)
 {
+	static const char *const programs[] = {
+		"postgres",
+		"postmaster",
+		"initdb",
+	};
 	char path[64], comm[32] = "";
+	bool known = false;
 	struct stat st;
 	size_t i;
 	FILE *f;
@@ -442,7 +451,10 @@ cluster_is_inside(const char *pid, const struct stat *dirs, size_t ndirs)
 	if (fgets(comm, sizeof(comm), f) == NULL)
 		comm[0] = '\0';
 	fclose(f);
-	if (!str_starts(comm, "postgres") && !str_starts(comm, "postmaster"))
+	comm[strcspn(comm, "\n")] = '\0';
+	for (i = 0; i < NELEM(programs); i++)
+		known = known || strcmp(comm, programs[i]) == 0;
+	if (!known)
 		return false;
 	for (i = 0; i < ndirs; i++) {
 		if (st.st_dev == dirs[i].st_dev && st.st_ino == dirs[i].st_ino)
@@ -454,7 +466,7 @@ cluster_is_inside(const char *pid, const struct stat *dirs, size_t ndirs)
 unsigned
 master_cluster_signal(const struct master_cluster *cl, int sig)
 {
-	const char *names[] = { cl->data, cl->fresh };
+	const char *names[] = { cl->data, cl->fresh, cl->state };
 	char lines[LOCK_LINES][64];
 	struct stat dirs[NELEM(names)];
 	size_t ndirs = 0, i;
@@ -485,21 +497,38 @@ master_cluster_signal(const struct master_cluster *cl, int sig)
 	return found;
 }
 
-void
-master_cluster_unlock(const struct master_cluster *cl)
+/* PostgreSQL itself finds out that a process is gone, but not that it is
+ * another one, or a zombie. */
+static void
+cluster_unlock(const char *path)
 {
-	char lines[LOCK_LINES][64], *path;
+	char line[64] = "";
+	FILE *f = fopen(path, "re");
 	int64_t pid;
 
-	if (cluster_lock(cl, lines) == 0 ||
-	    str_num(lines[0], 1, INT32_MAX, &pid) != NULL)
+	if (f == NULL)
 		return;
-	if (kill((pid_t)pid, 0) == -1 && errno == ESRCH)
-		return; /* PostgreSQL finds that out itself */
-	path = xasprintf("%s/postmaster.pid", cl->data);
+	if (fgets(line, sizeof(line), f) == NULL)
+		line[0] = '\0';
+	fclose(f);
+	line[strcspn(line, "\n ")] = '\0';
+	if (str_num(line, 1, INT32_MAX, &pid) != NULL ||
+	    (kill((pid_t)pid, 0) == -1 && errno == ESRCH))
+		return;
 	log_info("%s names process %lld, which is no server: it is removed",
 	    path, (long long)pid);
 	if (unlink(path) == -1)
 		log_warn("%s: %s", path, strerror(errno));
-	free(path);
+}
+
+void
+master_cluster_unlock(const struct master_cluster *cl)
+{
+	char *cluster = xasprintf("%s/postmaster.pid", cl->data);
+	char *sock = xasprintf("%s/.s.PGSQL.5432.lock", cl->run);
+
+	cluster_unlock(cluster);
+	cluster_unlock(sock);
+	free(cluster);
+	free(sock);
 }

@@ -107,6 +107,9 @@ pg_level(const struct master_postgres *pg, const char *line)
 	if (pg->state == PG_STOP ||
 	    str_starts(line, "FATAL:  the database system is "))
 		return LOG_DEBUG;
+	/* One of its processes crashed, and took the others with it. */
+	if (str_starts(line, "LOG:  server process "))
+		return LOG_WARN;
 	if (str_starts(line, "LOG:") || str_starts(line, "HINT:") ||
 	    str_starts(line, "DETAIL:") || str_starts(line, "NOTICE:"))
 		return LOG_DEBUG;
