@@ -546,6 +546,3 @@ delete from session where id in (select s.id from session s
 
 -- name: queue_depth
 select count(*) from delivery where state < 2;
-
--- name: ping
-select 1;

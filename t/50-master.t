@@ -205,10 +205,11 @@ SKIP: {
 	my $io = $b->tcp;
 	ok($io->wait_eof(10), 'above limit.connections a connection is closed');
 	undef @open;
-	ok(wait_until {
+	my $served = wait_until {
 		my $r = eval { $b->http(GET => '/health') };
 		$r && ($r->{status} // 0) == 200
-	} 10, 'below it there is service again');
+	} 10;
+	ok($served, 'below it there is service again');
 	is_deeply([sort(family())], \@before, 'no process was replaced');
 }
 

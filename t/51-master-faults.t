@@ -103,7 +103,10 @@ for my $how (qw(KILL INT QUIT)) {
 	} 30;
 	is($new->{state}, 'up', "PostgreSQL is started again after $how");
 	is($new->{restarts}, $old->{restarts} + 1, 'status counts it');
-	ok((wait_until { ($b->http(GET => '/readyz')->{status} // 0) == 200 } 20), 'and the workers find it');
+	ok((wait_until {
+		my $r = eval { $b->http(GET => '/readyz') };
+		$r && ($r->{status} // 0) == 200
+	} 20), 'and the workers find it');
 }
 
 # The master.

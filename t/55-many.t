@@ -29,7 +29,7 @@ like($line, qr/^sessions=$many gone=0/, "$many said hello: $line");
 
 my $workers = sub {
 	grep { $_->{role} eq 'worker' }
-	    @{ $b->ctl_json('status')->{processes} };
+	    @{ $b->ctl_json('status', '--json')->{processes} };
 };
 wait_until {
 	my $sum = 0;

@@ -20,7 +20,8 @@
 
 #define CROWD_OPENING_MAX 64
 #define CROWD_READ 65536
-#define CROWD_PORTS 10000 /* of one source address */
+#define CROWD_PAST_MS 30000 /* half the server's clock window */
+#define CROWD_PORTS 10000   /* of one source address */
 
 struct crowd_member {
 	char id[ID_HEX_LEN + 1];
@@ -92,8 +93,11 @@ crowd_hello(struct crowd_conn *c)
 	struct buf b;
 
 	clock_update();
-	m->stamp_ms =
-	    clock_wall() > m->stamp_ms ? clock_wall() : m->stamp_ms + 1;
+	/* A signature is good once, so no two hellos of a member may have one
+	 * time; those of the past leave the present to other clients. */
+	m->stamp_ms = clock_wall() - CROWD_PAST_MS > m->stamp_ms
+			  ? clock_wall() - CROWD_PAST_MS
+			  : m->stamp_ms + 1;
 	snprintf(text, sizeof(text), "%s|%s|%s|%" PRId64, crowd_mesh, m->id,
 	    m->pub, m->stamp_ms);
 	crypto_make_sig(raw, text, strlen(text), m->secret);
