@@ -1,7 +1,7 @@
 # Manual pages: man/<page>.in is prose.  A line that is only @NAME@ becomes
-# what `linnet-dump NAME` prints from the tables.  The pages are in the
-# tarball; they are made again when prose or tables changed, not when only
-# linnet-dump was built.
+# what `linnet-dump NAME` prints from the tables, and @COMMANDS@ what
+# `linnet help --mdoc` does.  The pages are in the tarball; they are made again
+# when prose or tables changed, not when only these programs were built.
 MAN_PAGES = man/linnet-internals.7 man/linnet-protocol.7 man/linnet-schema.7 \
 	man/linnetctl.8 man/linnetd.8 man/linnetd.conf.5
 dist_man_MANS = $(MAN_PAGES)
@@ -13,5 +13,9 @@ $(MAN_PAGES): man/%: man/%.in man/expand.awk src/dump/dump.c \
     $(wildcard $(srcdir)/src/*/*.def) $(src_libcore_a_SOURCES) \
     | linnet-dump$(EXEEXT)
 	@$(MKDIR_P) man
-	$(AM_V_GEN)$(AWK) -v dump=./linnet-dump -f $(srcdir)/man/expand.awk \
+	$(AM_V_GEN)$(AWK) -v dump=./linnet-dump \
+	    -v commands='./linnet help --mdoc' -f $(srcdir)/man/expand.awk \
 	    $< >$@.tmp && mv $@.tmp $@ || { rm -f $@.tmp; exit 1; }
+
+# `make install-man` may be the first thing that is made.
+src/dump/dump.$(OBJEXT) $(src_libcore_a_OBJECTS): $(SQL_MADE)

@@ -35,7 +35,7 @@ src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
 noinst_LIBRARIES += src/libcore.a
 src_libcore_a_SOURCES = src/core/core.h src/core/errors.def \
 	src/core/events.def src/core/metrics.def src/core/ops.def \
-	src/core/scopes.def src/core/client_ack.c src/core/core.c \
+	src/core/scopes.def src/core/client.c src/core/client_ack.c src/core/core.c \
 	src/core/delivery.c src/core/event.c src/core/group.c \
 	src/core/hello.c src/core/hook.c src/core/invite.c src/core/memory.c src/core/mesh.c \
 	src/core/message.c src/core/message_status.c src/core/op.c \

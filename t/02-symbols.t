@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
-# What src/d/foo_bar.c exports is called foo_*, and none of it is a variable
-# that can be written.
+# What src/d/foo_bar.c exports is called foo_* (or bar_*, where foo is the
+# directory), and none of it is a variable that can be written.
 use strict;
 use warnings;
 use FindBin;
@@ -24,13 +24,17 @@ for my $f (files('src/*/*.c')) {
 	next if !$o;
 	$objects++;
 	my $stem = $base =~ s/_.*//r;
+	my $part = $base =~ s/^\Q$dir\E_//r;
 	my (@foreign, @writable);
 	for (`nm -g --defined-only -f sysv $o`) {
 		my ($name, undef, $class, undef, undef, undef, $section) =
 		    map { s/^\s+|\s+$//gr } split /\|/;
 		next if !defined $section || $name =~ /^__/;
 		push @foreign, $name
-		    unless $name =~ /^\Q$stem\E(?:_|$)/ || $name eq 'main'
+		    unless $name =~ /^(?:\Q$stem\E|\Q$part\E)(?:_|$)/
+		    || $name eq 'main'
+		    # The descriptor of an operation is beside its handler.
+		    || ($dir eq 'core' && $name =~ /^op_/)
 		    || ($also{$stem} && $name =~ $also{$stem});
 		push @writable, $name
 		    if $class =~ /^[BDCGSV]$/ && $section !~ /^\.data\.rel\.ro/;

@@ -164,7 +164,7 @@ cli_print_options(FILE *out, const struct cli_option *o)
 		else
 			snprintf(left, sizeof(left), "    --%s %s", o->name,
 			    o->arg != NULL ? o->arg : "");
-		fprintf(out, "  %-24s%s\n", left, o->text);
+		fprintf(out, "  %-27s%s\n", left, o->text);
 	}
 }
 
@@ -177,7 +177,7 @@ cli_usage(FILE *out)
 	fprintf(out, "usage: linnet [option ...] command [argument ...]\n\n");
 	for (m = cli_commands; m->name != NULL; m++) {
 		snprintf(left, sizeof(left), "%s %s", m->name, m->args);
-		fprintf(out, "  %-24s%s\n", left, m->text);
+		fprintf(out, "  %-27s%s\n", left, m->text);
 	}
 	fprintf(out, "\n");
 	cli_print_options(out, cli_globals);

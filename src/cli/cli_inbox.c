@@ -271,8 +271,7 @@ inbox_drain(struct inbox *in)
 	do {
 		in->arrived = 0;
 		if (linnet_call(in->s.linnet, "get_state", "\"key\":\"inbox\"",
-			LINNET_REPEAT, &reply) != 0 &&
-		    reply.text == NULL)
+			LINNET_REPEAT, &reply) != 0)
 			return in->status != 0
 				   ? in->status
 				   : cli_print_failure(

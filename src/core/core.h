@@ -263,8 +263,10 @@ void client_gone(struct client *c);
 /* The kernel has taken the output up to this position. */
 void client_written(struct client *c, uint64_t pos);
 
-struct request *request_new(struct client *c);
-/* Decodes what came into op->in; ERR_NONE, or an error after request_error().
+/* A new request of the client's, which is answered by op.c. */
+struct request *client_request(struct client *c);
+void client_request_free(struct request *r);
+/* Decodes what came into op->in; ERR_NONE, or an error after op_error().
  */
 typedef enum err request_decode(
     struct request *r, const struct op *op, void *in, void *arg);
@@ -277,7 +279,7 @@ void op_run(struct request *r, const char *name, size_t n,
 void op_refuse(struct request *r, enum err e, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 /* Sets the text of an error; returns e. */
-enum err request_error(struct request *r, enum err e, const char *fmt, ...)
+enum err op_error(struct request *r, enum err e, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 /* The two ways in which a handler ends. */
 void op_reply(struct request *r, const void *out);

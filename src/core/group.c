@@ -70,18 +70,18 @@ group_check(struct request *r, const struct slice *groups, size_t n)
 	size_t i, k;
 
 	if ((int64_t)n > r->core->limits.groups)
-		return request_error(r, ERR_QUOTA,
+		return op_error(r, ERR_QUOTA,
 		    "A session may be in %lld groups.",
 		    (long long)r->core->limits.groups);
 	for (i = 0; i < n; i++) {
 		if (!group_is_name(groups[2 * i]))
-			return request_error(r, ERR_MALFORMED,
+			return op_error(r, ERR_MALFORMED,
 			    "\"" SLICE_FMT "\" is no name for a group: it "
 			    "begins with @ or /, ends with /, or has //.",
 			    SLICE_ARG(groups[2 * i]));
 		for (k = 0; k < i; k++)
 			if (group_same(groups[2 * i], groups[2 * k]))
-				return request_error(r, ERR_MALFORMED,
+				return op_error(r, ERR_MALFORMED,
 				    "The group \"" SLICE_FMT
 				    "\" is there twice.",
 				    SLICE_ARG(groups[2 * i]));

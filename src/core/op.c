@@ -80,72 +80,6 @@ op_check(void)
 	return NULL;
 }
 
-void
-client_init(struct client *c, struct core *core,
-    const struct client_calls *calls, bool loopback)
-{
-	memset(c, 0, sizeof(*c));
-	c->core = core;
-	c->calls = calls;
-	c->loopback = loopback;
-	c->scopes = SCOPE_BIT(SCOPE_PUBLIC);
-	TAILQ_INIT(&c->requests);
-}
-
-void
-client_written(struct client *c, uint64_t pos)
-{
-	if (c->session != NULL)
-		delivery_written(c->session, pos);
-}
-
-static void
-request_free(struct request *r)
-{
-	free(r->error_text);
-	pool_free(&r->pool);
-	free(r);
-}
-
-struct request *
-request_new(struct client *c)
-{
-	struct request *r = xcalloc(1, sizeof(*r));
-
-	r->core = c->core;
-	r->client = c;
-	r->started_ms = clock_mono();
-	pool_init(&r->pool);
-	TAILQ_INSERT_TAIL(&c->requests, r, entry);
-	c->pending++;
-	if (!c->paused && c->pending >= (unsigned)c->core->limits.pending) {
-		c->paused = true;
-		c->calls->pause(c, true);
-	}
-	return r;
-}
-
-/*
- * What is under way goes on without its client: a message that was sent is
- * sent.  What has not begun never will.
- */
-void
-client_gone(struct client *c)
-{
-	struct request *r, *next;
-
-	if (c->session != NULL)
-		session_end(c);
-	TAILQ_FOREACH_SAFE (r, &c->requests, entry, next) {
-		TAILQ_REMOVE(&c->requests, r, entry);
-		r->client = NULL;
-		c->calls->discard(r);
-		if (r->state != REQUEST_RUNS)
-			request_free(r);
-	}
-	c->pending = 0;
-}
-
 static bool
 op_may_begin(const struct client *c, const struct request *r)
 {
@@ -172,7 +106,7 @@ op_advance(struct client *c)
 		TAILQ_REMOVE(&c->requests, r, entry);
 		c->pending--;
 		c->calls->answer(r);
-		request_free(r);
+		client_request_free(r);
 	}
 	if (c->paused && c->pending <= (unsigned)c->core->limits.pending / 2) {
 		c->paused = false;
@@ -199,7 +133,7 @@ op_done(struct request *r, const void *out)
 	if (r->error != ERR_NONE)
 		core_count(r->core, REQUEST_ERRORS);
 	if (c == NULL) {
-		request_free(r);
+		client_request_free(r);
 		return;
 	}
 	r->state = REQUEST_DONE;
@@ -215,7 +149,7 @@ op_reply(struct request *r, const void *out)
 }
 
 static void PRINTF_LIKE(3, 0)
-    request_verror(struct request *r, enum err e, const char *fmt, va_list ap)
+    op_verror(struct request *r, enum err e, const char *fmt, va_list ap)
 {
 	char text[512];
 	size_t n;
@@ -230,12 +164,12 @@ static void PRINTF_LIKE(3, 0)
 }
 
 enum err
-request_error(struct request *r, enum err e, const char *fmt, ...)
+op_error(struct request *r, enum err e, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	request_verror(r, e, fmt, ap);
+	op_verror(r, e, fmt, ap);
 	va_end(ap);
 	return e;
 }
@@ -263,7 +197,7 @@ op_fail(struct request *r, enum err e, const char *fmt, ...)
 
 	if (fmt != NULL) {
 		va_start(ap, fmt);
-		request_verror(r, e, fmt, ap);
+		op_verror(r, e, fmt, ap);
 		va_end(ap);
 	}
 	op_failed(r, e);
@@ -295,7 +229,7 @@ op_refuse(struct request *r, enum err e, const char *fmt, ...)
 
 	if (fmt != NULL) {
 		va_start(ap, fmt);
-		request_verror(r, e, fmt, ap);
+		op_verror(r, e, fmt, ap);
 		va_end(ap);
 	}
 	core_count(r->core, REQUESTS);
@@ -308,15 +242,15 @@ op_admit(struct request *r, const char *name, size_t n)
 	const struct client *c = r->client;
 
 	if ((r->op = op_find(name, n)) == NULL)
-		return request_error(r, ERR_UNKNOWN_TYPE,
+		return op_error(r, ERR_UNKNOWN_TYPE,
 		    "There is no message type \"%.*s\".",
 		    (int)(n > 64 ? 64 : n), name);
 	if (c->scopes & SCOPE_BIT(r->op->scope))
 		return ERR_NONE;
 	if (c->session == NULL)
-		return request_error(r, ERR_NO_HELLO, "must send hello first");
-	return request_error(r, ERR_FORBIDDEN,
-	    "This session lacks the scope %s.", table_scopes[r->op->scope]);
+		return op_error(r, ERR_NO_HELLO, "must send hello first");
+	return op_error(r, ERR_FORBIDDEN, "This session lacks the scope %s.",
+	    table_scopes[r->op->scope]);
 }
 
 void

@@ -23,9 +23,10 @@
 
 #define RETRY_BASE_MS 500
 #define RETRY_CAP_MS 30000
-#define RETRY_STABLE_MS 5000 /* open for so long: tries count from the start \
-			      */
-#define RETRY_REPLAYED 5     /* hellos signed in the same millisecond */
+#define RETRY_STABLE_MS                                                  \
+	5000		 /* open for so long: tries count from the start \
+			  */
+#define RETRY_REPLAYED 5 /* hellos signed in the same millisecond */
 #define HTTP_MAX (32 * 1024)
 
 static const char linnet_closed_text[] =
@@ -235,6 +236,7 @@ linnet_end(struct linnet *l)
 {
 	int code = l->ws.ctx != NULL && l->ws.code != 0 ? l->ws.code : 1006;
 	struct linnet_error why;
+	bool own;
 
 	if (l->ws.ctx != NULL && l->ws.too_big)
 		linnet_refuse(l, "too_big",
@@ -253,9 +255,11 @@ linnet_end(struct linnet *l)
 	linnet_socket_close(&l->socket);
 	buf_free(&l->in);
 	buf_free(&l->out);
+	/* After our own goodbye nothing is to be repeated. */
+	own = l->phase == LINNET_CLOSING;
 	l->phase = LINNET_IDLE;
 	l->deadline = INT64_MAX;
-	linnet_request_lost(l, &why, false);
+	linnet_request_lost(l, &why, own);
 	if (l->config.callbacks.closed != NULL)
 		l->config.callbacks.closed(l->config.arg, l, code, &why);
 	l->error = why;
@@ -344,12 +348,11 @@ linnet_close(struct linnet *l)
 	if (l->phase == LINNET_IDLE || l->phase == LINNET_CLOSING)
 		return;
 	linnet_refuse(l, "closed", "The connection was closed by its owner.");
-	if (l->ws.ctx == NULL) {
-		l->deadline = 0;
-		return;
-	}
-	linnet_ws_close(&l->ws, 1000);
 	l->phase = LINNET_CLOSING;
+	l->deadline = 0;
+	if (l->ws.ctx == NULL)
+		return;
+	linnet_ws_close(&l->ws, 1000);
 	l->deadline = linnet_now() + LINNET_CLOSE_MS;
 }
 
@@ -433,7 +436,7 @@ linnet_step(struct linnet *l)
 	case LINNET_IDLE:
 		return -1;
 	default:
-		return linnet_ws_run(&l->ws);
+		return l->ws.ctx != NULL ? linnet_ws_run(&l->ws) : -1;
 	}
 }
 
@@ -508,7 +511,7 @@ linnet_events(const struct linnet *l)
 	case LINNET_UPGRADING:
 		return (short)(POLLIN | (l->out.len > 0 ? POLLOUT : 0));
 	default:
-		return linnet_ws_events(&l->ws);
+		return l->ws.ctx != NULL ? linnet_ws_events(&l->ws) : 0;
 	}
 }
 

@@ -41,6 +41,7 @@ struct target_found {
 	const char *member;
 	bool several; /* members */
 	const char **names;
+	const char **folded;
 	size_t n;
 };
 
@@ -49,10 +50,11 @@ target_look(struct target_found *f, struct pool *p, const struct json *j,
     size_t peers, const char *want)
 {
 	const char *name, *key, *member;
-	size_t at;
+	size_t at, size;
 
-	f->names = pool_zalloc(
-	    p, (j->nodes[peers].end - peers + 1) * sizeof(*f->names));
+	size = (j->nodes[peers].end - peers + 1) * sizeof(*f->names);
+	f->names = pool_zalloc(p, size);
+	f->folded = pool_zalloc(p, size);
 	for (at = JSON_FIRST(peers); at < j->nodes[peers].end;
 	     at = j->nodes[at].end) {
 		name = linnet_json_str(p, j, at, "displayName");
@@ -60,8 +62,9 @@ target_look(struct target_found *f, struct pool *p, const struct json *j,
 		member = linnet_json_str(p, j, at, "memberPubkey");
 		if (name[0] == '\0' || !linnet_target_is_key(key))
 			continue;
-		f->names[f->n++] = name;
-		if (strcmp(target_fold(p, name), want) != 0)
+		f->names[f->n] = name;
+		f->folded[f->n] = target_fold(p, name);
+		if (strcmp(f->folded[f->n++], want) != 0)
 			continue;
 		/* Brokers of before members' keys were listed. */
 		if (member[0] == '\0')
@@ -74,12 +77,33 @@ target_look(struct target_found *f, struct pool *p, const struct json *j,
 	}
 }
 
+static void
+target_unknown(const struct target_found *f, const char *name, const char *want,
+    struct linnet_error *e)
+{
+	const char *near = str_nearest(want, f->folded);
+	size_t i;
+
+	for (i = 0; near != NULL && f->folded[i] != near;)
+		i++;
+	if (near != NULL)
+		linnet_error_set(e, "unknown_target",
+		    "Nobody here is called \"%.128s\". Did you mean "
+		    "\"%.128s\"?",
+		    name, f->names[i]);
+	else
+		linnet_error_set(e, "unknown_target",
+		    "Nobody here is called \"%.128s\"; list all peers to see "
+		    "who could be.",
+		    name);
+}
+
 int
 linnet_target_find(char key[LINNET_KEY_SIZE], const char *peers, size_t n,
     const char *name, struct linnet_error *e)
 {
 	struct target_found f = { 0 };
-	const char *near;
+	const char *want;
 	struct json j;
 	struct pool p;
 	size_t at;
@@ -94,7 +118,8 @@ linnet_target_find(char key[LINNET_KEY_SIZE], const char *peers, size_t n,
 		    e, "protocol", "The broker's list of peers is none.");
 		goto fail;
 	}
-	target_look(&f, &p, &j, at, target_fold(&p, name));
+	want = target_fold(&p, name);
+	target_look(&f, &p, &j, at, want);
 	if (f.several) {
 		linnet_error_set(e, "ambiguous_target",
 		    "Several members are called \"%.128s\"; use the public "
@@ -103,13 +128,7 @@ linnet_target_find(char key[LINNET_KEY_SIZE], const char *peers, size_t n,
 		goto fail;
 	}
 	if (f.count == 0) {
-		near = str_nearest(name, f.names);
-		linnet_error_set(e, "unknown_target",
-		    near != NULL ? "Nobody here is called \"%.128s\". Did you "
-				   "mean \"%.128s\"?"
-				 : "Nobody here is called \"%.128s\"; the "
-				   "list of peers has everybody.",
-		    name, near);
+		target_unknown(&f, name, want, e);
 		goto fail;
 	}
 	(void)str_copy(key, f.count > 1 ? f.member : f.key, LINNET_KEY_SIZE);

@@ -415,9 +415,8 @@ finish(struct master *m)
 		event_free(m->signals[i]);
 	event_free(m->deadline);
 	event_base_free(m->base);
-	free(m->user);
 	conf_free(m->conf);
-	close(m->lock_fd);
+	master_state_close(m);
 }
 
 int

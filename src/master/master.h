@@ -181,6 +181,8 @@ void master_state_root(const struct master *m, bool on);
 /* In a process that was forked and will be something else: the service user
  * for good, without new privileges.  -1 and errno. */
 int master_state_become(const struct master *m) MUST_CHECK;
+/* Gives the directory back. */
+void master_state_close(struct master *m);
 
 /*
  * master_spawn.c: the role table and the processes.

@@ -26,7 +26,7 @@ typedef enum err decode_fn(
 static enum err
 decode_expects(struct decode *d, const struct field *f, const char *what)
 {
-	return request_error(
+	return op_error(
 	    d->request, ERR_MALFORMED, "%s must be %s.", f->name, what);
 }
 
@@ -41,7 +41,7 @@ decode_text(struct decode *d, const struct field *f, size_t i,
 	if (n->type != JSON_STRING)
 		return decode_expects(d, f, "a string");
 	if (n->n / 6 > (uint64_t)max)
-		return request_error(d->request, ERR_TOO_BIG,
+		return op_error(d->request, ERR_TOO_BIG,
 		    "%s is longer than %" PRId64 " bytes.", f->name, max);
 	text = pool_alloc(&d->request->pool, n->n + 1);
 	if (n->escaped)
@@ -51,12 +51,12 @@ decode_text(struct decode *d, const struct field *f, size_t i,
 	text[out->n] = '\0';
 	out->p = text;
 	if ((int64_t)out->n > max)
-		return request_error(d->request, ERR_TOO_BIG,
+		return op_error(d->request, ERR_TOO_BIG,
 		    "%s is longer than %" PRId64 " bytes.", f->name, max);
 	if ((int64_t)out->n < min)
 		return out->n == 0
 			   ? decode_expects(d, f, "not empty")
-			   : request_error(d->request, ERR_MALFORMED,
+			   : op_error(d->request, ERR_MALFORMED,
 				 "%s is shorter than %" PRId64 " bytes.",
 				 f->name, min);
 	if (n->escaped && memchr(text, '\0', out->n) != NULL)
@@ -100,7 +100,7 @@ decode_enum(struct decode *d, const struct field *f, size_t i, void *out)
 	for (k = 0; f->names[k] != NULL && at < sizeof(list); k++)
 		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s",
 		    k > 0 ? ", " : "", f->names[k]);
-	return request_error(
+	return op_error(
 	    d->request, ERR_MALFORMED, "%s must be one of %s.", f->name, list);
 }
 
@@ -144,7 +144,7 @@ decode_int(struct decode *d, const struct field *f, size_t i, void *out)
 	if (n->type != JSON_NUMBER || json_int(n, v) != 0)
 		return decode_expects(d, f, "a whole number");
 	if (*v < f->min || *v > f->max)
-		return request_error(d->request, ERR_MALFORMED,
+		return op_error(d->request, ERR_MALFORMED,
 		    "%s must be between %" PRId64 " and %" PRId64 ".", f->name,
 		    f->min, f->max);
 	return ERR_NONE;
@@ -181,7 +181,7 @@ decode_json(struct decode *d, const struct field *f, size_t i, void *out)
 
 	s->n = n->n + 2 * quotes;
 	if ((int64_t)s->n > f->max)
-		return request_error(d->request, ERR_TOO_BIG,
+		return op_error(d->request, ERR_TOO_BIG,
 		    "%s is longer than %" PRId64 " bytes.", f->name, f->max);
 	s->p = pool_dup(&d->request->pool, n->p - quotes, s->n);
 	return ERR_NONE;
@@ -200,7 +200,7 @@ decode_items(struct decode *d, const struct field *f, size_t i, size_t *n)
 	for (k = JSON_FIRST(i); k != nodes[i].end; k = nodes[k].end)
 		(*n)++;
 	if ((int64_t)*n > f->max)
-		return request_error(d->request, ERR_TOO_BIG,
+		return op_error(d->request, ERR_TOO_BIG,
 		    "%s has more than %" PRId64 " items.", f->name, f->max);
 	if ((int64_t)*n < f->min)
 		return decode_expects(d, f, "not empty");
@@ -313,7 +313,7 @@ decode_object(struct request *r, const struct json *j, size_t i,
 			continue;
 		bit = UINT64_C(1) << (f - fields);
 		if (seen & bit)
-			return request_error(
+			return op_error(
 			    r, ERR_MALFORMED, "%s is there twice.", f->name);
 		if (nodes[k + 1].type == JSON_NULL && f->type != F_JSON)
 			continue;
@@ -325,7 +325,7 @@ decode_object(struct request *r, const struct json *j, size_t i,
 	for (f = fields; f->type != F_END; f++)
 		if (f->flags & FIELD_REQUIRED &&
 		    !(seen & UINT64_C(1) << (f - fields)))
-			return request_error(
+			return op_error(
 			    r, ERR_MALFORMED, "%s is missing.", f->name);
 	return ERR_NONE;
 }

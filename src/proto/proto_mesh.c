@@ -275,7 +275,7 @@ void
 mesh_protocol_message(struct peer *peer, const char *s, size_t n)
 {
 	struct json *j = &peer->proto->json;
-	struct request *r = request_new(&peer->client);
+	struct request *r = client_request(&peer->client);
 	struct mesh_wire *wire = pool_zalloc(&r->pool, sizeof(*wire));
 	const struct json_node *type;
 	const struct op *op;

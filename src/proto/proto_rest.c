@@ -149,7 +149,7 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
     const struct op *op)
 {
 	struct peer *peer = proto_peer(p, c, &rest_calls);
-	struct request *r = request_new(&peer->client);
+	struct request *r = client_request(&peer->client);
 	struct rest_wire *wire = pool_zalloc(&r->pool, sizeof(*wire));
 	char cors[HTTP_CORS_MAX];
 

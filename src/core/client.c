@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Clients and the requests they made: op.c answers them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/core.h"
+
+void
+client_init(struct client *c, struct core *core,
+    const struct client_calls *calls, bool loopback)
+{
+	memset(c, 0, sizeof(*c));
+	c->core = core;
+	c->calls = calls;
+	c->loopback = loopback;
+	c->scopes = SCOPE_BIT(SCOPE_PUBLIC);
+	TAILQ_INIT(&c->requests);
+}
+
+void
+client_written(struct client *c, uint64_t pos)
+{
+	if (c->session != NULL)
+		delivery_written(c->session, pos);
+}
+
+void
+client_request_free(struct request *r)
+{
+	free(r->error_text);
+	pool_free(&r->pool);
+	free(r);
+}
+
+struct request *
+client_request(struct client *c)
+{
+	struct request *r = xcalloc(1, sizeof(*r));
+
+	r->core = c->core;
+	r->client = c;
+	r->started_ms = clock_mono();
+	pool_init(&r->pool);
+	TAILQ_INSERT_TAIL(&c->requests, r, entry);
+	c->pending++;
+	if (!c->paused && c->pending >= (unsigned)c->core->limits.pending) {
+		c->paused = true;
+		c->calls->pause(c, true);
+	}
+	return r;
+}
+
+/*
+ * What is under way goes on without its client: a message that was sent is
+ * sent.  What has not begun never will.
+ */
+void
+client_gone(struct client *c)
+{
+	struct request *r, *next;
+
+	if (c->session != NULL)
+		session_end(c);
+	TAILQ_FOREACH_SAFE (r, &c->requests, entry, next) {
+		TAILQ_REMOVE(&c->requests, r, entry);
+		r->client = NULL;
+		c->calls->discard(r);
+		if (r->state != REQUEST_RUNS)
+			client_request_free(r);
+	}
+	c->pending = 0;
+}
