@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * liblinnet: a client of a Linnet mesh.  See liblinnet(3).
+ * liblinnet: a client of a Linnet mesh.
  *
  *	struct linnet_config config = { .url = ..., .mesh_id = ..., ... };
  *	struct linnet_error error;

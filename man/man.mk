@@ -2,16 +2,16 @@
 # what `linnet-dump NAME` prints from the tables, and @COMMANDS@ what
 # `linnet help --mdoc` does.  The pages are in the tarball; they are made again
 # when prose or tables changed, not when only these programs were built.
-MAN_PAGES = man/linnet-internals.7 man/linnet-protocol.7 man/linnet-schema.7 \
-	man/linnetctl.8 man/linnetd.8 man/linnetd.conf.5
+MAN_PAGES = man/linnet.1 man/linnet-internals.7 man/linnet-protocol.7 \
+	man/linnet-schema.7 man/linnetctl.8 man/linnetd.8 man/linnetd.conf.5
 dist_man_MANS = $(MAN_PAGES)
 EXTRA_DIST += $(MAN_PAGES:%=%.in) man/expand.awk
 MAINTAINERCLEANFILES = $(MAN_PAGES)
 
 # The descriptors of operations stand in the sources of core.
 $(MAN_PAGES): man/%: man/%.in man/expand.awk src/dump/dump.c \
-    $(wildcard $(srcdir)/src/*/*.def) $(src_libcore_a_SOURCES) \
-    | linnet-dump$(EXEEXT)
+    src/cli/cli.c $(wildcard $(srcdir)/src/*/*.def) $(src_libcore_a_SOURCES) \
+    | linnet-dump$(EXEEXT) linnet$(EXEEXT)
 	@$(MKDIR_P) man
 	$(AM_V_GEN)$(AWK) -v dump=./linnet-dump \
 	    -v commands='./linnet help --mdoc' -f $(srcdir)/man/expand.awk \

@@ -77,6 +77,8 @@ create table session (
 	ref int8 not null,
 	connected_at timestamptz not null,
 	ended_at timestamptz,
+	-- It was lost and may come back; one that said goodbye will not.
+	returns bool not null default true,
 	unique (mesh_id, ident)
 );
 create index session_live on session (mesh_id) where ended_at is null;
@@ -95,7 +97,8 @@ create index hello_seen_at on hello_seen (seen_at);
 
 -- A status that a hook reported before its session was there.
 create table pending_status (
-	mesh_id uuid,
+	-- Whose sessions it is for; null: anybody's (hook.loopback).
+	member_id uuid,
 	client_session text not null,
 	pid int8 not null,
 	cwd text not null,

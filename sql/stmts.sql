@@ -24,11 +24,15 @@ with i as (
 	    m.revoked_at is not null as revoked, mesh.slug,
 	    m.name_folded as member_folded,
 	    coalesce(i.name, m.name) as shown,
-	    i.key is not null and exists (select from session s
+	    i.key is not null and (exists (select from session s
 		where s.mesh_id = i.mesh_id and s.key = i.key
-		and s.member_id <> m.id) as taken,
+		and s.member_id <> m.id)
+		or exists (select from member o
+		where o.mesh_id = i.mesh_id and o.key = i.key
+		and o.id <> m.id)) as taken,
 	    (select count(*) from session s where s.mesh_id = i.mesh_id
-		and s.ended_at is null) >= i.sessions_max as full
+		and s.ended_at is null and s.ident <> i.ident)
+		>= i.sessions_max as full
 	from i join member m on m.mesh_id = i.mesh_id and m.key = i.member_key
 	    and m.id = i.member_id
 	join mesh on mesh.id = i.mesh_id and mesh.archived_at is null
@@ -51,7 +55,7 @@ with i as (
 	and d.holder = b.id and d.state < 2
 ), hooked as (
 	delete from pending_status p using good g
-	where (p.mesh_id is null or p.mesh_id = g.mesh_id)
+	where (p.member_id is null or p.member_id = g.member_id)
 	and p.created_at > now() - interval '10 seconds'
 	and (p.client_session = g.client_session or p.client_session = '')
 	and (p.client_session <> '' or p.cwd = g.cwd)
@@ -85,7 +89,8 @@ with i as (
 	    status_at = excluded.status_at, summary = excluded.summary,
 	    groups = excluded.groups, host_id = excluded.host_id,
 	    incarnation = excluded.incarnation, ref = excluded.ref,
-	    connected_at = excluded.connected_at, ended_at = null
+	    connected_at = excluded.connected_at, ended_at = null,
+	    returns = true
 	returning s.*
 ), there as (
 	select * from opened
@@ -144,8 +149,8 @@ select s.id, s.member_id, s.key, m.key, s.name, s.name_folded,
     s.control, s.acks, s.status, s.status_source, s.summary, s.groups,
     s.host_id, s.ref, s.connected_at, s.ended_at, m.role, m.name
 from session s join member m on m.id = s.member_id
-where s.mesh_id = $1::uuid and (s.ended_at is null
-    or s.ended_at > now() - $2::int8 * interval '1 ms');
+where s.mesh_id = $1::uuid and (s.ended_at is null or (s.returns
+    and s.ended_at > now() - $2::int8 * interval '1 ms'));
 
 -- A session that a hook means: by its session id, else process id and
 -- directory, else directory, inside one mesh.
@@ -160,7 +165,7 @@ and ((client_session = $2 and $2 <> '') or (cwd = $4 and $4 <> ''))
 order by rank, connected_at desc limit 1;
 
 -- name: pending_status_put
-insert into pending_status (mesh_id, client_session, pid, cwd, status)
+insert into pending_status (member_id, client_session, pid, cwd, status)
 values ($1::uuid, $2::text, $3::int8, $4::text, $5::int8);
 
 -- name: hook_member
@@ -169,8 +174,8 @@ where hook_digest = $1::bytea and revoked_at is null;
 
 -- Members, invites -----------------------------------------------------------
 
--- Members and past sessions that a target may mean and that are not in the
--- roster: by key, or by name.
+-- Members and sessions that a target may mean and that are not in the roster:
+-- by key, or by name.  A session that has just begun may not be there yet.
 -- name: target_find
 select m.id, null::uuid as session_id, m.name, m.key
 from member m where m.mesh_id = $1::uuid and m.revoked_at is null
@@ -178,13 +183,19 @@ and (m.key = $2::bytea or m.name_folded = $3::text)
 union all
 select s.member_id, s.id, s.name, s.key
 from session s where s.mesh_id = $1 and s.key = $2
+union all
+select s.member_id, s.id, s.name, s.key
+from session s where s.mesh_id = $1 and s.name_folded = $3
+and s.ended_at is null and not s.control
 limit 16;
 
 -- Names that an unknown target may have meant.
 -- name: target_names
-select name from member
-where mesh_id = $1::uuid and revoked_at is null
-order by joined_at desc limit 500;
+(select distinct name from session
+where mesh_id = $1::uuid and ended_at is null and not control limit 500)
+union
+(select name from member where mesh_id = $1 and revoked_at is null
+order by joined_at desc limit 500);
 
 -- name: member_list
 select m.id, m.name, m.key, m.role, m.joined_at, m.revoked_at,
@@ -355,8 +366,9 @@ with i as (
 select n from i;
 
 -- What waits for a session: addressed to it, or to its member and held by
--- nobody.  It becomes the holder.  $4: the least priority that its status
--- allows; $5: up to so many; $6: how long it may hold.
+-- nobody.  It becomes the holder.  $3: the least priority that its status
+-- allows; $4: up to so many; $5: how long it may hold; $6: bytes, of which
+-- the first may have more.
 -- name: delivery_claim
 with waiting as (
 	select message_id, recipient from delivery
@@ -364,16 +376,23 @@ with waiting as (
 	and state = 0 and (holder is null or holder = $1 or due_at < now())
 	and priority >= $3::int8 and expires_at > now()
 	order by message_id limit $4::int8 for update skip locked
+), sized as (
+	select w.message_id, w.recipient, row_number() over w as place,
+	    sum(octet_length(m.nonce) + octet_length(m.ciphertext)) over w
+	    as bytes
+	from waiting w join message m on m.id = w.message_id
+	window w as (order by w.message_id, w.recipient)
 ), claimed as (
 	update delivery d set holder = $1,
 	    due_at = least(d.expires_at, now() + $5::int8 * interval '1 ms')
-	from waiting w
+	from sized w
 	where d.message_id = w.message_id and d.recipient = w.recipient
+	and (w.place = 1 or w.bytes <= $6::int8)
 	returning d.message_id, d.recipient, d.pushes
 )
 select c.message_id, c.recipient, m.sender_member, m.sender_key,
     m.sender_name, m.priority, m.nonce, m.ciphertext, m.created_at, m.target,
-    b.key, c.pushes
+    b.key, c.pushes, (select count(*) from waiting) as waited
 from claimed c join message m on m.id = c.message_id
 left join member b on b.id = m.sender_member order by c.message_id;
 
@@ -417,11 +436,12 @@ order by name, d.recipient limit 10000;
 
 -- After the marks of the same transaction.  A session ends: what it held is free for another session of its member, or
 -- waits for its return.
--- name: session_close batch 3
+-- name: session_close batch 4
 with i as (
-	select * from unnest($1::int4[], $2::uuid[], $3::int8[]) as t(n, id, ref)
+	select * from unnest($1::int4[], $2::uuid[], $3::int8[], $4::bool[])
+	    as t(n, id, ref, returns)
 ), ended as (
-	update session s set ended_at = now() from i
+	update session s set ended_at = now(), returns = i.returns from i
 	where s.id = i.id and s.ref = i.ref and s.ended_at is null
 	returning i.n, s.id, s.member_id
 ), freed as (

@@ -101,7 +101,7 @@ subtest 'clock' => sub {
 	refused_ok(said(hello($s->{peerA}, timestamp => $now + $_)),
 	    'timestamp_skew', "$_ ms off") for -3_600_000, -66_000, 66_000;
 	refused_ok(said(signed($s->{peerA}, timestamp => $_)),
-	    'timestamp_skew', "timestamp $_") for 0, 2 ** 53;
+	    'timestamp_skew', "timestamp $_") for 0, 9007199254740991;
 	is(said(hello($s->{peerA}, timestamp => $now + $_))->recv->{type},
 	    'hello_ack', "$_ ms off is near enough") for -50_000, 50_000;
 };

@@ -262,7 +262,7 @@ subtest 'client_ack' => sub {
 		is($r->{type}, 'client_acked', "$field: with an id answered");
 		is($r->{messageId}, $id, 'messageId');
 	}
-	is($bob->request({ type => 'client_ack', messageId => '0' x 32 })
+	is($bob->request({ type => 'client_ack', messageId => 'f' x 32 })
 	    ->{type}, 'client_acked', 'of an unknown message: fine');
 	is($bob->request({ type => 'client_ack' })->{code}, 'malformed',
 	    'of no message: an error');

@@ -9,7 +9,7 @@ use Test::More;
 use Linnet;
 use Linnet::Workers;
 
-my $b = Linnet->broker(workers => 2);
+my $broker = Linnet->broker(workers => 2);
 
 # Text messages as they came, for the bytes of a value.
 my %raw;
@@ -42,8 +42,8 @@ sub change {
 my $time = qr/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/;
 
 subtest 'set, get, list' => sub {
-	my $s = $b->seed;
-	my $p = $b->peer($s->{peerA}, name => 'alice');
+	my $s = $broker->seed;
+	my $p = $broker->peer($s->{peerA}, name => 'alice');
 	my $r = get($p, 'nothing');
 	is($r->{type}, 'state_result', 'a key that was never set');
 	is_deeply([@$r{qw(key value updatedBy updatedAt version)}],
@@ -79,7 +79,7 @@ subtest 'set, get, list' => sub {
 };
 
 subtest 'limits' => sub {
-	my $p = $b->peer($b->seed->{peerA});
+	my $p = $broker->peer($broker->seed->{peerA});
 	is(set($p, 'k' x 256, 1)->{version}, 1, 'a key of 256 bytes');
 	for (['no key', 'malformed', {}], ['empty key', 'malformed',
 	    { key => '' }], ['key of 257 bytes', 'too_big',
@@ -98,9 +98,9 @@ subtest 'limits' => sub {
 };
 
 subtest 'any value, byte for byte' => sub {
-	my $s = $b->seed;
-	my $p = $b->peer($s->{peerA});
-	my $q = $b->peer($s->{peerB});
+	my $s = $broker->seed;
+	my $p = $broker->peer($s->{peerA});
+	my $q = $broker->peer($s->{peerB});
 	my @values = ('null', 'true', 'false', '0', '-0', '-0.0', '1e400',
 	    '1E-7', '123456789012345678901234567890', '0.10', '""', '"\u00e4"',
 	    "\"\xc3\xa4\"", '"\ud83d\udc26"', '"a\/b\\\\ \u0022"', '[]', '{}',
@@ -126,13 +126,13 @@ subtest 'any value, byte for byte' => sub {
 };
 
 subtest 'everybody is told' => sub {
-	ok((wait_until { !grep { $_ } Linnet::Workers::connections($b) } 10),
+	ok((wait_until { !grep { $_ } Linnet::Workers::connections($broker) } 10),
 	    'no connections');
-	my $s = $b->seed;
-	my @p = map { $b->peer($s->{ $_ % 2 ? 'peerA' : 'peerB' },
+	my $s = $broker->seed;
+	my @p = map { $broker->peer($s->{ $_ % 2 ? 'peerA' : 'peerB' },
 	    name => "p$_", session_key => 1) } 0 .. 3;
-	ok(spread($b, 4), 'two on each worker');
-	my $wall = $b->peer($b->seed->{peerA}, name => 'wall');
+	ok(spread($broker, 4), 'two on each worker');
+	my $wall = $broker->peer($broker->seed->{peerA}, name => 'wall');
 	for my $i (0 .. 3) {
 		my $r = set($p[$i], 'k', "by $i");
 		for my $k (grep { $_ != $i } 0 .. 3) {
@@ -156,10 +156,10 @@ subtest 'everybody is told' => sub {
 };
 
 subtest 'many writers' => sub {
-	my $s = $b->seed;
-	my @p = map { $b->peer($s->{ $_ % 2 ? 'peerA' : 'peerB' },
+	my $s = $broker->seed;
+	my @p = map { $broker->peer($s->{ $_ % 2 ? 'peerA' : 'peerB' },
 	    session_key => 1, name => "w$_") } 0 .. 3;
-	my $watch = $b->peer($s->{peerA}, session_key => 1);
+	my $watch = $broker->peer($s->{peerA}, session_key => 1);
 	my ($each, @ids, %version) = (50);
 	for my $n (1 .. $each) {
 		push @ids, map { [$p[$_], $p[$_]->post(type => 'set_state',
@@ -198,5 +198,5 @@ subtest 'many writers' => sub {
 	    'each key has its own versions');
 };
 
-is($b->stop, 0, 'stopped');
+is($broker->stop, 0, 'stopped');
 done_testing;

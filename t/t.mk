@@ -83,3 +83,18 @@ t_unit_conf_LDADD = src/libconf.a $(LDADD)
 t_unit_ipc_LDADD = src/libipc.a $(LDADD)
 t_unit_ipc_ctl_LDADD = src/libipc.a $(LDADD)
 t_unit_ipc_proc_LDADD = src/libipc.a $(LDADD)
+
+UNIT += t/unit/lib_url t/unit/lib_error t/unit/lib_http t/unit/lib_invite \
+	t/unit/lib_message t/unit/lib_conn
+t_unit_lib_url_LDADD = $(LINNET_LIBS)
+t_unit_lib_error_LDADD = $(LINNET_LIBS)
+t_unit_lib_http_LDADD = $(LINNET_LIBS)
+t_unit_lib_invite_LDADD = $(LINNET_LIBS)
+t_unit_lib_message_LDADD = $(LINNET_LIBS)
+t_unit_lib_conn_LDADD = $(LINNET_LIBS)
+UNIT += t/unit/cli_args t/unit/cli_config t/unit/cli_print
+t_unit_cli_args_LDADD = src/libcli.a $(LINNET_LIBS)
+t_unit_cli_config_LDADD = src/libcli.a $(LINNET_LIBS)
+t_unit_cli_print_LDADD = src/libcli.a $(LINNET_LIBS)
+UNIT += t/unit/conf_database
+t_unit_conf_database_LDADD = src/libconf.a $(LDADD)

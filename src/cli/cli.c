@@ -45,9 +45,6 @@ static const struct cli_option send_options[] = {
 	{ "priority", 'p', "priority",
 	    "now: pushed at once; next: when the recipient is idle, the "
 	    "default; low: the same, and less urgent." },
-	{ "id", 'i', "id",
-	    "Your own id of the message, for sending it again: it is stored "
-	    "once." },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -55,7 +52,7 @@ static const struct cli_option inbox_options[] = {
 	{ "follow", 'f', NULL,
 	    "Go on waiting for messages; connects again by itself." },
 	{ "timeout", 't', "time",
-	    "Wait so long (as 30s) for a first message." },
+	    "Wait so long (as 30s or 5m) for a message when none is there." },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -104,8 +101,11 @@ static const struct cli_command cli_commands[] = {
 	{ "inbox", NULL, "", 0, 0, inbox_options, cli_inbox,
 	    "Print the messages that wait, the oldest first.",
 	    "A message is acknowledged after it was printed, and not pushed "
-	    "again then. Ends when none is waiting. What was printed twice "
-	    "by two runs has the same id." },
+	    "again then; one that was printed when the inbox was interrupted "
+	    "may come once more, with the same id. Ends when none is waiting. "
+	    "Elsewhere than on a terminal a message is a line of seven "
+	    "fields: time, sender, target, priority, encrypted or clear, id, "
+	    "text." },
 	{ "message status", NULL, "id", 1, 1, no_options, cli_message_status,
 	    "Say where a message is, for each recipient.", NULL },
 	{ "peers", "who", "", 0, 0, peers_options, cli_peers,
@@ -261,7 +261,8 @@ cli_mdoc(FILE *out)
 	const struct cli_command *m;
 
 	fprintf(out, ".Sh OPTIONS\nThey stand before the command or after "
-		     "it.\n");
+		     "it.\nA word that begins with - and is none stands behind "
+		     "--.\n");
 	cli_mdoc_options(out, cli_globals);
 	fprintf(out, ".Sh COMMANDS\n.Bl -tag -width Ds\n");
 	for (m = cli_commands; m->name != NULL; m++) {

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -24,6 +25,7 @@
 
 #define INBOX_SEEN 1024 /* ids against printing twice */
 #define INBOX_ID_SIZE 40
+#define INBOX_GOODBYE_MS 1000
 
 struct inbox {
 	struct cli *c;
@@ -313,6 +315,36 @@ inbox_return(struct inbox *in, bool *lost, int64_t timeout_ms)
 	return 0;
 }
 
+static volatile sig_atomic_t inbox_stopped;
+
+static void
+inbox_stop(int sig)
+{
+	(void)sig;
+	inbox_stopped = 1;
+}
+
+/* Whoever is told to stop says goodbye, so that nothing is held for it. */
+static void
+inbox_catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = inbox_stop };
+	size_t i;
+
+	for (i = 0; i < NELEM(signals); i++)
+		if (sigaction(signals[i], &sa, NULL) != 0)
+			fatal("sigaction");
+}
+
+static void
+inbox_say_goodbye(struct linnet *l)
+{
+	linnet_close(l);
+	while (linnet_wait(l, INBOX_GOODBYE_MS) > 0)
+		;
+}
+
 static int
 inbox_follow(struct inbox *in, int64_t timeout_ms)
 {
@@ -320,7 +352,10 @@ inbox_follow(struct inbox *in, int64_t timeout_ms)
 	bool lost = false;
 	int status, left;
 
+	inbox_catch_signals();
 	while (in->status == 0 && (left = inbox_left_ms(in, timeout_ms)) != 0) {
+		if (inbox_stopped)
+			break;
 		if (linnet_wait(l, left) >= 0) {
 			if (lost && linnet_is_open(l))
 				lost = false;
@@ -330,6 +365,7 @@ inbox_follow(struct inbox *in, int64_t timeout_ms)
 		    (status = inbox_return(in, &lost, timeout_ms)) != 0)
 			return status;
 	}
+	inbox_say_goodbye(l);
 	return in->status;
 }
 

@@ -32,8 +32,7 @@ int
 cli_send(struct cli *c)
 {
 	struct linnet_outgoing m = { .to = c->argv[0],
-		.priority = cli_given(c, "priority"),
-		.id = cli_given(c, "id") };
+		.priority = cli_given(c, "priority") };
 	struct linnet_reply reply;
 	struct cli_session s;
 	int status;

@@ -52,17 +52,11 @@ client_request(struct client *c)
 	return r;
 }
 
-/*
- * What is under way goes on without its client: a message that was sent is
- * sent.  What has not begun never will.
- */
 void
-client_gone(struct client *c)
+client_forget(struct client *c)
 {
 	struct request *r, *next;
 
-	if (c->session != NULL)
-		session_end(c);
 	TAILQ_FOREACH_SAFE (r, &c->requests, entry, next) {
 		TAILQ_REMOVE(&c->requests, r, entry);
 		r->client = NULL;
@@ -71,4 +65,12 @@ client_gone(struct client *c)
 			client_request_free(r);
 	}
 	c->pending = 0;
+}
+
+void
+client_gone(struct client *c, bool returns)
+{
+	if (c->session != NULL)
+		session_end(c, returns);
+	client_forget(c);
 }

@@ -91,6 +91,9 @@ core_free(struct core *c)
 {
 	db_close(c->writes);
 	db_close(c->reads);
+	session_close(c);
+	mesh_free_all(c);
+	hook_close(c);
 	free(c->slots);
 	free(c);
 }

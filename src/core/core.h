@@ -258,8 +258,11 @@ struct client {
 void client_init(struct client *c, struct core *core,
     const struct client_calls *calls, bool loopback);
 /* The connection is gone: its session ends, its requests are forgotten when
- * they end. */
-void client_gone(struct client *c);
+ * they end.  returns: it was lost and may come back; else it said goodbye. */
+void client_gone(struct client *c, bool returns);
+/* What is under way goes on without its client: a message that was sent is
+ * sent.  What has not begun never will. */
+void client_forget(struct client *c);
 /* The kernel has taken the output up to this position. */
 void client_written(struct client *c, uint64_t pos);
 
@@ -369,8 +372,8 @@ struct session_info {
 /* Each publishes one record, to the processes that its row of events.def
  * names. */
 void event_session(struct core *c, const struct session_info *s);
-void event_gone(
-    struct core *c, const struct id *mesh, const struct id *id, uint64_t ref);
+void event_gone(struct core *c, const struct id *mesh, const struct id *id,
+    uint64_t ref, bool returns);
 struct delivery_to {
 	uint64_t ref;
 	uint32_t check; /* session_check() of the session */
@@ -510,6 +513,8 @@ struct mesh *mesh_find(struct core *c, const struct id *id);
 void mesh_reload(struct mesh *m);
 /* Frees meshes unused for a while, and forgets sessions past their lease. */
 void mesh_tick(struct core *c);
+/* Frees all of them; the clients are gone. */
+void mesh_free_all(struct core *c);
 
 /*
  * session.c: from hello to the end of the connection.
@@ -523,9 +528,10 @@ struct session *session_enter(
     struct mesh *m, const struct session_info *info, struct client *client);
 /* Writes down that a session is over, tells the others; the roster is not
  * touched. */
-void session_ended(struct core *c, const struct session_info *info);
+void session_ended(
+    struct core *c, const struct session_info *info, bool returns);
 /* The client's session is over. */
-void session_end(struct client *c);
+void session_end(struct client *c, bool returns);
 /* The session of this process with this ref, or NULL.  A ref names a
  * connection's hold on a session: bus process, generation, slot. */
 struct session *session_by_ref(const struct core *c, uint64_t ref);
@@ -534,13 +540,15 @@ uint32_t session_check(const struct id *id);
 #define SESSION_REF_PROC(ref) ((unsigned)((ref) >> 56))
 /* The roster entry changed: writes it down, then tells the others. */
 void session_changed(struct session *s);
+/* Forgets the ends that could not be stored: the process ends itself. */
+void session_close(struct core *c);
 /* Writes down what could not be written while the database was away. */
 void session_catch_up(struct core *c);
 /* Another process (or this one) says what a session is now, or that it is
  * gone. */
 void session_told(struct core *c, const struct session_info *info);
-void session_told_gone(
-    struct core *c, const struct id *mesh, const struct id *id, uint64_t ref);
+void session_told_gone(struct core *c, const struct id *mesh,
+    const struct id *id, uint64_t ref, bool returns);
 
 /*
  * target.c: who is meant.
@@ -621,6 +629,7 @@ void presence_tick(struct core *c);
  * hook.c: forgets the rates of callers that were quiet.
  */
 void hook_tick(struct core *c);
+void hook_close(struct core *c);
 
 /*
  * state.c: shared state.
@@ -652,6 +661,7 @@ struct core_limits {
 	int64_t clock_ms;
 	int64_t request_ms;
 	int64_t sessions;
+	int64_t output; /* bytes */
 	int64_t unacked;
 	int64_t pending;
 	int64_t targets;

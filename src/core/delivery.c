@@ -13,9 +13,10 @@
  *
  * What cannot be pushed now stays in the database: because the status forbids
  * it (parked: the change of status drains it), or because the window of
- * unacked messages is full or older ones are still to come (backlog: the acks
- * drain it).  While there is a backlog nothing overtakes it: the drain brings
- * everything in the order of ids.
+ * unacked messages or half of the connection's output is full, or older ones
+ * are still to come (backlog: acks and writes drain it).  While there is a
+ * backlog nothing overtakes it: the drain brings everything in the order of
+ * ids.
  *
  * A parcel that is not acked in time comes back by itself: due_at of its row
  * passes, jobs frees the row and nudges, and whichever session of the member
@@ -43,6 +44,7 @@ struct parcel {
 	enum delivery marked; /* what the database knows */
 	bool marking;	      /* a mark is under way */
 	bool stored;	      /* there may be marks */
+	size_t size;	      /* bytes that are not written */
 	uint64_t pos;
 	int64_t pushed_ms;
 };
@@ -52,6 +54,7 @@ struct outbox {
 	TAILQ_HEAD(, parcel) parcels; /* in the order of pushing */
 	struct parcel *unwritten;     /* the first that is not written */
 	unsigned unacked;
+	size_t bytes; /* of the parcels that are not written */
 	bool draining;
 	bool again;   /* something came while draining */
 	bool backlog; /* older ones wait in the database */
@@ -143,6 +146,7 @@ parcel_free(struct outbox *o, struct parcel *p)
 {
 	if (o->unwritten == p)
 		o->unwritten = TAILQ_NEXT(p, entry);
+	o->bytes -= p->size;
 	TAILQ_REMOVE(&o->parcels, p, entry);
 	free(p);
 }
@@ -246,6 +250,8 @@ delivery_written(struct session *s, uint64_t pos)
 	for (p = o->unwritten; p != NULL && p->pos <= pos; p = next) {
 		next = TAILQ_NEXT(p, entry);
 		o->unwritten = next;
+		o->bytes -= p->size;
+		p->size = 0;
 		if (p->state != PARCEL_SENT)
 			continue;
 		p->state = PARCEL_WRITTEN;
@@ -257,7 +263,8 @@ delivery_written(struct session *s, uint64_t pos)
 	}
 	if (o->unwritten == NULL)
 		s->client->calls->want_written(s->client, false);
-	if (o->backlog && o->unacked == 0)
+	if (o->backlog && o->bytes == 0 &&
+	    o->unacked < (unsigned)s->mesh->core->limits.unacked)
 		delivery_drain(s);
 }
 
@@ -273,6 +280,27 @@ delivery_park(
 	db_put_id(p, &s->info.id);
 }
 
+static size_t
+message_size(const struct message *m)
+{
+	return m->nonce.n + m->ciphertext.n;
+}
+
+/* How much may be unwritten: the rest of the output is for answers. */
+static size_t
+outbox_room(const struct outbox *o)
+{
+	return (size_t)o->session->mesh->core->limits.output / 2;
+}
+
+/* One message always has room, however large. */
+static bool
+outbox_is_full(const struct outbox *o, const struct message *m)
+{
+	return o->unacked >= (unsigned)o->session->mesh->core->limits.unacked ||
+	       (o->bytes > 0 && o->bytes + message_size(m) > outbox_room(o));
+}
+
 static void
 parcel_push(struct outbox *o, const struct id *recipient,
     const struct message *m, struct event *e, bool stored)
@@ -286,6 +314,8 @@ parcel_push(struct outbox *o, const struct id *recipient,
 	p->recipient = *recipient;
 	p->priority = m->priority;
 	p->stored = stored;
+	p->size = message_size(m);
+	o->bytes += p->size;
 	p->pushed_ms = clock_mono();
 	p->pos = c->calls->push(c, e);
 	TAILQ_INSERT_TAIL(&o->parcels, p, entry);
@@ -338,8 +368,7 @@ delivery_offer(struct session *s, const struct id *recipient,
 	o = outbox_get(s);
 	if (parcel_find(o, &m->id) != NULL)
 		return;
-	if (o->draining || o->backlog ||
-	    o->unacked >= (unsigned)s->mesh->core->limits.unacked) {
+	if (o->draining || o->backlog || outbox_is_full(o, m)) {
 		o->again = o->backlog = true;
 		return;
 	}
@@ -445,17 +474,18 @@ delivery_drained(void *arg, const struct db_result *r)
 	struct delivery_arg *a = arg;
 	struct session *s = session_by_ref(a->core, a->ref);
 	struct outbox *o = s != NULL ? s->outbox : NULL;
-	size_t i, n;
+	size_t i, n, waited;
 
 	/* Without the session its end frees what was claimed. */
 	if (o != NULL) {
 		o->draining = false;
 		n = db_status(r) == DB_OK ? db_rows(r) : 0;
+		waited = n > 0 ? (size_t)db_int(r, 0, 12) : 0;
 		for (i = 0; i < n; i++)
 			delivery_row(s, r, i);
 		if (db_status(r) != DB_OK)
 			outbox_put_off(o);
-		else if (n == a->limit || o->again)
+		else if (waited == a->limit || waited > n || o->again)
 			delivery_drain(s);
 		else {
 			o->backlog = false;
@@ -482,7 +512,7 @@ delivery_drain(struct session *s)
 		return;
 	}
 	outbox_forget_stale(o);
-	if (o->unacked >= (unsigned)l->unacked)
+	if (o->unacked >= (unsigned)l->unacked || o->bytes > 0)
 		return;
 	o->draining = true;
 	o->again = false;
@@ -496,6 +526,7 @@ delivery_drain(struct session *s)
 	    p, s->info.status == STATUS_IDLE ? PRIORITY_LOW : PRIORITY_NOW);
 	db_put_int(p, (int64_t)a->limit);
 	db_put_int(p, l->ack_ms);
+	db_put_int(p, (int64_t)outbox_room(o));
 	db_query(a->core->reads, p, delivery_drained, a);
 }
 
@@ -550,8 +581,17 @@ delivery_nudge(struct mesh *m, const struct id *recipient)
 void
 delivery_fini(struct session *s)
 {
-	if (s->outbox != NULL)
-		outbox_free(s->outbox);
+	struct parcel *p;
+
+	if (s->outbox == NULL)
+		return;
+	/* What was acked while an earlier mark was under way. */
+	TAILQ_FOREACH (p, &s->outbox->parcels, entry) {
+		p->marking = false;
+		if (p->state == PARCEL_ACKED)
+			parcel_mark(s->outbox, p);
+	}
+	outbox_free(s->outbox);
 }
 
 void

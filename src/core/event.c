@@ -207,8 +207,8 @@ event_session(struct core *c, const struct session_info *s)
 }
 
 void
-event_gone(
-    struct core *c, const struct id *mesh, const struct id *id, uint64_t ref)
+event_gone(struct core *c, const struct id *mesh, const struct id *id,
+    uint64_t ref, bool returns)
 {
 	struct buf b;
 
@@ -216,6 +216,7 @@ event_gone(
 	pack_id(&b, mesh);
 	pack_id(&b, id);
 	pack_num(&b, ref);
+	pack_num(&b, returns);
 	(void)event_publish(c, EVENT_GONE, event_mesh_procs(c, mesh), &b);
 	buf_free(&b);
 }
@@ -362,13 +363,15 @@ receive_gone(struct core *c, struct cursor *in, unsigned from)
 {
 	struct id mesh, id;
 	uint64_t ref;
+	bool returns;
 
 	(void)from;
 	take_bytes(in, mesh.b, ID_LEN);
 	take_bytes(in, id.b, ID_LEN);
 	ref = take_num(in);
+	returns = take_num(in) != 0;
 	if (!in->bad)
-		session_told_gone(c, &mesh, &id, ref);
+		session_told_gone(c, &mesh, &id, ref, returns);
 }
 
 static void

@@ -143,6 +143,17 @@ hello_refusal(const struct db_result *r)
 }
 
 static void
+hello_refuse(struct request *r, enum err e)
+{
+	core_count(r->core, HELLO_REFUSED);
+	/* Some say more than their code. */
+	if (r->error_text != NULL)
+		op_fail(r, e, NULL);
+	else
+		op_fail(r, e, "hello rejected: %s", table_errors[e].name);
+}
+
+static void
 hello_opened(void *arg, const struct db_result *r)
 {
 	static struct slice groups[2000];
@@ -152,16 +163,13 @@ hello_opened(void *arg, const struct db_result *r)
 	struct core *c = req->core;
 	struct session *s;
 	struct hello_out out;
-	enum err e;
+	enum err e = ERR_NONE;
 
 	if (db_status(r) != DB_OK || (e = hello_refusal(r)) != ERR_NONE) {
 		session_release(c, h->info.ref);
 		mesh_put(h->mesh);
-		core_count(c, HELLO_REFUSED);
-		if (op_db_failed(req, r))
-			return;
-		op_fail(req, hello_refusal(r), "hello rejected: %s",
-		    table_errors[hello_refusal(r)].name);
+		if (!op_db_failed(req, r))
+			hello_refuse(req, e);
 		return;
 	}
 	db_id(r, 0, 7, &h->info.id);
@@ -179,7 +187,7 @@ hello_opened(void *arg, const struct db_result *r)
 	h->info.live = true;
 	if (client == NULL) {
 		session_release(c, h->info.ref);
-		session_ended(c, &h->info);
+		session_ended(c, &h->info, true);
 		mesh_put(h->mesh);
 		op_fail(req, ERR_UNAVAILABLE, NULL);
 		return;
@@ -255,8 +263,9 @@ hello_open(void *arg, struct mesh *m)
 /* Signature and clock: what needs no database. */
 static enum err
 hello_check(
-    const struct core *c, const struct hello_in *in, struct session_info *i)
+    struct request *r, const struct hello_in *in, struct session_info *i)
 {
+	const struct core *c = r->core;
 	char text[2 * ID_HEX_LEN + 64 + 32], mesh[ID_HEX_LEN + 1],
 	    member[ID_HEX_LEN + 1];
 	int64_t skew = clock_wall() - in->timestamp;
@@ -266,7 +275,8 @@ hello_check(
 		return ERR_TIMESTAMP_SKEW;
 	if (crypto_unhex(
 		i->member_key, CRYPTO_KEY_LEN, in->pubkey.p, in->pubkey.n) != 0)
-		return ERR_MALFORMED;
+		return op_error(r, ERR_MALFORMED,
+		    "pubkey must be 64 hex chars (32 bytes).");
 	n = snprintf(text, sizeof(text), "%s|%s|" SLICE_FMT "|%" PRId64,
 	    id_hex(&in->mesh, mesh), id_hex(&in->member, member),
 	    SLICE_ARG(in->pubkey), in->timestamp);
@@ -334,15 +344,10 @@ hello_exec(struct request *r, void *arg)
 	h->request = r;
 	h->in = in;
 	i = &h->info;
-	if ((e = hello_check(r->core, in, i)) != ERR_NONE) {
-		core_count(r->core, HELLO_REFUSED);
-		op_fail(r, e, "hello rejected: %s", table_errors[e].name);
-		return;
-	}
-	if (group_check(r, (const struct slice *)in->groups.v, in->groups.n) !=
-	    ERR_NONE) {
-		core_count(r->core, HELLO_REFUSED);
-		op_fail(r, r->error, NULL);
+	if ((e = hello_check(r, in, i)) != ERR_NONE ||
+	    (e = group_check(r, (const struct slice *)in->groups.v,
+		 in->groups.n)) != ERR_NONE) {
+		hello_refuse(r, e);
 		return;
 	}
 	hello_ident(h, &r->pool);

@@ -76,7 +76,7 @@ hook_wait(struct hook *h)
 	const struct hook_in *in = h->request->in;
 	struct db_params *p = db_params(STMT_pending_status_put);
 
-	db_put_id(p, h->has_mesh ? &h->mesh : NULL);
+	db_put_id(p, h->has_mesh ? &h->member : NULL);
 	db_put_text(p, in->client_session.n > 0 ? in->client_session.p : "",
 	    in->client_session.n);
 	db_put_int(p, in->pid);
@@ -188,6 +188,17 @@ hook_allowed(struct core *c, const struct hook_in *in)
 		return false;
 	rate->tokens--;
 	return true;
+}
+
+void
+hook_close(struct core *c)
+{
+	struct hash_entry *e, *next;
+	size_t i;
+
+	HASH_FOREACH (e, next, i, &c->hook_rates)
+		free(CONTAINER(e, struct hook_rate, hash));
+	hash_free(&c->hook_rates);
 }
 
 void

@@ -14,6 +14,7 @@
 #include "core/core.h"
 
 #define INVITE_HOOK_PREFIX "lnh_"
+#define INVITE_UNIQUE_VIOLATION "23505"
 
 struct payload_in {
 	int64_t version;
@@ -101,7 +102,10 @@ static const struct field join_out_fields[] = {
 
 struct joining {
 	struct request *request;
+	struct id member;
+	uint8_t owner[CRYPTO_KEY_LEN];
 	char hook_token[sizeof(INVITE_HOOK_PREFIX) + 2 * CRYPTO_KEY_LEN];
+	bool again;
 };
 
 static enum err
@@ -117,12 +121,21 @@ join_problem(const struct db_result *r)
 	return ERR_INTERNAL;
 }
 
+static void join_store(struct joining *j);
+
 static void
 join_done(void *arg, const struct db_result *r)
 {
 	struct joining *j = arg;
 	struct join_out out;
 
+	/* The same key joined meanwhile: it is a member now. */
+	if (db_status(r) == DB_ERROR && !j->again &&
+	    strcmp(db_sqlstate(r), INVITE_UNIQUE_VIOLATION) == 0) {
+		j->again = true;
+		join_store(j);
+		return;
+	}
 	if (op_db_failed(j->request, r))
 		return;
 	memset(&out, 0, sizeof(out));
@@ -164,17 +177,36 @@ join_is_signed(struct pool *pool, const struct payload_in *p,
 }
 
 static void
+join_store(struct joining *j)
+{
+	struct request *r = j->request;
+	const struct join_in *in = r->in;
+	struct db_params *p = db_params(STMT_member_join);
+	uint8_t digest[CRYPTO_DIGEST_LEN];
+	char *folded;
+
+	crypto_digest(digest, in->token.p, in->token.n, NULL);
+	db_put_bytes(p, digest, sizeof(digest));
+	db_put_id(p, &in->payload.mesh);
+	db_put_bytes(p, j->owner, sizeof(j->owner));
+	db_put_bytes(p, in->key, sizeof(in->key));
+	db_put_id(p, &j->member);
+	db_put_text(p, in->name.p, in->name.n);
+	folded = pool_alloc(&r->pool, 2 * in->name.n + 1);
+	db_put_text(p, folded, str_fold(folded, in->name.p, in->name.n));
+	crypto_digest(digest, j->hook_token, strlen(j->hook_token), NULL);
+	db_put_bytes(p, digest, sizeof(digest));
+	db_query(r->core->reads, p, join_done, j);
+}
+
+static void
 join_exec(struct request *r, void *arg)
 {
 	const struct join_in *in = arg;
 	struct joining *j = pool_zalloc(&r->pool, sizeof(*j));
-	uint8_t owner[CRYPTO_KEY_LEN], digest[CRYPTO_DIGEST_LEN];
 	uint8_t hook[CRYPTO_KEY_LEN];
-	struct db_params *p;
-	struct id member;
-	char *folded;
 
-	if (!join_is_signed(&r->pool, &in->payload, owner)) {
+	if (!join_is_signed(&r->pool, &in->payload, j->owner)) {
 		op_fail(r, ERR_INVITE_BAD_SIGNATURE, NULL);
 		return;
 	}
@@ -183,20 +215,8 @@ join_exec(struct request *r, void *arg)
 	memcpy(j->hook_token, INVITE_HOOK_PREFIX, strlen(INVITE_HOOK_PREFIX));
 	crypto_hex(
 	    j->hook_token + strlen(INVITE_HOOK_PREFIX), hook, sizeof(hook));
-	id_new(&member);
-	p = db_params(STMT_member_join);
-	crypto_digest(digest, in->token.p, in->token.n, NULL);
-	db_put_bytes(p, digest, sizeof(digest));
-	db_put_id(p, &in->payload.mesh);
-	db_put_bytes(p, owner, sizeof(owner));
-	db_put_bytes(p, in->key, sizeof(in->key));
-	db_put_id(p, &member);
-	db_put_text(p, in->name.p, in->name.n);
-	folded = pool_alloc(&r->pool, 2 * in->name.n + 1);
-	db_put_text(p, folded, str_fold(folded, in->name.p, in->name.n));
-	crypto_digest(digest, j->hook_token, strlen(j->hook_token), NULL);
-	db_put_bytes(p, digest, sizeof(digest));
-	db_query(r->core->reads, p, join_done, j);
+	id_new(&j->member);
+	join_store(j);
 }
 
 const struct op op_join = {

@@ -154,6 +154,7 @@ mesh_row(struct mesh *m, const struct db_result *r, size_t row)
 	if (s != NULL && (s->client != NULL || s->load == m->load))
 		return;
 	s = roster_put(&m->roster, &i);
+	s->mesh = m;
 	s->load = m->load;
 	if (!i.live)
 		s->ended_ms = ended;
@@ -223,6 +224,17 @@ mesh_reload(struct mesh *m)
 		m->stale = true;
 	else if (m->loaded)
 		mesh_load(m);
+}
+
+void
+mesh_free_all(struct core *c)
+{
+	struct hash_entry *e, *next;
+	size_t i;
+
+	HASH_FOREACH (e, next, i, &c->meshes)
+		mesh_free(CONTAINER(e, struct mesh, by_id));
+	hash_free(&c->meshes);
 }
 
 void

@@ -82,6 +82,7 @@ struct ending {
 	struct id member;
 	struct id id;
 	uint64_t ref;
+	bool returns;
 };
 
 static void session_store_end(struct ending *e);
@@ -96,7 +97,7 @@ session_stored_end(void *arg, const struct db_result *r)
 		TAILQ_INSERT_TAIL(&c->endings, e, entry);
 		return;
 	}
-	event_gone(c, &e->mesh, &e->id, e->ref);
+	event_gone(c, &e->mesh, &e->id, e->ref, e->returns);
 	/* What it held for its member is for another session of it. */
 	if (db_status(r) == DB_OK && db_rows(r) > 0 && db_int(r, 0, 0) > 0) {
 		struct mesh *m = mesh_find(c, &e->mesh);
@@ -116,10 +117,11 @@ session_store_end(struct ending *e)
 
 	db_put_id(p, &e->id);
 	db_put_int(p, (int64_t)e->ref);
+	db_put_bool(p, e->returns);
 }
 
 void
-session_ended(struct core *c, const struct session_info *i)
+session_ended(struct core *c, const struct session_info *i, bool returns)
 {
 	struct ending *e = xcalloc(1, sizeof(*e));
 
@@ -128,7 +130,19 @@ session_ended(struct core *c, const struct session_info *i)
 	e->member = i->member;
 	e->id = i->id;
 	e->ref = i->ref;
+	e->returns = returns;
 	session_store_end(e);
+}
+
+void
+session_close(struct core *c)
+{
+	struct ending *e;
+
+	while ((e = TAILQ_FIRST(&c->endings)) != NULL) {
+		TAILQ_REMOVE(&c->endings, e, entry);
+		free(e);
+	}
 }
 
 void
@@ -172,14 +186,28 @@ session_detach(struct session *s)
 	mesh_put(s->mesh);
 }
 
+/* Who is lost keeps a place in the roster through the lease. */
+static void
+session_leave(struct session *s, bool returns)
+{
+	struct roster *r = &s->mesh->roster;
+
+	if (returns)
+		roster_end(r, s, clock_wall());
+	else
+		roster_remove(r, s);
+}
+
 void
-session_end(struct client *c)
+session_end(struct client *c, bool returns)
 {
 	struct session *s = c->session;
 
-	session_ended(c->core, &s->info);
+	/* Its last marks, before its end frees what is not marked. */
+	delivery_fini(s);
+	session_ended(c->core, &s->info, returns);
 	session_detach(s);
-	roster_end(&s->mesh->roster, s, clock_wall());
+	session_leave(s, returns);
 }
 
 /* The same session connected again: the older connection goes. */
@@ -189,6 +217,7 @@ session_replace(struct session *s)
 	struct client *old = s->client;
 
 	session_detach(s);
+	client_forget(old);
 	old->calls->close(
 	    old, ERR_SESSION_REPLACED, table_errors[ERR_SESSION_REPLACED].name);
 }
@@ -213,8 +242,8 @@ session_told(struct core *c, const struct session_info *info)
 }
 
 void
-session_told_gone(
-    struct core *c, const struct id *mesh, const struct id *id, uint64_t ref)
+session_told_gone(struct core *c, const struct id *mesh, const struct id *id,
+    uint64_t ref, bool returns)
 {
 	struct mesh *m = mesh_find(c, mesh);
 	struct session *s;
@@ -226,7 +255,7 @@ session_told_gone(
 		m->stale = true;
 	s = roster_by_id(&m->roster, id);
 	if (s != NULL && s->client == NULL && s->info.ref == ref)
-		roster_end(&m->roster, s, clock_wall());
+		session_leave(s, returns);
 }
 
 /* A session from a database callback: it may be gone by then. */

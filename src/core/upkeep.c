@@ -28,7 +28,7 @@ upkeep_reaped(void *arg, const struct db_result *r)
 		db_id(r, i, 0, &id);
 		db_id(r, i, 1, &mesh);
 		db_id(r, i, 2, &member);
-		event_gone(c, &mesh, &id, (uint64_t)db_int(r, i, 3));
+		event_gone(c, &mesh, &id, (uint64_t)db_int(r, i, 3), true);
 		if (db_int(r, i, 4) > 0)
 			event_nudge(c, &mesh, &member);
 	}

@@ -15,10 +15,11 @@
 #define INVITE_USES_MAX 1000000
 #define INVITE_EXPIRES "7d"
 
-/* The JSON of the token, signed; see core/invite.c for what is signed. */
+/* The JSON of the token, signed; see core/invite.c for what is signed.  Its
+ * id is there to make it another token than one of the same second. */
 static void
-invite_write(struct buf *b, const struct ctl_mesh *m, const char *url,
-    int64_t expires, const char *role)
+invite_write(struct buf *b, const struct id *invite, const struct ctl_mesh *m,
+    const char *url, int64_t expires, const char *role)
 {
 	char id[ID_HEX_LEN + 1], owner[2 * CRYPTO_KEY_LEN + 1];
 	uint8_t sig[CRYPTO_SIG_LEN];
@@ -51,6 +52,8 @@ invite_write(struct buf *b, const struct ctl_mesh *m, const char *url,
 	json_str(&w, owner);
 	json_key(&w, "signature");
 	json_hex(&w, sig, sizeof(sig));
+	json_key(&w, "invite_id");
+	json_id(&w, invite);
 	json_object_end(&w);
 }
 
@@ -65,13 +68,13 @@ ctl_invite_make(struct ctl *c, const struct ctl_mesh *m, const char *role,
 	char *token, *url = ctl_daemon_url(c);
 
 	buf_init(&b, 65536);
-	invite_write(&b, m, url, expires_ms / 1000, role);
+	id_new(&id);
+	invite_write(&b, &id, m, url, expires_ms / 1000, role);
 	if (b.failed)
 		ctl_fail(EX_DATAERR, "the invite is too long");
 	token = xmalloc(CRYPTO_B64_LEN(b.len));
 	crypto_base64(token, b.data, b.len, CRYPTO_B64_URL);
 	crypto_digest(digest, token, strlen(token), NULL);
-	id_new(&id);
 	p = db_params(STMT_invite_create);
 	db_put_id(p, &id);
 	db_put_id(p, &m->id);

@@ -123,13 +123,13 @@ struct linnet_ws {
 	struct linnet *l;
 	struct buf *first; /* bytes that came behind the upgrade */
 	struct buf message;
-	size_t budget; /* bytes to read in this turn */
-	bool text;     /* the message at hand is a data message */
+	size_t budget;	/* bytes to read in this turn */
+	uint8_t opcode; /* of the frame at hand */
 	bool too_big;
 	bool eof;
 	bool close_sent;
-	int code; /* of the close that was received; 0: none */
-	char reason[124];
+	size_t nclose; /* bytes of a close frame that came */
+	uint8_t close[125];
 };
 void linnet_ws_open(struct linnet_ws *w, struct linnet *l, struct buf *first);
 void linnet_ws_free(struct linnet_ws *w);
@@ -141,6 +141,9 @@ void linnet_ws_close(struct linnet_ws *w, uint16_t code);
  * linnet_receive().  -1: the connection is over. */
 int linnet_ws_run(struct linnet_ws *w) MUST_CHECK;
 short linnet_ws_events(const struct linnet_ws *w);
+/* The code of the close frame that came, and its reason; 1005 without a code,
+ * 0 without a frame. */
+int linnet_ws_closed(const struct linnet_ws *w, char reason[124]);
 
 /*
  * linnet_hello.c

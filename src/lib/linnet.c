@@ -187,12 +187,11 @@ linnet_refuse(struct linnet *l, const char *code, const char *fmt, ...)
 
 /* What the close frame of the broker means. */
 static void
-linnet_explain(struct linnet *l)
+linnet_explain(struct linnet *l, int code, const char *reason)
 {
-	const struct linnet_ws *w = &l->ws;
-	const char *text = w->reason[0] != '\0' ? w->reason : "no reason given";
+	const char *text = reason[0] != '\0' ? reason : "no reason given";
 
-	switch (w->code) {
+	switch (code) {
 	case 0:
 	case 1005:
 		linnet_refuse(l, "closed", "%s", linnet_closed_text);
@@ -225,8 +224,7 @@ linnet_explain(struct linnet *l)
 		    linnet_exit_status(text) != linnet_exit_status("")
 			? text
 			: "closed",
-		    "The broker closed the connection (%d): %s.", w->code,
-		    text);
+		    "The broker closed the connection (%d): %s.", code, text);
 	}
 }
 
@@ -234,7 +232,8 @@ linnet_explain(struct linnet *l)
 static void
 linnet_end(struct linnet *l)
 {
-	int code = l->ws.ctx != NULL && l->ws.code != 0 ? l->ws.code : 1006;
+	char reason[124];
+	int code = linnet_ws_closed(&l->ws, reason);
 	struct linnet_error why;
 	bool own;
 
@@ -242,9 +241,9 @@ linnet_end(struct linnet *l)
 		linnet_refuse(l, "too_big",
 		    "The broker sent a message of more than %zu bytes.",
 		    l->config.max_message);
-	if (l->ws.ctx != NULL)
-		linnet_explain(l);
-	linnet_refuse(l, "closed", "%s", linnet_closed_text);
+	linnet_explain(l, code, reason);
+	if (code == 0)
+		code = 1006;
 	why = l->lost = l->ending;
 	l->ending.code[0] = '\0';
 	l->restarted = code == 1012;
@@ -273,7 +272,6 @@ linnet_begin(struct linnet *l, enum linnet_phase phase)
 	l->heard_ms = linnet_now();
 	l->pinged = false;
 	l->ending.code[0] = '\0';
-	l->ws.code = 0;
 	buf_clear(&l->in);
 	buf_clear(&l->out);
 }

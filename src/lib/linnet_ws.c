@@ -7,6 +7,10 @@
  * limit.  A broker that pings and does not read would grow wslay's queue; so
  * nothing is read while too much waits to be written.
  *
+ * wslay takes 1012 and 1013 for no close codes (they were registered after
+ * RFC 6455) and answers a close that bears one as an error; so what a close
+ * frame says is gathered here as well.
+ *
  * Nothing in here may free the context: the callbacks are called by it.  The
  * end is noted, and linnet_ws_run() reports it.
  */
@@ -88,10 +92,20 @@ ws_frame_start_cb(wslay_event_context_ptr ctx,
 	struct linnet_ws *w = arg;
 
 	(void)ctx;
-	w->text = !wslay_is_ctrl_frame(a->opcode);
-	if (w->text && !w->too_big &&
+	w->opcode = a->opcode;
+	if (!wslay_is_ctrl_frame(a->opcode) && !w->too_big &&
 	    a->payload_length > w->message.max - w->message.len)
 		ws_too_big(w);
+}
+
+static void
+ws_take_close(struct linnet_ws *w, const uint8_t *p, size_t n)
+{
+	if (n > sizeof(w->close) - w->nclose)
+		n = sizeof(w->close) - w->nclose;
+	if (n > 0)
+		memcpy(w->close + w->nclose, p, n);
+	w->nclose += n;
 }
 
 static void
@@ -101,7 +115,9 @@ ws_chunk_cb(wslay_event_context_ptr ctx,
 	struct linnet_ws *w = arg;
 
 	(void)ctx;
-	if (!w->text || w->too_big || a->data_length == 0)
+	if (w->opcode == WSLAY_CONNECTION_CLOSE)
+		ws_take_close(w, a->data, a->data_length);
+	if (wslay_is_ctrl_frame(w->opcode) || w->too_big || a->data_length == 0)
 		return;
 	buf_add(&w->message, a->data, a->data_length);
 	if (w->message.failed)
@@ -113,19 +129,8 @@ ws_message_cb(wslay_event_context_ptr ctx,
     const struct wslay_event_on_msg_recv_arg *a, void *arg)
 {
 	struct linnet_ws *w = arg;
-	size_t n;
 
 	(void)ctx;
-	if (a->opcode == WSLAY_CONNECTION_CLOSE) {
-		w->code = a->status_code != 0 ? a->status_code : 1005;
-		n = a->msg_length > 2 ? a->msg_length - 2 : 0;
-		if (n >= sizeof(w->reason))
-			n = sizeof(w->reason) - 1;
-		if (n > 0)
-			memcpy(w->reason, a->msg + 2, n);
-		w->reason[n] = '\0';
-		return;
-	}
 	if (wslay_is_ctrl_frame(a->opcode) || w->too_big)
 		return;
 	linnet_receive(
@@ -217,14 +222,19 @@ linnet_ws_events(const struct linnet_ws *w)
 int
 linnet_ws_run(struct linnet_ws *w)
 {
+	bool lost = false;
+
 	w->budget = WS_TURN;
-	if (ws_may_read(w) && wslay_event_recv(w->ctx) != 0)
+	if (ws_may_read(w) && wslay_event_recv(w->ctx) != 0) {
+		lost = w->eof; /* the socket's end, not the broker's fault */
 		w->eof = true;
+	}
 	if (wslay_event_want_write(w->ctx) && wslay_event_send(w->ctx) != 0)
 		w->eof = true;
 	/* wslay closes by itself when it cannot go on reading. */
-	if (w->code == 0 && !w->close_sent &&
-	    wslay_event_get_close_sent(w->ctx))
+	if (!lost && w->nclose < 2 && !w->close_sent &&
+	    wslay_event_get_close_sent(w->ctx) &&
+	    !wslay_event_get_close_received(w->ctx))
 		linnet_refuse(w->l, "protocol",
 		    "The broker sent what is no WebSocket frame or no UTF-8.");
 	if (w->eof)
@@ -233,4 +243,21 @@ linnet_ws_run(struct linnet_ws *w)
 	return wslay_event_want_read(w->ctx) || wslay_event_want_write(w->ctx)
 		   ? 0
 		   : -1;
+}
+
+int
+linnet_ws_closed(const struct linnet_ws *w, char reason[124])
+{
+	size_t n = w->nclose > 2 ? w->nclose - 2 : 0;
+
+	reason[0] = '\0';
+	if (w->ctx == NULL)
+		return 0;
+	if (w->nclose < 2)
+		return wslay_event_get_close_received(w->ctx) ? 1005 : 0;
+	if (n > 0 && str_utf8((const char *)w->close + 2, n)) {
+		memcpy(reason, w->close + 2, n);
+		reason[n] = '\0';
+	}
+	return w->close[0] << 8 | w->close[1];
 }

@@ -298,14 +298,6 @@ chld_cb(int sig, short what, void *arg)
 	}
 }
 
-static void
-ignore_cb(int sig, short what, void *arg)
-{
-	(void)sig;
-	(void)what;
-	(void)arg;
-}
-
 static const struct {
 	int sig;
 	event_callback_fn cb;
@@ -315,9 +307,6 @@ static const struct {
 	{ SIGINT, end_cb },
 	{ SIGQUIT, end_cb },
 	{ SIGHUP, hup_cb },
-	{ SIGPIPE, ignore_cb },
-	{ SIGUSR1, ignore_cb },
-	{ SIGUSR2, ignore_cb },
 };
 
 static void
@@ -326,6 +315,9 @@ open_signals(struct master *m)
 	size_t i;
 
 	_Static_assert(NELEM(m->signals) == NELEM(signals), "signals");
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	for (i = 0; i < NELEM(signals); i++) {
 		m->signals[i] =
 		    evsignal_new(m->base, signals[i].sig, signals[i].cb, m);

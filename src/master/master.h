@@ -97,7 +97,7 @@ struct master {
 	const struct master_args *args;
 	struct conf *conf;
 	struct event_base *base;
-	struct event *signals[8];
+	struct event *signals[5];
 	struct event *deadline; /* of draining and stopping */
 	enum master_phase phase;
 	int64_t started_ms;

@@ -336,8 +336,9 @@ master_cluster_create(
 	return pid;
 }
 
-/* What the promises of linnetd(8) need goes here, over postgresql.conf, which
- * is the operator's. */
+/* What the promises of linnetd(8) and its processes need goes here.  The rest
+ * (128 MB of buffers, 1 GB of WAL) is as initdb(1) wrote it into
+ * postgresql.conf, which is the operator's to change. */
 pid_t
 master_cluster_serve(
     struct master *m, const struct master_cluster *cl, int *out)
@@ -355,12 +356,9 @@ master_cluster_serve(
 	cluster_set(&a, "unix_socket_directories=\"%s\"", cl->run);
 	cluster_set(&a, "unix_socket_permissions=0700");
 	cluster_set(&a, "max_connections=%u", connections);
-	cluster_set(&a, "shared_buffers=128MB");
 	cluster_set(&a, "fsync=on");
 	cluster_set(&a, "full_page_writes=on");
 	cluster_set(&a, "synchronous_commit=on");
-	cluster_set(&a, "min_wal_size=128MB");
-	cluster_set(&a, "max_wal_size=1GB");
 	cluster_set(&a, "jit=off");
 	cluster_set(&a, "timezone=UTC");
 	cluster_set(&a, "cluster_name=linnet");

@@ -560,6 +560,8 @@ master_spawn_is_drained(const struct master *m)
 	return true;
 }
 
+/* One that serves ends by itself when we hang up; one that does not may not
+ * listen yet. */
 void
 master_spawn_stop(struct master *m, bool force)
 {
@@ -569,10 +571,10 @@ master_spawn_stop(struct master *m, bool force)
 		struct master_child *c = &m->children[i];
 
 		event_del(c->timer);
+		if (c->pid != 0 && (force || !c->ready))
+			kill(c->pid, force ? SIGKILL : SIGTERM);
 		ipc_close(c->peer);
 		c->peer = NULL;
-		if (c->pid != 0)
-			kill(c->pid, force ? SIGKILL : SIGTERM);
 	}
 }
 

@@ -16,6 +16,9 @@
 #define PROTO_JSON_DEPTH 64
 #define PROTO_OUT_MAX (256u << 20)
 #define PROTO_OUT_KEPT (1u << 20)
+/* RFC 6455 7.4.1: how a client says goodbye. */
+#define PROTO_NORMAL 1000
+#define PROTO_AWAY 1001
 #define PROTO_RESTART 1012 /* RFC 6455 7.4.2: service restart */
 
 struct proto *
@@ -110,7 +113,7 @@ proto_closed(void *arg, struct conn *c, enum net_end why, uint16_t code)
 	if (peer == NULL)
 		return;
 	log_debug("connection ended: %s, code %u", net_end_name(why), code);
-	client_gone(&peer->client);
+	client_gone(&peer->client, code != PROTO_NORMAL && code != PROTO_AWAY);
 	proto_peer_over(peer);
 }
 

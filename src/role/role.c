@@ -30,6 +30,7 @@ role_limits(const struct conf *c, struct core_limits *l)
 		.clock_ms = c->mesh_clock_window,
 		.request_ms = c->limit_request_time,
 		.sessions = c->limit_sessions,
+		.output = c->limit_output,
 		.unacked = c->limit_unacked,
 		.pending = c->limit_pending,
 		.targets = c->limit_targets,

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+/* linnet_message.c, linnet_target.c: what one seals the other opens, what is
+ * in clear says so, and names lead to keys. */
+#include "lib/lib.h"
+
+#include <stdlib.h>
+
+#include "tap.h"
+
+struct person {
+	char pub[LINNET_KEY_SIZE];
+	char secret_hex[LINNET_SECRET_SIZE];
+	uint8_t secret[CRYPTO_SECRET_LEN];
+	struct linnet *l;
+};
+
+static void
+person_new(struct person *p)
+{
+	struct linnet_config config = {
+		.url = "unix:/nowhere",
+		.mesh_id = "01a1fc26f850701ab1b21869bbb78ffb",
+		.member_id = "01a1fc26f87b7586a0112c12746b27eb",
+		.public_key = p->pub,
+		.secret_key = p->secret_hex,
+	};
+	struct linnet_error e;
+
+	linnet_new_key(p->pub, p->secret_hex);
+	if (crypto_unhex(p->secret, sizeof(p->secret), p->secret_hex,
+		strlen(p->secret_hex)) != 0)
+		abort();
+	p->l = linnet_new(&config, &e);
+}
+
+/* Seals for a target, as the broker hands it on, and reads it with a key. */
+static void
+carry(struct linnet_message *m, struct pool *pool, const struct person *from,
+    const char *to, const char *text, size_t n, const struct person *reader,
+    const char *sender_key)
+{
+	struct linnet_outgoing out = { .to = to, .text = text, .length = n };
+	struct linnet_error e;
+	struct json j;
+	struct buf b, push;
+
+	buf_init(&b, SIZE_MAX / 2);
+	buf_init(&push, SIZE_MAX / 2);
+	memset(m, 0, sizeof(*m));
+	ok(linnet_message_seal(&b, from->l, to, &out, &e) == 0, "sealed");
+	buf_addf(&push,
+	    "{\"type\":\"push\",\"messageId\":\"m1\",\"senderPubkey\":\"%s\","
+	    "%s}",
+	    sender_key, buf_str(&b));
+	json_init(&j, 1000, 10);
+	ok(json_read(&j, push.data, push.len) == 0, "as JSON");
+	ok(linnet_message_read(m, pool, &j, reader->secret) == 0, "read");
+	json_free(&j);
+	buf_free(&b);
+	buf_free(&push);
+}
+
+static void
+test_round_trip(void)
+{
+	static const char text[] =
+	    "Gr\xc3\xbc\xc3\x9f\x65 \"\n\t\xf0\x9f\x90\xa6";
+	struct person alice, bob, eve;
+	struct linnet_message m;
+	struct pool pool;
+
+	pool_init(&pool);
+	person_new(&alice);
+	person_new(&bob);
+	person_new(&eve);
+	carry(&m, &pool, &alice, bob.pub, text, strlen(text), &bob, alice.pub);
+	is_int(m.secrecy, LINNET_SEALED, "bob gets it sealed");
+	is_str(m.text, text, "and whole");
+	is_int(m.length, strlen(text), "with its length");
+	carry(&m, &pool, &alice, bob.pub, text, strlen(text), &eve, alice.pub);
+	is_int(m.secrecy, LINNET_UNREADABLE, "eve cannot read it");
+	ok(m.text == NULL, "and has no text");
+	carry(&m, &pool, &alice, bob.pub, text, strlen(text), &bob, eve.pub);
+	is_int(m.secrecy, LINNET_UNREADABLE,
+	    "in another sender's name it does not open");
+	carry(&m, &pool, &alice, bob.pub, "", 0, &bob, alice.pub);
+	is_int(m.secrecy, LINNET_SEALED, "an empty text is one too");
+	is_int(m.length, 0, "of no bytes");
+	carry(&m, &pool, &alice, "*", text, strlen(text), &bob, alice.pub);
+	is_int(m.secrecy, LINNET_CLEAR, "to everybody it is in clear");
+	is_str(m.text, text, "and whole as well");
+	carry(&m, &pool, &alice, "@dev", text, strlen(text), &eve, eve.pub);
+	is_int(m.secrecy, LINNET_CLEAR, "to a group too");
+	carry(&m, &pool, &alice, "*", "\033[2J", 4, &bob, alice.pub);
+	is_int(m.secrecy, LINNET_UNREADABLE,
+	    "control characters are no text in clear");
+	carry(&m, &pool, &alice, bob.pub, "\033[2J", 4, &bob, alice.pub);
+	is_str(m.text, "\033[2J", "what was sealed comes as it was");
+	linnet_free(alice.l);
+	linnet_free(bob.l);
+	linnet_free(eve.l);
+	pool_free(&pool);
+}
+
+static void
+test_bad_pushes(void)
+{
+	static const struct {
+		const char *json;
+		int secrecy; /* -1: no push at all */
+	} rows[] = {
+		{ "{}", -1 },
+		{ "[]", -1 },
+		{ "{\"messageId\":5}", -1 },
+		{ "{\"messageId\":\"m\"}", LINNET_CLEAR },
+		{ "{\"messageId\":\"m\",\"ciphertext\":\"!\"}",
+		    LINNET_UNREADABLE },
+		{ "{\"messageId\":\"m\",\"ciphertext\":\"aGk=\"}",
+		    LINNET_CLEAR },
+		{ "{\"messageId\":\"m\",\"ciphertext\":\"aGk\"}",
+		    LINNET_UNREADABLE },
+		{ "{\"messageId\":\"m\",\"ciphertext\":\"/w==\"}",
+		    LINNET_UNREADABLE },
+		{ "{\"messageId\":\"m\",\"nonce\":\"fake-nonce-aaa\","
+		  "\"senderPubkey\":\"system\",\"ciphertext\":\"aGVsbG8=\"}",
+		    LINNET_CLEAR },
+	};
+	uint8_t secret[CRYPTO_SECRET_LEN] = { 0 };
+	struct linnet_message m;
+	struct pool pool;
+	struct json j;
+	size_t i;
+
+	pool_init(&pool);
+	json_init(&j, 1000, 10);
+	for (i = 0; i < NELEM(rows); i++) {
+		if (json_read(&j, rows[i].json, strlen(rows[i].json)) != 0)
+			abort();
+		is_int(linnet_message_read(&m, &pool, &j, secret) == 0
+			   ? (int)m.secrecy
+			   : -1,
+		    rows[i].secrecy, "push %s", rows[i].json);
+	}
+	json_free(&j);
+	pool_free(&pool);
+}
+
+#define K1 "1111111111111111111111111111111111111111111111111111111111111111"
+#define K2 "2222222222222222222222222222222222222222222222222222222222222222"
+#define K3 "3333333333333333333333333333333333333333333333333333333333333333"
+#define PEER(name, key, member)                           \
+	"{\"displayName\":\"" name "\",\"pubkey\":\"" key \
+	"\",\"memberPubkey\":\"" member "\"}"
+
+static void
+test_names(void)
+{
+	static const char peers[] =
+	    "{\"type\":\"peers_list\",\"peers\":[" PEER("Bob", K1, K1) "," PEER(
+		"\\u00c4nne", K2, K3) "," PEER("twin", K1, K3) "," PEER("Twin",
+		K2, K3) "," PEER("clash", K1, K1) "," PEER("clash", K2,
+		K2) ","
+		    "{\"displayName\":\"old\",\"pubkey\":\"" K3 "\"},"
+		    "{\"displayName\":\"keyless\",\"pubkey\":\"\"}"
+		    "]}";
+	static const struct {
+		const char *name;
+		const char *key; /* or the code of the error */
+		const char *says;
+	} rows[] = {
+		{ "bob", K1, NULL },
+		{ "BOB", K1, NULL },
+		{ "\xc3\xa4nne", K2, NULL }, /* its own key, not the member's */
+		{ "twin", K3, NULL },	     /* two sessions of one member */
+		{ "old", K3, NULL },
+		{ "clash", "ambiguous_target", "key" },
+		{ "bo", "unknown_target", NULL },
+		{ "keyless", "unknown_target", NULL },
+		{ "bobb", "unknown_target", "mean \"Bob\"" },
+		{ "nobody", "unknown_target", "list all peers" },
+	};
+	char key[LINNET_KEY_SIZE];
+	struct linnet_error e;
+	size_t i;
+
+	for (i = 0; i < NELEM(rows); i++) {
+		int r = linnet_target_find(
+		    key, peers, strlen(peers), rows[i].name, &e);
+
+		is_str(r == 0 ? key : e.code, rows[i].key, "%s is found",
+		    rows[i].name);
+		if (rows[i].says != NULL)
+			ok(strstr(e.message, rows[i].says) != NULL, "%s",
+			    e.message);
+	}
+	ok(linnet_target_find(key, "{}", 2, "bob", &e) == -1 &&
+		strcmp(e.code, "protocol") == 0,
+	    "no list, no name");
+	ok(linnet_target_is_many("*") && linnet_target_is_many("@all") &&
+		linnet_target_is_many("@dev") && !linnet_target_is_many("bob"),
+	    "targets of many");
+	ok(linnet_target_is_key(K1) && !linnet_target_is_key("11") &&
+		!linnet_target_is_key("bob"),
+	    "targets that are keys");
+}
+
+int
+main(void)
+{
+	linnet_start();
+	test_round_trip();
+	test_bad_pushes();
+	test_names();
+	return tap_done();
+}
