@@ -391,8 +391,11 @@ cli_inbox(struct cli *c)
 		status = cli_print_failure(linnet_last_error(in->s.linnet));
 	else if (follow)
 		status = inbox_follow(in, timeout_ms);
-	else
-		status = inbox_once(in, timeout_ms);
+	else if ((status = inbox_once(in, timeout_ms)) == 0) {
+		/* It returns, so it does not say goodbye. */
+		linnet_free(in->s.linnet);
+		in->s.linnet = NULL;
+	}
 fail:
 	cli_session_close(&in->s);
 	free(in);

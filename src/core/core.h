@@ -284,7 +284,7 @@ void op_refuse(struct request *r, enum err e, const char *fmt, ...)
 /* Sets the text of an error; returns e. */
 enum err op_error(struct request *r, enum err e, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
-/* The two ways in which a handler ends. */
+/* The two ways in which a handler ends; the request is gone afterwards. */
 void op_reply(struct request *r, const void *out);
 void op_fail(struct request *r, enum err e, const char *fmt, ...)
     PRINTF_LIKE(3, 4);

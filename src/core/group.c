@@ -109,7 +109,8 @@ static void
 join_group_exec(struct request *r, void *arg)
 {
 	const struct group_in *in = arg;
-	const struct session_info *i = &r->client->session->info;
+	struct session *s = r->client->session;
+	const struct session_info *i = &s->info;
 	struct slice *groups =
 	    pool_alloc(&r->pool, (2 * i->ngroups + 2) * sizeof(*groups));
 	size_t k, n = i->ngroups;
@@ -130,7 +131,7 @@ join_group_exec(struct request *r, void *arg)
 	}
 	group_set(r, groups, n);
 	/* What was sent to the group while it was away may wait. */
-	delivery_drain(r->client->session);
+	delivery_drain(s);
 }
 
 static void
