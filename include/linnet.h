@@ -198,7 +198,8 @@ struct linnet_config {
 struct linnet *linnet_new(
     const struct linnet_config *config, struct linnet_error *error);
 /* Ends the connection without a word, forgets open requests without calling
- * anybody, wipes the secret key. */
+ * anybody, wipes the secret key.  To the broker the session is lost and may
+ * return: for a while it keeps its place in its groups. */
 void linnet_free(struct linnet *l);
 
 /* Begins to connect.  Names are looked up here, which may wait for a name
@@ -207,8 +208,8 @@ void linnet_free(struct linnet *l);
 int linnet_connect(struct linnet *l);
 /* Connects and waits until hello is answered. */
 int linnet_open(struct linnet *l);
-/* Says goodbye; `closed` follows from linnet_run(), when the broker has
- * answered, or after a second. */
+/* Says goodbye: the session does not return.  `closed` follows from
+ * linnet_run(), when the broker has answered, or after a second. */
 void linnet_close(struct linnet *l);
 /* Was hello accepted, and is it not over? */
 bool linnet_is_open(const struct linnet *l);

@@ -56,8 +56,9 @@ struct outbox {
 	unsigned unacked;
 	size_t bytes; /* of the parcels that are not written */
 	bool draining;
-	bool again;   /* something came while draining */
-	bool backlog; /* older ones wait in the database */
+	bool again;	  /* something came while draining */
+	bool backlog;	  /* older ones wait in the database */
+	unsigned parking; /* rows being given back */
 	bool is_late;
 	TAILQ_ENTRY(outbox) late;
 };
@@ -114,7 +115,7 @@ static void
 outbox_rest(struct outbox *o)
 {
 	if (TAILQ_EMPTY(&o->parcels) && !o->draining && !o->backlog &&
-	    !o->is_late)
+	    !o->is_late && o->parking == 0)
 		outbox_free(o);
 }
 
@@ -268,13 +269,35 @@ delivery_written(struct session *s, uint64_t pos)
 		delivery_drain(s);
 }
 
+/*
+ * A drain passes over rows that are locked.  While rows of its own are being
+ * given back it would miss them, and bring younger ones first: it waits.
+ */
+static void
+delivery_parked(void *arg, const struct db_result *r)
+{
+	struct delivery_arg *a = arg;
+	struct session *s = session_by_ref(a->core, a->ref);
+	struct outbox *o = s != NULL ? s->outbox : NULL;
+
+	(void)r;
+	if (o != NULL && o->parking > 0 && --o->parking == 0) {
+		if (o->backlog)
+			delivery_drain(s);
+		else
+			outbox_rest(o);
+	}
+	free(a);
+}
+
 static void
 delivery_park(
     struct session *s, const struct id *message, const struct id *recipient)
 {
-	struct db_params *p =
-	    db_row(s->mesh->core->writes, STMT_delivery_park, NULL, NULL);
+	struct db_params *p = db_row(s->mesh->core->writes, STMT_delivery_park,
+	    delivery_parked, delivery_arg(s));
 
+	outbox_get(s)->parking++;
 	db_put_id(p, message);
 	db_put_id(p, recipient);
 	db_put_id(p, &s->info.id);
@@ -512,7 +535,8 @@ delivery_drain(struct session *s)
 		return;
 	}
 	outbox_forget_stale(o);
-	if (o->unacked >= (unsigned)l->unacked || o->bytes > 0)
+	if (o->unacked >= (unsigned)l->unacked || o->bytes > 0 ||
+	    o->parking > 0)
 		return;
 	o->draining = true;
 	o->again = false;
