@@ -125,8 +125,18 @@ core_read(struct core *c)
 }
 
 void
+core_look(struct core *c)
+{
+	if (c->looked)
+		return;
+	c->looked = true;
+	(void)core_read(c);
+}
+
+void
 core_turn(struct core *c)
 {
+	c->looked = false;
 	message_record(c);
 	db_flush(c->writes);
 	db_flush(c->reads);

@@ -538,8 +538,9 @@ struct session *session_by_ref(const struct core *c, uint64_t ref);
 /* Refs of two hosts may be equal; together with this they are not. */
 uint32_t session_check(const struct id *id);
 #define SESSION_REF_PROC(ref) ((unsigned)((ref) >> 56))
-/* The roster entry changed: writes it down, then tells the others. */
-void session_changed(struct session *s);
+/* The roster entry changed: writes it down, tells the others, and then answers
+ * the request, if there is one, with out, which is of its pool. */
+void session_changed(struct session *s, struct request *r, void *out);
 /* Forgets the ends that could not be stored: the process ends itself. */
 void session_close(struct core *c);
 /* Writes down what could not be written while the database was away. */
@@ -617,9 +618,8 @@ enum err group_check(struct request *r, const struct slice *groups, size_t n);
 /*
  * presence.c: status, summary, groups, peers, hooks.
  */
-/* Sets a status from a source, if that one may; drains and tells. */
-void presence_status(
-    struct session *s, enum status status, enum status_source source);
+/* A hook says so: sets the status unless the session wants peace. */
+void presence_hook(struct session *s, enum status status);
 /* A session is there: watches a status that it came with. */
 void presence_opened(struct session *s);
 /* Once a second: a status that nobody confirmed becomes idle. */
@@ -679,7 +679,8 @@ struct core {
 	struct bus *bus;
 	struct db *reads;
 	struct db *writes;
-	bool up; /* both connections work */
+	bool up;     /* both connections work */
+	bool looked; /* at the bus, in this turn */
 	void (*db_state)(void *arg, bool up);
 	void *arg;
 	/* What becomes of a bus record: event_receive(), but for the relay. */
@@ -718,6 +719,8 @@ struct core *core_new(const struct core_config *config);
 void core_free(struct core *c);
 /* Handles bus records; true when there may be more. */
 bool core_read(struct core *c);
+/* The same, once a turn. */
+void core_look(struct core *c);
 /* After the output of the turn was written: records and flushes. */
 void core_turn(struct core *c);
 /* Once a second. */

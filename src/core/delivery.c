@@ -54,11 +54,11 @@ struct outbox {
 	TAILQ_HEAD(, parcel) parcels; /* in the order of pushing */
 	struct parcel *unwritten;     /* the first that is not written */
 	unsigned unacked;
-	size_t bytes; /* of the parcels that are not written */
+	size_t bytes;	  /* of the parcels that are not written */
+	unsigned parking; /* rows that are being given back */
 	bool draining;
-	bool again;	  /* something came while draining */
-	bool backlog;	  /* older ones wait in the database */
-	unsigned parking; /* rows being given back */
+	bool again;   /* something came while draining */
+	bool backlog; /* older ones wait in the database */
 	bool is_late;
 	TAILQ_ENTRY(outbox) late;
 };

@@ -459,7 +459,7 @@ receive_status(struct core *c, struct cursor *in, unsigned from)
 	if (in->bad || status > STATUS_DND || (m = mesh_find(c, &mesh)) == NULL)
 		return;
 	if ((s = roster_by_id(&m->roster, &id)) != NULL && s->client != NULL)
-		presence_status(s, (enum status)status, SOURCE_HOOK);
+		presence_hook(s, (enum status)status);
 }
 
 static void

@@ -95,14 +95,17 @@ group_set(struct request *r, struct slice *groups, size_t n)
 {
 	struct session *s = r->client->session;
 	struct session_info info = s->info;
-	struct group_out out;
+	struct group_out *out = pool_alloc(&r->pool, sizeof(*out));
+	size_t i;
 
+	/* Some of them are texts of the entry that is about to change. */
+	for (i = 0; i < 2 * n; i++)
+		groups[i].p = pool_dup(&r->pool, groups[i].p, groups[i].n);
 	info.groups = groups;
 	info.ngroups = n;
 	roster_put(&s->mesh->roster, &info);
-	session_changed(s);
-	out.groups = (struct list){ s->info.groups, s->info.ngroups };
-	op_reply(r, &out);
+	out->groups = (struct list){ groups, n };
+	session_changed(s, r, out);
 }
 
 static void

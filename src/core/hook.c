@@ -111,7 +111,7 @@ hook_matched(void *arg, const struct db_result *r)
 		event_status(
 		    c, c->relay, &mesh, &out.presence, (enum status)in->status);
 	else if ((s = session_by_ref(c, ref)) != NULL)
-		presence_status(s, (enum status)in->status, SOURCE_HOOK);
+		presence_hook(s, (enum status)in->status);
 	else
 		event_status(c, SESSION_REF_PROC(ref), &mesh, &out.presence,
 		    (enum status)in->status);

@@ -62,34 +62,49 @@ presence_opened(struct session *s)
 	presence_watch(s, s->info.status == STATUS_WORKING);
 }
 
+/* Answers the request, if there is one, when all is said. */
 static void
-presence_set(struct session *s, enum status status, enum status_source source)
+presence_set(struct session *s, enum status status, enum status_source source,
+    struct request *r)
 {
 	bool opens = status == STATUS_IDLE && s->info.status != STATUS_IDLE;
+	struct set_status_in *out = r != NULL ? r->in : NULL;
 
 	s->status_ms = clock_wall();
-	if (s->info.status == status && s->info.source == source)
+	if (out != NULL)
+		out->status = (int)status;
+	if (s->info.status == status && s->info.source == source) {
+		if (r != NULL)
+			op_reply(r, out);
 		return;
+	}
 	s->info.status = (uint8_t)status;
 	s->info.source = (uint8_t)source;
 	presence_watch(s, status == STATUS_WORKING);
-	session_changed(s);
+	session_changed(s, r, out);
 	if (opens)
 		delivery_drain(s);
 }
 
-void
-presence_status(
-    struct session *s, enum status status, enum status_source source)
+/* The source that a status has when one says it; the same status from a lower
+ * source confirms it and no more. */
+static enum status_source
+presence_source(
+    const struct session *s, enum status status, enum status_source source)
 {
 	bool fresh = clock_wall() - s->status_ms < PRESENCE_FRESH_MS;
 
-	if (source == SOURCE_HOOK && s->info.status == STATUS_DND)
-		return;
-	/* The same status from a lower source confirms it and no more. */
-	if (status == s->info.status && source < s->info.source && fresh)
-		source = s->info.source;
-	presence_set(s, status, source);
+	return status == s->info.status && source < s->info.source && fresh
+		   ? s->info.source
+		   : source;
+}
+
+void
+presence_hook(struct session *s, enum status status)
+{
+	if (s->info.status != STATUS_DND)
+		presence_set(
+		    s, status, presence_source(s, status, SOURCE_HOOK), NULL);
 }
 
 void
@@ -104,33 +119,32 @@ presence_tick(struct core *c)
 		if (s->status_ms > before)
 			continue;
 		core_count(c, STATUS_EXPIRED);
-		presence_set(s, STATUS_IDLE, SOURCE_NONE);
+		presence_set(s, STATUS_IDLE, SOURCE_NONE, NULL);
 	}
 }
 
 static void
 set_status_exec(struct request *r, void *arg)
 {
-	struct set_status_in *in = arg;
+	const struct set_status_in *in = arg;
 	struct session *s = r->client->session;
+	enum status status = (enum status)in->status;
 
-	presence_status(s, (enum status)in->status, SOURCE_MANUAL);
-	in->status = s->info.status;
-	op_reply(r, in);
+	presence_set(s, status, presence_source(s, status, SOURCE_MANUAL), r);
 }
 
 static void
 set_summary_exec(struct request *r, void *arg)
 {
-	const struct set_summary_in *in = arg;
+	struct set_summary_in *in = arg;
 	struct session *s = r->client->session;
 	struct session_info info = s->info;
 
-	info.summary =
-	    in->summary.p != NULL ? in->summary : (struct slice){ "", 0 };
+	if (in->summary.p == NULL)
+		in->summary = (struct slice){ "", 0 };
+	info.summary = in->summary;
 	roster_put(&s->mesh->roster, &info);
-	session_changed(s);
-	op_reply(r, &(struct set_summary_in){ s->info.summary });
+	session_changed(s, r, in);
 }
 
 struct list_peers_in {

@@ -161,7 +161,7 @@ session_catch_up(struct core *c)
 		LIST_FOREACH (
 		    s, &CONTAINER(h, struct mesh, by_id)->roster.locals, local)
 			if (s->dirty)
-				session_changed(s);
+				session_changed(s, NULL, NULL);
 }
 
 /* The session leaves its client; the roster keeps it for its return. */
@@ -262,6 +262,8 @@ session_told_gone(struct core *c, const struct id *mesh, const struct id *id,
 struct session_arg {
 	struct core *core;
 	uint64_t ref;
+	struct request *request;
+	void *out;
 };
 
 static void
@@ -274,11 +276,13 @@ session_changed_stored(void *arg, const struct db_result *r)
 		s->dirty = db_status(r) == DB_UNAVAILABLE;
 		event_session(a->core, &s->info);
 	}
+	if (a->request != NULL && !op_db_failed(a->request, r))
+		op_reply(a->request, a->out);
 	free(a);
 }
 
 void
-session_changed(struct session *s)
+session_changed(struct session *s, struct request *r, void *out)
 {
 	struct session_arg *a = xcalloc(1, sizeof(*a));
 	const struct session_info *i = &s->info;
@@ -286,6 +290,8 @@ session_changed(struct session *s)
 
 	a->core = s->mesh->core;
 	a->ref = i->ref;
+	a->request = r;
+	a->out = out;
 	s->dirty = true;
 	p = db_row(
 	    a->core->writes, STMT_session_update, session_changed_stored, a);

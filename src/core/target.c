@@ -195,6 +195,15 @@ target_choose(struct resolve *v, struct slice t, uint64_t mark)
 	return true;
 }
 
+/* A sender does not hear its own multicast, nor does the member on whose
+ * behalf a tool sends it. */
+static bool
+target_is_sender(const struct session *from, const struct session *s)
+{
+	return s == from || (from->info.control &&
+				id_same(&from->info.member, &s->info.member));
+}
+
 static void
 target_choose_group(struct resolve *v, struct slice t, uint64_t mark)
 {
@@ -205,14 +214,14 @@ target_choose_group(struct resolve *v, struct slice t, uint64_t mark)
 
 	if (target_is_all(t)) {
 		TAILQ_FOREACH (s, &r->sessions, entry)
-			if (s != from)
+			if (!target_is_sender(from, s))
 				target_add_session(v, s, mark);
 		return;
 	}
 	if ((set = roster_group(r, t.p + 1, t.n - 1)) == NULL)
 		return;
 	LIST_FOREACH (l, &set->links, entry)
-		if (l->session != from)
+		if (!target_is_sender(from, l->session))
 			target_add_session(v, l->session, mark);
 }
 
