@@ -170,6 +170,29 @@ subtest 'summary and groups' => sub {
 	    'nothing else came');
 };
 
+subtest 'seen at once' => sub {
+	my $s = $broker->seed;
+	my $watch = $broker->peer($s->{peerB}, name => 'watch');
+	my @late;
+	for my $i (1 .. 20) {
+		my $p = $broker->peer($s->{peerA}, name => "p$i",
+		    session_key => 1);
+		my $row = sub {
+			my ($r) = grep { $_->{displayName} eq "p$i" } @{
+			    $watch->request({ type => 'list_peers' })->{peers} };
+			return $r || {};
+		};
+		push @late, "p$i" if !$row->()->{pubkey};
+		$p->request({ type => 'set_summary', summary => "does $i" });
+		push @late, "summary $i"
+		    if ($row->()->{summary} // '') ne "does $i";
+		$p->request({ type => 'join_group', name => "g$i" });
+		push @late, "group $i"
+		    if $watch->send(to => "\@g$i", text => 'x')->{type} ne 'ack';
+	}
+	is("@late", '', 'whoever hears of a change from its maker finds it');
+};
+
 subtest 'status' => sub {
 	my $s = $broker->seed;
 	my $p = $broker->peer($s->{peerA}, name => 'me');

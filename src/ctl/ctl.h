@@ -52,6 +52,24 @@ struct ctl_table *ctl_table_new(const char *const *headings);
 void ctl_table_row(struct ctl_table *t, const char *const *texts);
 /* Aligned on a terminal, else with tabs; frees it. */
 void ctl_table_print(struct ctl_table *t);
+/* A column of an answer: heading, key in JSON, type, column of the result. */
+#define CTL_COLUMNS_MAX 16
+enum ctl_type {
+	CTL_TEXT,
+	CTL_INT,
+	CTL_ID,
+	CTL_KEY,
+	CTL_TIME
+};
+struct ctl_column {
+	const char *heading;
+	const char *key;
+	enum ctl_type type;
+	unsigned at;
+};
+/* Runs a statement and prints its rows, as a table or as JSON. */
+void ctl_print_rows(struct ctl *c, struct db_params *p,
+    const struct ctl_column *columns, size_t n);
 /* Prints what was written as JSON, with a newline. */
 void ctl_print_json(struct buf *b);
 

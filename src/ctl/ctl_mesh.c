@@ -247,153 +247,34 @@ ctl_mesh_create(struct ctl *c)
 	crypto_wipe(&m, sizeof(m));
 }
 
-/* A list as rows or as JSON: one heading and one key for each column. */
-struct mesh_list {
-	struct ctl_table *table;
-	struct json_writer *w;
-};
-
-static void
-mesh_time(int64_t ms, char out[CLOCK_RFC3339_LEN + 1])
-{
-	if (ms == 0)
-		str_copy(out, "-", CLOCK_RFC3339_LEN + 1);
-	else
-		clock_format(ms, out);
-}
-
-static void
-mesh_listed(void *arg, const struct db_result *r)
-{
-	struct mesh_list *l = arg;
-	char id[ID_HEX_LEN + 1], created[CLOCK_RFC3339_LEN + 1], slug[129],
-	    name[257], members[24], sessions[24];
-	const char *const cells[] = { slug, name, members, sessions, created,
-		id };
-	struct slice s;
-	struct id mesh;
-	size_t i;
-
-	for (i = 0; i < db_rows(r); i++) {
-		db_id(r, i, 0, &mesh);
-		id_hex(&mesh, id);
-		s = db_text(r, i, 1);
-		snprintf(slug, sizeof(slug), SLICE_FMT, SLICE_ARG(s));
-		s = db_text(r, i, 2);
-		snprintf(name, sizeof(name), SLICE_FMT, SLICE_ARG(s));
-		mesh_time(db_time(r, i, 3), created);
-		snprintf(members, sizeof(members), "%" PRId64, db_int(r, i, 5));
-		snprintf(
-		    sessions, sizeof(sessions), "%" PRId64, db_int(r, i, 6));
-		if (l->w == NULL) {
-			ctl_table_row(l->table, cells);
-			continue;
-		}
-		json_object(l->w);
-		json_key(l->w, "meshId");
-		json_str(l->w, id);
-		json_key(l->w, "slug");
-		json_str(l->w, slug);
-		json_key(l->w, "name");
-		json_str(l->w, name);
-		json_key(l->w, "members");
-		json_num(l->w, db_int(r, i, 5));
-		json_key(l->w, "sessions");
-		json_num(l->w, db_int(r, i, 6));
-		json_key(l->w, "createdAt");
-		json_time(l->w, db_time(r, i, 3));
-		json_object_end(l->w);
-	}
-}
-
-/* Runs a statement whose rows fn adds to a list, and prints it. */
-static void
-mesh_print_list(
-    struct ctl *c, struct db_params *p, db_fn *fn, const char *const *headings)
-{
-	struct mesh_list l = { NULL, NULL };
-	struct json_writer w;
-	struct buf b;
-
-	if (!c->json) {
-		l.table = ctl_table_new(headings);
-		ctl_query(c, p, fn, &l);
-		ctl_table_print(l.table);
-		return;
-	}
-	buf_init(&b, 256u << 20);
-	json_start(&w, &b);
-	json_array(&w);
-	l.w = &w;
-	ctl_query(c, p, fn, &l);
-	json_array_end(&w);
-	ctl_print_json(&b);
-}
-
 void
 ctl_mesh_list(struct ctl *c)
 {
-	static const char *const headings[] = { "SLUG", "NAME", "MEMBERS",
-		"SESSIONS", "CREATED", "ID", NULL };
+	static const struct ctl_column columns[] = {
+		{ "SLUG", "slug", CTL_TEXT, 1 },
+		{ "NAME", "name", CTL_TEXT, 2 },
+		{ "MEMBERS", "members", CTL_INT, 5 },
+		{ "SESSIONS", "sessions", CTL_INT, 6 },
+		{ "CREATED", "createdAt", CTL_TIME, 3 },
+		{ "ID", "meshId", CTL_ID, 0 },
+	};
 
 	ctl_database(c);
-	mesh_print_list(c, db_params(STMT_mesh_list), mesh_listed, headings);
-}
-
-static void
-member_listed(void *arg, const struct db_result *r)
-{
-	struct mesh_list *l = arg;
-	char id[ID_HEX_LEN + 1], joined[CLOCK_RFC3339_LEN + 1], name[257],
-	    key[2 * CRYPTO_KEY_LEN + 1], role[33], sessions[24];
-	const char *const cells[] = { name, role, sessions, joined, id, key };
-	struct slice s;
-	struct id member;
-	size_t i;
-
-	for (i = 0; i < db_rows(r); i++) {
-		db_id(r, i, 0, &member);
-		id_hex(&member, id);
-		s = db_text(r, i, 1);
-		snprintf(name, sizeof(name), SLICE_FMT, SLICE_ARG(s));
-		s = db_bytes(r, i, 2);
-		if (s.n == CRYPTO_KEY_LEN)
-			crypto_hex(key, s.p, s.n);
-		else
-			str_copy(key, "-", sizeof(key));
-		s = db_text(r, i, 3);
-		snprintf(role, sizeof(role), SLICE_FMT, SLICE_ARG(s));
-		mesh_time(db_time(r, i, 4), joined);
-		snprintf(
-		    sessions, sizeof(sessions), "%" PRId64, db_int(r, i, 6));
-		if (!db_null(r, i, 5))
-			str_copy(role, "revoked", sizeof(role));
-		if (l->w == NULL) {
-			ctl_table_row(l->table, cells);
-			continue;
-		}
-		json_object(l->w);
-		json_key(l->w, "memberId");
-		json_str(l->w, id);
-		json_key(l->w, "name");
-		json_str(l->w, name);
-		json_key(l->w, "role");
-		json_str(l->w, role);
-		json_key(l->w, "sessions");
-		json_num(l->w, db_int(r, i, 6));
-		json_key(l->w, "joinedAt");
-		json_time(l->w, db_time(r, i, 4));
-		json_key(l->w, "pubkey");
-		json_str(l->w, key);
-		json_object_end(l->w);
-	}
+	ctl_print_rows(c, db_params(STMT_mesh_list), columns, NELEM(columns));
 }
 
 void
 ctl_member_list(struct ctl *c)
 {
-	static const char *const headings[] = { "NAME", "ROLE", "SESSIONS",
-		"JOINED", "ID", "KEY", NULL };
+	static const struct ctl_column columns[] = {
+		{ "NAME", "name", CTL_TEXT, 1 },
+		{ "ROLE", "role", CTL_TEXT, 3 },
+		{ "SESSIONS", "sessions", CTL_INT, 6 },
+		{ "JOINED", "joinedAt", CTL_TIME, 4 },
+		{ "REVOKED", "revokedAt", CTL_TIME, 5 },
+		{ "ID", "memberId", CTL_ID, 0 },
+		{ "KEY", "pubkey", CTL_KEY, 2 },
+	};
 	struct db_params *p;
 	struct ctl_mesh m;
 
@@ -402,7 +283,7 @@ ctl_member_list(struct ctl *c)
 	ctl_mesh_find(c, &m, c->args[0]);
 	p = db_params(STMT_member_list);
 	db_put_id(p, &m.id);
-	mesh_print_list(c, p, member_listed, headings);
+	ctl_print_rows(c, p, columns, NELEM(columns));
 }
 
 void

@@ -3,12 +3,15 @@
  * Answers: rows that line up on a terminal and are split by tabs elsewhere, or
  * JSON.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctl/ctl.h"
+
+#define CTL_JSON_MAX (256u << 20)
 
 struct ctl_table {
 	size_t columns;
@@ -98,4 +101,113 @@ ctl_print_json(struct buf *b)
 	fwrite(b->data, 1, b->len, stdout);
 	fputc('\n', stdout);
 	buf_free(b);
+}
+
+/* The rows of an answer on their way to be printed. */
+struct ctl_rows {
+	const struct ctl_column *columns;
+	size_t n;
+	struct ctl_table *table;
+	struct json_writer *json;
+};
+
+/* A value as text of the pool; "-" where there is none. */
+static const char *
+ctl_value(struct pool *pool, const struct db_result *r, size_t row,
+    const struct ctl_column *col)
+{
+	char text[2 * CRYPTO_KEY_LEN + 1];
+	struct slice s;
+	struct id id;
+
+	if (db_null(r, row, col->at))
+		return "-";
+	switch (col->type) {
+	case CTL_TEXT:
+		s = db_text(r, row, col->at);
+		return pool_strndup(pool, s.p, s.n);
+	case CTL_INT:
+		return pool_printf(pool, "%" PRId64, db_int(r, row, col->at));
+	case CTL_ID:
+		db_id(r, row, col->at, &id);
+		return pool_printf(pool, "%s", id_hex(&id, text));
+	case CTL_KEY:
+		s = db_bytes(r, row, col->at);
+		if (s.n != CRYPTO_KEY_LEN)
+			return "-";
+		crypto_hex(text, s.p, s.n);
+		return pool_printf(pool, "%s", text);
+	case CTL_TIME:
+		clock_format(db_time(r, row, col->at), text);
+		return pool_printf(pool, "%s", text);
+	}
+	return "-";
+}
+
+static void
+ctl_value_json(struct json_writer *w, struct pool *pool,
+    const struct db_result *r, size_t row, const struct ctl_column *col)
+{
+	json_key(w, col->key);
+	if (db_null(r, row, col->at))
+		json_null(w);
+	else if (col->type == CTL_INT)
+		json_num(w, db_int(r, row, col->at));
+	else
+		json_str(w, ctl_value(pool, r, row, col));
+}
+
+static void
+ctl_rows(void *arg, const struct db_result *r)
+{
+	struct ctl_rows *rows = arg;
+	const char *cells[CTL_COLUMNS_MAX];
+	struct pool pool;
+	size_t row, i;
+
+	for (row = 0; row < db_rows(r); row++) {
+		pool_init(&pool);
+		if (rows->json != NULL)
+			json_object(rows->json);
+		for (i = 0; i < rows->n; i++) {
+			if (rows->json != NULL)
+				ctl_value_json(rows->json, &pool, r, row,
+				    &rows->columns[i]);
+			else
+				cells[i] =
+				    ctl_value(&pool, r, row, &rows->columns[i]);
+		}
+		if (rows->json != NULL)
+			json_object_end(rows->json);
+		else
+			ctl_table_row(rows->table, cells);
+		pool_free(&pool);
+	}
+}
+
+void
+ctl_print_rows(struct ctl *c, struct db_params *p,
+    const struct ctl_column *columns, size_t n)
+{
+	const char *headings[CTL_COLUMNS_MAX + 1] = { NULL };
+	struct ctl_rows rows = { columns, n, NULL, NULL };
+	struct json_writer w;
+	struct buf b;
+	size_t i;
+
+	if (!c->json) {
+		for (i = 0; i < n; i++)
+			headings[i] = columns[i].heading;
+		rows.table = ctl_table_new(headings);
+		ctl_query(c, p, ctl_rows, &rows);
+		ctl_table_print(rows.table);
+		return;
+	}
+	buf_init(&b, CTL_JSON_MAX);
+	json_start(&w, &b);
+	json_array(&w);
+	rows.json = &w;
+	ctl_query(c, p, ctl_rows, &rows);
+	json_array_end(&w);
+	ctl_print_json(&b);
 }

@@ -137,8 +137,14 @@ worker_tick(struct role *r)
 	struct worker *w = (struct worker *)r;
 	const struct net_stats *s = net_stats(w->net);
 	uint64_t *counters = r->core->counters;
+	unsigned i;
 
+	_Static_assert(
+	    METRIC_ENDED_PEER + NET_END_SHUTDOWN == METRIC_ENDED_SHUTDOWN,
+	    "metrics.def and ends.def have the same ends");
 	net_tick(w->net);
+	for (i = 0; i < NET_END_MAX; i++)
+		counters[METRIC_ENDED_PEER + i] = s->ended[i];
 	counters[METRIC_CONNECTIONS] = net_count(w->net);
 	counters[METRIC_CONNECTIONS_OPENED] = s->opened;
 	counters[METRIC_BYTES_IN] = s->bytes_in;
