@@ -37,8 +37,13 @@ client_request_free(struct request *r)
 struct request *
 client_request(struct client *c)
 {
-	struct request *r = xcalloc(1, sizeof(*r));
+	struct request *r;
 
+	/* Who asks may know of something that the bus has told and that was
+	 * not read yet.  It may be that this session was replaced: so before
+	 * there is a request. */
+	core_look(c->core);
+	r = xcalloc(1, sizeof(*r));
 	r->core = c->core;
 	r->client = c;
 	r->started_ms = clock_mono();

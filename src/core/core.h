@@ -395,7 +395,7 @@ void event_receive(
  * roster.c: who is in a mesh.  Indexes by id, key, member, name and group;
  * nothing is found by walking.
  */
-struct roster_set; /* the sessions that share a member, a name or a group */
+struct roster_set; /* the sessions that share a member or a group */
 struct roster_link {
 	LIST_ENTRY(roster_link) entry; /* among the set's */
 	struct roster_set *set;
@@ -418,7 +418,7 @@ struct session {
 	struct hash_entry by_id;
 	struct hash_entry by_key;
 	struct roster_link by_member;
-	struct roster_link by_name;
+	struct hash_entry by_name;
 	struct roster_link *groups;
 	size_t ngroups;		    /* those above its own included */
 	TAILQ_ENTRY(session) entry; /* in the mesh, by time of connecting */
@@ -467,9 +467,10 @@ struct roster_set *roster_member(
     const struct roster *r, const struct id *member);
 struct roster_set *roster_member_key(
     const struct roster *r, const uint8_t key[CRYPTO_KEY_LEN]);
-/* folded: as str_fold() writes it. */
-struct roster_set *roster_name(
+/* A session with this name, as str_fold() writes it, and the next one. */
+struct session *roster_name(
     const struct roster *r, const char *folded, size_t n);
+struct session *roster_name_next(const struct session *s);
 /* Those in the group or in one below it ("a" has those of "a/b"). */
 struct roster_set *roster_group(
     const struct roster *r, const char *name, size_t n);

@@ -261,9 +261,6 @@ op_run(struct request *r, const char *name, size_t n, request_decode *decode,
 	enum err e;
 
 	core_count(r->core, REQUESTS);
-	/* Who asks may know of something that the bus has told and that was
-	 * not read yet. */
-	core_look(r->core);
 	if ((e = op_admit(r, name, n)) != ERR_NONE) {
 		op_failed(r, e);
 		return;

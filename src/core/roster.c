@@ -226,8 +226,7 @@ roster_index(struct roster *r, struct session *s)
 	if (roster_has_key(i))
 		hash_insert(&r->by_key, &s->by_key, i->key, CRYPTO_KEY_LEN);
 	roster_enter_member(r, s);
-	roster_enter(
-	    &r->names, i->name_folded.p, i->name_folded.n, &s->by_name, s);
+	hash_insert(&r->names, &s->by_name, i->name_folded.p, i->name_folded.n);
 	roster_set_groups(r, s);
 	r->live += i->live;
 }
@@ -240,7 +239,7 @@ roster_unindex(struct roster *r, struct session *s)
 	if (roster_has_key(&s->info))
 		hash_remove(&r->by_key, &s->by_key);
 	roster_leave(r, &s->by_member);
-	roster_leave(r, &s->by_name);
+	hash_remove(&r->names, &s->by_name);
 	roster_clear_groups(r, s);
 }
 
@@ -336,10 +335,20 @@ roster_member_key(const struct roster *r, const uint8_t key[CRYPTO_KEY_LEN])
 	return e != NULL ? CONTAINER(e, struct roster_set, alias) : NULL;
 }
 
-struct roster_set *
+struct session *
 roster_name(const struct roster *r, const char *folded, size_t n)
 {
-	return roster_set(&r->names, folded, n);
+	struct hash_entry *e = hash_find(&r->names, folded, n);
+
+	return e != NULL ? CONTAINER(e, struct session, by_name) : NULL;
+}
+
+struct session *
+roster_name_next(const struct session *s)
+{
+	struct hash_entry *e = hash_find_next(&s->by_name);
+
+	return e != NULL ? CONTAINER(e, struct session, by_name) : NULL;
 }
 
 struct roster_set *

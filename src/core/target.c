@@ -127,19 +127,13 @@ target_named(const struct roster *r, struct slice t, struct pool *pool,
     struct session **only, bool *several)
 {
 	char *folded = pool_alloc(pool, 2 * t.n + 1);
-	struct roster_set *set =
-	    roster_name(r, folded, str_fold(folded, t.p, t.n));
+	struct session *s = roster_name(r, folded, str_fold(folded, t.p, t.n));
 	const struct id *member = NULL;
-	struct roster_link *l;
 	size_t n = 0;
 
 	*only = NULL;
 	*several = false;
-	if (set == NULL)
-		return NULL;
-	LIST_FOREACH (l, &set->links, entry) {
-		struct session *s = l->session;
-
+	for (; s != NULL; s = roster_name_next(s)) {
 		if (s->info.control)
 			continue;
 		if (member != NULL && !id_same(member, &s->info.member)) {
@@ -380,18 +374,17 @@ target_candidates(struct resolve *v, const struct roster *r, struct slice t)
 {
 	struct pool *pool = &v->request->pool;
 	char *folded = pool_alloc(pool, 2 * t.n + 1), *hex;
-	struct roster_set *set =
+	const struct session *s =
 	    roster_name(r, folded, str_fold(folded, t.p, t.n));
 	struct list *out = &v->request->error_names;
 	struct slice *names =
 	    pool_alloc(pool, TARGET_NEAR_MAX * sizeof(*names));
 	static const uint8_t none[CRYPTO_KEY_LEN];
-	struct roster_link *l;
 
 	out->v = names;
 	out->n = 0;
-	LIST_FOREACH (l, &set->links, entry) {
-		const struct session_info *i = &l->session->info;
+	for (; s != NULL; s = roster_name_next(s)) {
+		const struct session_info *i = &s->info;
 
 		if (i->control || out->n == TARGET_NEAR_MAX)
 			continue;

@@ -46,6 +46,17 @@ members(const struct roster_set *set)
 }
 
 static size_t
+named(const struct roster *r, const char *name)
+{
+	const struct session *s = roster_name(r, name, strlen(name));
+	size_t n;
+
+	for (n = 0; s != NULL; n++)
+		s = roster_name_next(s);
+	return n;
+}
+
+static size_t
 in_group(const struct roster *r, const char *name)
 {
 	return members(roster_group(r, name, strlen(name)));
@@ -68,16 +79,16 @@ test_find(void)
 	is_int(members(roster_member(&r, &a.member)), 2, "by member");
 	is_int(members(roster_member_key(&r, a.member_key)), 2,
 	    "by the member's key");
-	is_int(members(roster_name(&r, "alice", 5)), 2, "by name");
-	is_int(members(roster_name(&r, "bob", 3)), 1, "by another name");
-	ok(roster_name(&r, "alic", 4) == NULL, "not by part of a name");
+	is_int(named(&r, "alice"), 2, "by name");
+	is_int(named(&r, "bob"), 1, "by another name");
+	is_int(named(&r, "alic"), 0, "not by part of a name");
 	is_int(r.live, 3, "three are live");
 
 	a.name = (struct slice)TEXT("ann");
 	a.name_folded = a.name;
 	ok(roster_put(&r, &a) == s, "a change keeps the entry");
-	is_int(members(roster_name(&r, "alice", 5)), 1, "the old name is gone");
-	is_int(members(roster_name(&r, "ann", 3)), 1, "the new one is there");
+	is_int(named(&r, "alice"), 1, "the old name is gone");
+	is_int(named(&r, "ann"), 1, "the new one is there");
 	is_int(r.live, 3, "still three");
 
 	roster_remove(&r, s);
