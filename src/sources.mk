@@ -82,6 +82,8 @@ liblinnet_a_SOURCES = src/lib/lib.h src/lib/linnet.c src/lib/linnet_error.c \
 	src/lib/linnet_request.c src/lib/linnet_send.c \
 	src/lib/linnet_socket.c src/lib/linnet_target.c src/lib/linnet_url.c \
 	src/lib/linnet_ws.c $(src_libbase_a_SOURCES)
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = src/lib/linnet.pc
 LINNET_LIBS = liblinnet.a $(WSLAY_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)
 
 noinst_LIBRARIES += src/libcli.a

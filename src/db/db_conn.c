@@ -17,6 +17,8 @@
 
 #include "db/db_conn.h"
 
+/* Planning a batch anew each time takes as long as running it. */
+#define DB_OPTIONS "-c plan_cache_mode=force_generic_plan"
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 2000
 #define CONNECT_MS 5000 /* until it is up */
@@ -112,9 +114,9 @@ conn_start(struct db *d)
 	/* What stands before the conninfo is a default, what stands after it
 	 * is said. */
 	const char *const keys[] = { "keepalives_idle", "keepalives_interval",
-		"keepalives_count", "tcp_user_timeout", "dbname",
+		"keepalives_count", "tcp_user_timeout", "options", "dbname",
 		"application_name", "client_encoding", NULL };
-	const char *const values[] = { "10", "5", "3", user_timeout,
+	const char *const values[] = { "10", "5", "3", user_timeout, DB_OPTIONS,
 		d->c.conninfo, d->c.name, "UTF8", NULL };
 
 	snprintf(user_timeout, sizeof(user_timeout), "%lld",
