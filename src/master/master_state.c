@@ -89,6 +89,7 @@ static void
 state_make_parents(const char *dir)
 {
 	char *path = xstrdup(dir), *p;
+	mode_t mask = umask(022); /* the service user goes through them */
 
 	for (p = strchr(path + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
 		if (p[strspn(p, "/")] == '\0')
@@ -98,6 +99,7 @@ state_make_parents(const char *dir)
 			fatal("state_dir: %s", path);
 		*p = '/';
 	}
+	(void)umask(mask);
 	free(path);
 }
 
