@@ -128,7 +128,7 @@ create table message (
 	created_at timestamptz not null,
 	expires_at timestamptz not null
 );
-create unique index message_client on message (sender_key, client_id)
+create unique index message_client on message (mesh_id, sender_key, client_id)
 	where client_id is not null;
 
 -- One row for each message and recipient.  The recipient is a session, or a

@@ -30,9 +30,11 @@ with i as (
 		or exists (select from member o
 		where o.mesh_id = i.mesh_id and o.key = i.key
 		and o.id <> m.id)) as taken,
-	    (select count(*) from session s where s.mesh_id = i.mesh_id
+	    -- Counted only where the roster says that the limit is near.
+	    case when i.sessions_max is null then false else
+		(select count(*) from session s where s.mesh_id = i.mesh_id
 		and s.ended_at is null and s.ident <> i.ident)
-		>= i.sessions_max as full
+		>= i.sessions_max end as full
 	from i join member m on m.mesh_id = i.mesh_id and m.key = i.member_key
 	    and m.id = i.member_id
 	join mesh on mesh.id = i.mesh_id and mesh.archived_at is null
@@ -89,8 +91,11 @@ with i as (
 	    status_at = excluded.status_at, summary = excluded.summary,
 	    groups = excluded.groups, host_id = excluded.host_id,
 	    incarnation = excluded.incarnation, ref = excluded.ref,
-	    connected_at = excluded.connected_at, ended_at = null,
-	    returns = true
+	    -- Rises with each opening, whatever the clocks of hosts say.
+	    connected_at = greatest(excluded.connected_at,
+		s.connected_at + interval '1 ms'),
+	    ended_at = null, returns = true
+	where s.member_id = excluded.member_id
 	returning s.*
 ), there as (
 	select * from opened
@@ -104,7 +109,7 @@ with i as (
 select i.n, k.member_id, k.member_name, k.role, k.revoked, k.taken, k.full,
     f.signature is null and o.id is null as replayed, o.id, o.name,
     o.name_folded, o.status, o.status_source, o.summary, o.groups, k.slug,
-    coalesce(b.kept, false) as returned
+    coalesce(b.kept, false) as returned, o.connected_at
 from i left join known k using (n)
 left join fresh f on f.signature = i.signature
 left join there o on o.mesh_id = i.mesh_id and o.ident = i.ident
@@ -129,6 +134,25 @@ with dead as (
 	select id, ref from session where host_id = $1::uuid
 	and incarnation <> all ($2::text[]::uuid[]) and ended_at is null
 	order by id limit 1000 for update skip locked
+), ended as (
+	update session s set ended_at = now() from dead
+	where s.id = dead.id and s.ref = dead.ref
+	returning s.id, s.mesh_id, s.member_id, s.ref
+), freed as (
+	update delivery d set state = 0, holder = null,
+	    due_at = now() + interval '5 seconds'
+	from ended e where d.recipient in (e.id, e.member_id)
+	and d.holder = e.id and d.state < 2
+	returning d.message_id
+)
+select id, mesh_id, member_id, ref, (select count(*) from freed) from ended;
+
+-- The same for hosts that did not renew their lease.
+-- name: host_reap
+with dead as (
+	select s.id, s.ref from host h join session s on s.host_id = h.id
+	where h.id <> $1::uuid and h.lease_until < now() and s.ended_at is null
+	order by s.id limit 1000 for update of s skip locked
 ), ended as (
 	update session s set ended_at = now() from dead
 	where s.id = dead.id and s.ref = dead.ref
@@ -229,6 +253,8 @@ with inv as (
 	when not exists (select from inv) then 'invite_not_found'
 	when (select mesh_id from inv) <> $2 then 'invite_mesh_mismatch'
 	when (select revoked_at from inv) is not null then 'invite_revoked'
+	-- This very statement, repeated as the answer to it was lost.
+	when exists (select from there where id = $5::uuid) then 'again'
 	when exists (select from gone) then 'revoked'
 	when exists (select from there) then 'already'
 	when (select expires_at from inv) < now() then 'invite_expired'
@@ -244,7 +270,7 @@ with inv as (
 	select $5::uuid, $2, $4, $6::text, $7::text, used.role, $8::bytea
 	from used returning id, role
 )
-select p.status, coalesce((select id from made), (select id from there)),
+select nullif(p.status, 'again'), coalesce((select id from made), (select id from there)),
     (select slug from mesh where id = $2), (select name from mesh where id = $2)
 from problem p;
 
@@ -311,7 +337,7 @@ left join stored on stored.id = i.id;
 -- The message that a sender sent before under this id of its own.
 -- name: message_find
 select id, fingerprint from message
-where sender_key = $1::bytea and client_id = $2::text;
+where sender_key = $1::bytea and client_id = $2::text and mesh_id = $3::uuid;
 
 -- Pushed and acked.  A row that is further already stays.  A multicast is
 -- pushed before it is stored: the mark may come before the row, and makes it.
@@ -353,13 +379,16 @@ where d.message_id = i.message_id
 and d.recipient in (i.session_id, i.member_id) and d.state < 2
 returning i.n;
 
--- A holder gives back what it may not push now; it waits for the recipient.
+-- A holder gives back what it may not push now; it waits for the recipient, of
+-- whom another session may take it.
 -- name: delivery_park batch 4
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[])
 	    as t(n, message_id, recipient, holder)
 ), parked as (
-	update delivery d set state = 0, holder = null, due_at = d.expires_at
+	update delivery d set state = 0, holder = null,
+	    due_at = case when d.recipient = i.holder then d.expires_at
+		else least(d.expires_at, now() + interval '1 second') end
 	from i where d.message_id = i.message_id
 	and d.recipient = i.recipient and d.holder = i.holder and d.state < 2
 )
@@ -482,9 +511,13 @@ from i join last l on l.mesh_id = i.mesh_id and l.key = i.key;
 select value, by_name, updated_at, version from state
 where mesh_id = $1::uuid and key = $2::text;
 
+-- Up to so many bytes, and the key with which it is more.
 -- name: state_list
-select key, value, by_name, updated_at, version from state
-where mesh_id = $1::uuid order by key collate "C" limit $2::int8;
+select key, value, by_name, updated_at, version from (select *,
+    sum(octet_length(value::text)) over w - octet_length(value::text) as before
+    from state where mesh_id = $1::uuid
+    window w as (order by key collate "C")) s
+where before <= $2::int8 order by key collate "C";
 
 -- What changed since a time, for a process that missed events.
 -- name: state_since
@@ -531,8 +564,8 @@ returning (select count(*) from host h
 
 -- Meshes that other hosts serve now.
 -- name: relay_meshes
-select distinct s.mesh_id from session s join host h on h.id = s.host_id
-where s.host_id <> $1::uuid and s.ended_at is null and h.lease_until > now();
+select distinct s.mesh_id from host h join session s on s.host_id = h.id
+where h.id <> $1::uuid and h.lease_until > now() and s.ended_at is null;
 
 -- name: relay_tell
 select pg_notify('linnet', $1::text);
@@ -555,6 +588,14 @@ with old as (
 	delete from delivery d using old where d.message_id = old.id
 )
 delete from message using old where message.id = old.id;
+
+-- Marks of multicasts that were pushed but never stored, as their sender's
+-- process died.
+-- name: upkeep_deliveries
+delete from delivery where (message_id, recipient) in (
+    select d.message_id, d.recipient from delivery d
+    where d.message_id < $1::uuid and not exists (select from message m
+	where m.id = d.message_id) limit $2::int8);
 
 -- Sessions that ended long ago and for which nothing waits.
 -- name: upkeep_sessions

@@ -252,5 +252,27 @@ subtest 'slow readers' => sub {
 	is("@order", join(' ', 1 .. $n), 'in order');
 };
 
+subtest 'what cannot be held back' => sub {
+	my $deaf = $b->peer($a_member, name => 'deaf', session_key => 1);
+	my $from = $b->peer($b_member, name => 'from');
+	$deaf->ws->pause(1);
+	setsockopt($deaf->ws->{fh}, SOL_SOCKET, SO_RCVBUF, 65536);
+	$from->ws->send_text({ type => 'set_state', key => 'k',
+	    value => $_ . 'x' x 100_000 }) for 1 .. 100;
+	ok((wait_until {
+		!grep { $_->{displayName} eq 'deaf' }
+		    @{ $from->request({ type => 'list_peers' }, 30)->{peers} }
+	} 30), 'over limit.output the connection is closed');
+	is($from->request({ type => 'get_state', key => 'k' })->{type},
+	    'state_result', 'nobody else is harmed');
+	my $got = \&Linnet::Ws::got;
+	no warnings 'redefine';
+	local *Linnet::Ws::got = sub { quickly($got, @_) };
+	$deaf->ws->pause(0);
+	my $c = $deaf->wait_close(30);
+	like($c && $c->{code}, qr/^(?:1013|1006)$/, 'it finds it closed');
+	like($c->{reason}, qr/slow/, 'with a reason') if $c->{code} == 1013;
+};
+
 is($b->stop, 0, 'stopped');
 done_testing;

@@ -405,5 +405,20 @@ subtest 'order' => sub {
 	}
 };
 
+# A name that only the database knows takes longer than a key.
+subtest 'order over many ways to say who' => sub {
+	my $seed = $b->seed;
+	my $from = $b->peer($seed->{peerA}, name => 'from');
+	my $to = $b->peer($seed->{peerB}, name => 'to', acks => 1,
+	    session_key => 1);
+	see_each_other($from, $to);
+	my @ways = ('PEER-B', $to->key, 'to', ['peer-b'], $to->member_key);
+	my @ids = map { $from->send_later(to => $ways[$_ % @ways],
+	    text => $_) } 1 .. 200;
+	is($from->reply($_)->{type}, 'ack', 'sent') or last for @ids;
+	is(join(' ', map { got($to) } 1 .. 200), join(' ', 1 .. 200),
+	    'in order');
+};
+
 is($b->stop, 0, 'stopped');
 done_testing;

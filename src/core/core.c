@@ -16,11 +16,19 @@
 #define CORE_QUEUE_ROWS 200000
 
 static void
+core_reload(struct core *c)
+{
+	struct hash_entry *e, *next;
+	size_t i;
+
+	HASH_FOREACH (e, next, i, &c->meshes)
+		mesh_reload(CONTAINER(e, struct mesh, by_id));
+}
+
+static void
 core_db_state(struct core *c)
 {
 	bool up = db_up(c->reads) && db_up(c->writes);
-	struct hash_entry *e, *next;
-	size_t i;
 
 	c->counters[METRIC_DB_UP] =
 	    (uint64_t)db_up(c->reads) + (uint64_t)db_up(c->writes);
@@ -30,8 +38,7 @@ core_db_state(struct core *c)
 	if (up) {
 		/* While it was away things happened of which nobody told. */
 		session_catch_up(c);
-		HASH_FOREACH (e, next, i, &c->meshes)
-			mesh_reload(CONTAINER(e, struct mesh, by_id));
+		core_reload(c);
 	}
 	if (c->db_state != NULL)
 		c->db_state(c->arg, up);
@@ -63,6 +70,7 @@ core_new(const struct core_config *config)
 	c->relay = config->relay;
 	c->counters = bus_counters(config->bus, c->proc);
 	c->receive = event_receive;
+	c->lost = core_reload;
 	c->db_state = config->db_state;
 	c->arg = config->arg;
 	crypto_random_bytes(&c->generation, sizeof(c->generation));
@@ -109,17 +117,14 @@ core_receive(void *arg, unsigned from, uint16_t type, const char *p, size_t n)
 bool
 core_read(struct core *c)
 {
-	struct hash_entry *e, *next;
 	bool lost;
-	size_t i;
 	unsigned n;
 
 	n = bus_read(c->bus, CORE_READ_MAX, core_receive, c, &lost);
 	if (lost) {
 		core_count(c, BUS_LOST);
 		log_warn("fell behind the bus; reading the database");
-		HASH_FOREACH (e, next, i, &c->meshes)
-			mesh_reload(CONTAINER(e, struct mesh, by_id));
+		c->lost(c);
 	}
 	return n == CORE_READ_MAX;
 }

@@ -215,6 +215,7 @@ struct request {
 	struct client *client; /* NULL when the client went away */
 	const struct op *op;
 	enum request_state state;
+	bool holds; /* none may begin behind it yet */
 	struct pool pool;
 	void *in;
 	void *context; /* the handler's own, of the pool */
@@ -277,6 +278,8 @@ typedef enum err request_decode(
  * its turn.  The request is answered by itself in any case. */
 void op_run(struct request *r, const char *name, size_t n,
     request_decode *decode, void *arg);
+/* A request of the client's does not hold back the others any more. */
+void op_go_on(struct client *c);
 /* A request that is no operation, refused in its turn.  fmt NULL: the error's
  * own sentence, here and in op_fail(). */
 void op_refuse(struct request *r, enum err e, const char *fmt, ...)
@@ -385,6 +388,8 @@ bool event_deliver(struct core *c, const struct message *m,
 void event_nudge(
     struct core *c, const struct id *mesh, const struct id *recipient);
 void event_state(struct core *c, const struct state_change *s);
+/* All of the mesh (NULL: of every mesh) shall read the database. */
+void event_reload(struct core *c, const struct id *mesh);
 void event_status(struct core *c, unsigned proc, const struct id *mesh,
     const struct id *session, enum status status);
 /* Applies a record from the bus.  Malformed ones are logged and dropped. */
@@ -546,6 +551,9 @@ void session_changed(struct session *s, struct request *r, void *out);
 void session_close(struct core *c);
 /* Writes down what could not be written while the database was away. */
 void session_catch_up(struct core *c);
+/* What the roster has of a session is newer than this. */
+bool session_is_newer(
+    const struct session *s, const struct session_info *info);
 /* Another process (or this one) says what a session is now, or that it is
  * gone. */
 void session_told(struct core *c, const struct session_info *info);
@@ -645,6 +653,7 @@ void state_catch_up(struct mesh *m);
  * upkeep.c: what jobs does, by statements that any number of hosts may run.
  */
 void upkeep_reap(struct core *c, const struct id *live, size_t n);
+void upkeep_hosts(struct core *c);
 void upkeep_due(struct core *c);
 void upkeep_lease(struct core *c);
 void upkeep_clean(struct core *c);
@@ -687,6 +696,8 @@ struct core {
 	/* What becomes of a bus record: event_receive(), but for the relay. */
 	void (*receive)(struct core *c, unsigned from, uint16_t type,
 	    const char *p, size_t n);
+	/* What becomes of a loss of records: all meshes are read again. */
+	void (*lost)(struct core *c);
 	uint64_t *counters; /* by enum metric */
 	struct hash meshes;
 	struct hash hook_rates;

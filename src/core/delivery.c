@@ -577,29 +577,48 @@ delivery_nudge_session(struct session *s)
 		delivery_drain(s);
 }
 
+/* Takes everything, and at once. */
+static bool
+delivery_is_free(const struct session *s)
+{
+	return s->info.status == STATUS_IDLE &&
+	       (s->outbox == NULL || !s->outbox->backlog);
+}
+
+/* Nudges sessions of a member, those that are free or the others. */
+static unsigned
+delivery_nudge_member(const struct roster_set *set, bool is_free)
+{
+	struct roster_link *l;
+	struct session *s;
+	unsigned n = 0;
+
+	LIST_FOREACH (l, &set->links, entry) {
+		s = l->session;
+		if (s->client == NULL || s->info.control ||
+		    delivery_is_free(s) != is_free)
+			continue;
+		delivery_nudge_session(s);
+		if (++n == DELIVERY_NUDGED_MAX)
+			break;
+	}
+	return n;
+}
+
 void
 delivery_nudge(struct mesh *m, const struct id *recipient)
 {
 	struct session *s = roster_by_id(&m->roster, recipient);
 	struct roster_set *set;
-	struct roster_link *l;
-	unsigned n = 0;
 
 	if (s != NULL) {
 		if (s->client != NULL)
 			delivery_nudge_session(s);
 		return;
 	}
-	if ((set = roster_member(&m->roster, recipient)) == NULL)
-		return;
-	LIST_FOREACH (l, &set->links, entry) {
-		s = l->session;
-		if (s->client == NULL || s->info.control)
-			continue;
-		delivery_nudge_session(s);
-		if (++n == DELIVERY_NUDGED_MAX)
-			break;
-	}
+	set = roster_member(&m->roster, recipient);
+	if (set != NULL && delivery_nudge_member(set, true) == 0)
+		(void)delivery_nudge_member(set, false);
 }
 
 void

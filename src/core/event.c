@@ -332,6 +332,20 @@ event_state(struct core *c, const struct state_change *s)
 }
 
 void
+event_reload(struct core *c, const struct id *mesh)
+{
+	static const struct id every;
+	uint64_t to = mesh != NULL ? event_mesh_procs(c, mesh)
+				   : BUS_ALL & ~BUS_BIT(c->proc);
+	struct buf b;
+
+	event_buf(c, &b);
+	pack_id(&b, mesh != NULL ? mesh : &every);
+	(void)event_publish(c, EVENT_RELOAD, to, &b);
+	buf_free(&b);
+}
+
+void
 event_status(struct core *c, unsigned proc, const struct id *mesh,
     const struct id *session, enum status status)
 {

@@ -153,6 +153,26 @@ hello_refuse(struct request *r, enum err e)
 		op_fail(r, e, "hello rejected: %s", table_errors[e].name);
 }
 
+/*
+ * It was opened, but its client is gone, or the same session was opened again
+ * after it.  An older connection of the session is over in any case.
+ */
+static void
+hello_too_late(struct hello *h)
+{
+	struct request *r = h->request;
+	struct core *c = r->core;
+
+	session_release(c, h->info.ref);
+	if (r->client == NULL) {
+		session_told(c, &h->info);
+		event_session(c, &h->info);
+		session_ended(c, &h->info, true);
+	}
+	mesh_put(h->mesh);
+	op_fail(r, ERR_SESSION_REPLACED, NULL);
+}
+
 static void
 hello_opened(void *arg, const struct db_result *r)
 {
@@ -185,11 +205,10 @@ hello_opened(void *arg, const struct db_result *r)
 	h->info.ngroups = db_texts(r, 0, 13, groups, NELEM(groups)) / 2;
 	h->info.groups = groups;
 	h->info.live = true;
-	if (client == NULL) {
-		session_release(c, h->info.ref);
-		session_ended(c, &h->info, true);
-		mesh_put(h->mesh);
-		op_fail(req, ERR_UNAVAILABLE, NULL);
+	h->info.connected_ms = db_time(r, 0, 16);
+	s = roster_by_id(&h->mesh->roster, &h->info.id);
+	if (client == NULL || (s != NULL && session_is_newer(s, &h->info))) {
+		hello_too_late(h);
 		return;
 	}
 	s = session_enter(h->mesh, &h->info, client);
@@ -256,7 +275,10 @@ hello_open(void *arg, struct mesh *m)
 	db_put_int(p, (int64_t)i->ref);
 	db_put_int(p, i->connected_ms);
 	db_put_int(p, c->limits.lease_ms);
-	db_put_int(p, c->limits.sessions);
+	if ((int64_t)m->roster.live >= c->limits.sessions)
+		db_put_int(p, c->limits.sessions);
+	else
+		db_put_null(p);
 	db_put_id(p, &i->member);
 }
 
@@ -297,8 +319,10 @@ hello_ident(struct hello *h, struct pool *pool)
 	size_t n = CRYPTO_KEY_LEN + in->client_session.n;
 	uint8_t *text;
 
+	/* A key is a digest of itself here: else who claims the digest of
+	 * another's member and session id as its key would be that session. */
 	if (in->session_pubkey.n > 0) {
-		memcpy(h->ident, h->info.key, CRYPTO_KEY_LEN);
+		crypto_digest(h->ident, h->info.key, CRYPTO_KEY_LEN, NULL);
 	} else if (in->client_session.n > 0) {
 		text = pool_alloc(pool, n);
 		memcpy(text, h->info.member_key, CRYPTO_KEY_LEN);

@@ -151,7 +151,10 @@ hook_known(void *arg, const struct db_result *r)
 	hook_match(h);
 }
 
-/* Buckets of recent callers; forgotten when they are full again. */
+/* Buckets of recent callers; forgotten when they are full again.  Callers that
+ * come when there are very many share one. */
+#define HOOK_RATES_MAX 65536
+
 struct hook_rate {
 	struct hash_entry hash;
 	int64_t at_ms;
@@ -170,6 +173,9 @@ hook_allowed(struct core *c, const struct hook_in *in)
 
 	crypto_digest(key, in->cwd.p, in->cwd.n, NULL);
 	memcpy(key, &in->pid, sizeof(in->pid));
+	if (c->hook_rates.count >= HOOK_RATES_MAX &&
+	    hash_find(&c->hook_rates, key, sizeof(key)) == NULL)
+		memset(key, 0, sizeof(key));
 	if ((e = hash_find(&c->hook_rates, key, sizeof(key))) != NULL)
 		rate = CONTAINER(e, struct hook_rate, hash);
 	else {

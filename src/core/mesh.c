@@ -182,7 +182,8 @@ mesh_loaded(void *arg, const struct db_result *r)
 	m->loading = false;
 	mesh_put(m);
 	if (db_status(r) != DB_OK) {
-		/* Until the next event or reload, what is there stands. */
+		/* What is there stands until it is read again. */
+		m->stale = true;
 		mesh_answer(m, false);
 		return;
 	}
@@ -248,6 +249,8 @@ mesh_tick(struct core *c)
 	HASH_FOREACH (e, next, i, &c->meshes) {
 		m = CONTAINER(e, struct mesh, by_id);
 		roster_forget(&m->roster, before);
+		if (m->stale && c->up)
+			mesh_reload(m);
 		if (m->users == 0 &&
 		    clock_mono() - m->unused_ms > MESH_UNUSED_MS)
 			mesh_free(m);

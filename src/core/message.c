@@ -289,6 +289,7 @@ message_find(struct multicast *m)
 	db_put_bytes(p, m->message.sender_key, CRYPTO_KEY_LEN);
 	db_put_text(
 	    p, m->client_id.n > 0 ? m->client_id.p : NULL, m->client_id.n);
+	db_put_id(p, &m->message.mesh);
 	db_query(m->request->core->reads, p, message_found, m);
 }
 

@@ -7,7 +7,8 @@
  * done, so that whoever sets a key and then reads it reads what was set; a
  * PIPELINED operation (send) may also begin while only others of its kind are
  * before it, which is what lets one client fill a commit.  A request that is
- * done keeps its answer until all before it are answered.
+ * done keeps its answer until all before it are answered.  One whose turn in
+ * the order is not settled yet (it asks who is meant) holds back the others.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,7 +90,8 @@ op_may_begin(const struct client *c, const struct request *r)
 		if (before == r)
 			return true;
 		if (before->state != REQUEST_DONE &&
-		    !(before->op == r->op && r->op->flags & OP_PIPELINED))
+		    (before->holds ||
+			!(before->op == r->op && r->op->flags & OP_PIPELINED)))
 			return false;
 	}
 	return true;
@@ -123,6 +125,12 @@ op_advance(struct client *c)
 		op_advance(c);
 		return;
 	}
+}
+
+void
+op_go_on(struct client *c)
+{
+	op_advance(c);
 }
 
 static void

@@ -98,6 +98,8 @@ session_stored_end(void *arg, const struct db_result *r)
 		return;
 	}
 	event_gone(c, &e->mesh, &e->id, e->ref, e->returns);
+	/* A roster that was read meanwhile has it as connected. */
+	session_told_gone(c, &e->mesh, &e->id, e->ref, e->returns);
 	/* What it held for its member is for another session of it. */
 	if (db_status(r) == DB_OK && db_rows(r) > 0 && db_int(r, 0, 0) > 0) {
 		struct mesh *m = mesh_find(c, &e->mesh);
@@ -210,16 +212,34 @@ session_end(struct client *c, bool returns)
 	session_leave(s, returns);
 }
 
-/* The same session connected again: the older connection goes. */
+/* The connection goes, the session is not its any more. */
 static void
-session_replace(struct session *s)
+session_drop(struct session *s, enum err why)
 {
 	struct client *old = s->client;
 
 	session_detach(s);
 	client_forget(old);
-	old->calls->close(
-	    old, ERR_SESSION_REPLACED, table_errors[ERR_SESSION_REPLACED].name);
+	old->calls->close(old, why, table_errors[why].name);
+}
+
+/* The same session connected again: the older connection goes. */
+static void
+session_replace(struct session *s)
+{
+	session_drop(s, ERR_SESSION_REPLACED);
+}
+
+/*
+ * Records of two processes come in any order; the times at which the database
+ * opened the session do not.  A hold that is over does not come back.
+ */
+bool
+session_is_newer(const struct session *s, const struct session_info *info)
+{
+	if (s->info.connected_ms != info->connected_ms)
+		return s->info.connected_ms > info->connected_ms;
+	return s->info.ref == info->ref && !s->info.live;
 }
 
 void
@@ -231,11 +251,10 @@ session_told(struct core *c, const struct session_info *info)
 	if (m == NULL)
 		return;
 	s = roster_by_id(&m->roster, &info->id);
-	if (s != NULL && s->client != NULL) {
-		if (s->info.connected_ms > info->connected_ms)
-			return;
+	if (s != NULL && session_is_newer(s, info))
+		return;
+	if (s != NULL && s->client != NULL)
 		session_replace(s);
-	}
 	s = roster_put(&m->roster, info);
 	s->mesh = m;
 	s->load = m->load;
@@ -254,8 +273,12 @@ session_told_gone(struct core *c, const struct id *mesh, const struct id *id,
 	if (m->loading)
 		m->stale = true;
 	s = roster_by_id(&m->roster, id);
-	if (s != NULL && s->client == NULL && s->info.ref == ref)
-		session_leave(s, returns);
+	if (s == NULL || s->info.ref != ref)
+		return;
+	/* Somebody took this process for dead: the client opens it anew. */
+	if (s->client != NULL)
+		session_drop(s, ERR_UNAVAILABLE);
+	session_leave(s, returns);
 }
 
 /* A session from a database callback: it may be gone by then. */

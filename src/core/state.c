@@ -12,7 +12,7 @@
 
 #include "core/core.h"
 
-#define STATE_LIST_MAX 100000
+#define STATE_LIST_MAX ((size_t)64 << 20) /* bytes of values */
 
 /* The newest version of a key that was pushed here. */
 struct state_version {
@@ -257,11 +257,18 @@ state_listed(void *arg, const struct db_result *r)
 	struct request *req = arg;
 	struct state_list_out out;
 	struct state_out *v;
-	size_t i, n;
+	size_t i, n, bytes = 0;
 
 	if (op_db_failed(req, r))
 		return;
 	n = db_rows(r);
+	for (i = 0; i < n; i++)
+		bytes += db_text(r, i, 1).n;
+	if (bytes > STATE_LIST_MAX) {
+		op_fail(req, ERR_TOO_BIG,
+		    "All values together are too large; get them one by one.");
+		return;
+	}
 	v = pool_alloc(&req->pool, (n + 1) * sizeof(*v));
 	for (i = 0; i < n; i++)
 		v[i] = (struct state_out){ db_text(r, i, 0), db_text(r, i, 1),
@@ -277,7 +284,7 @@ list_state_exec(struct request *r, void *arg)
 
 	(void)arg;
 	db_put_id(p, &r->client->session->mesh->id);
-	db_put_int(p, STATE_LIST_MAX);
+	db_put_int(p, (int64_t)STATE_LIST_MAX);
 	db_query(r->core->reads, p, state_listed, r);
 }
 

@@ -223,7 +223,9 @@ static void
 target_finish(struct resolve *v)
 {
 	const struct slice *t = v->targets->v;
-	uint64_t mark = roster_mark(&v->request->client->session->mesh->roster);
+	struct client *c = v->request->client;
+	uint64_t mark = roster_mark(&c->session->mesh->roster);
+	bool held;
 	size_t i, k;
 
 	v->out.multicast = true;
@@ -242,7 +244,12 @@ target_finish(struct resolve *v)
 		if (k == v->out.n)
 			target_add(v, &v->absent[i].id, NULL);
 	}
+	/* Its place in the order is settled when fn returns. */
+	held = v->request->holds;
+	v->request->holds = false;
 	v->fn(v->request, &v->out);
+	if (held)
+		op_go_on(c);
 }
 
 /* Keeps the names nearest to what was asked. */
@@ -356,6 +363,8 @@ target_ask(struct resolve *v, struct slice t)
 	uint8_t key[CRYPTO_KEY_LEN];
 	char *folded;
 
+	/* What its sender sends next must not overtake it meanwhile. */
+	v->request->holds = true;
 	db_put_id(p, &v->request->client->session->mesh->id);
 	if (target_key(t, key)) {
 		db_put_bytes(p, key, sizeof(key));

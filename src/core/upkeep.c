@@ -52,6 +52,16 @@ upkeep_reap(struct core *c, const struct id *live, size_t n)
 	db_query(c->reads, p, upkeep_reaped, c);
 }
 
+/* Those of hosts that do not renew their lease too. */
+void
+upkeep_hosts(struct core *c)
+{
+	struct db_params *p = db_params(STMT_host_reap);
+
+	db_put_id(p, &c->host);
+	db_query(c->reads, p, upkeep_reaped, c);
+}
+
 static void
 upkeep_dued(void *arg, const struct db_result *r)
 {
@@ -110,6 +120,10 @@ upkeep_clean(struct core *c)
 	/* Ids begin with their time. */
 	id_at(&before, clock_wall() - c->limits.keep_ms);
 	p = db_params(STMT_upkeep_messages);
+	db_put_id(p, &before);
+	db_put_int(p, UPKEEP_ROWS);
+	db_query(c->reads, p, NULL, NULL);
+	p = db_params(STMT_upkeep_deliveries);
 	db_put_id(p, &before);
 	db_put_int(p, UPKEEP_ROWS);
 	db_query(c->reads, p, NULL, NULL);

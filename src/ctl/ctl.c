@@ -2,10 +2,12 @@
 /*
  * What the commands share: how they end, and the database.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "ctl/ctl.h"
 
@@ -24,6 +26,23 @@ ctl_fail(int status, const char *fmt, ...)
 	exit(status);
 }
 
+/* A private database is there while linnetd runs, and only then. */
+static void
+ctl_must_run(const struct ctl *c)
+{
+	char *path;
+
+	if (!conf_is_private(c->conf))
+		return;
+	path = xasprintf("%s/control.sock", c->conf->state_dir);
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		ctl_fail(EX_UNAVAILABLE,
+		    "no linnetd runs with state_dir %s; start it, or say where "
+		    "it is: -o 'state_dir DIR'",
+		    c->conf->state_dir);
+	free(path);
+}
+
 void
 ctl_database(struct ctl *c)
 {
@@ -31,6 +50,7 @@ ctl_database(struct ctl *c)
 	char *error;
 	int have, want = db_migrate_wanted();
 
+	ctl_must_run(c);
 	buf_init(&conninfo, 65536);
 	conf_conninfo(c->conf, false, &conninfo);
 	c->db = db_sync_open(buf_str(&conninfo), CTL_CONNECT_MS, &error);

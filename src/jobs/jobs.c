@@ -38,6 +38,15 @@ jobs_depth(struct jobs *j)
 	upkeep_depth(j->role.core);
 }
 
+/* Not before the other hosts had time to renew their leases: perhaps the
+ * database was away for all. */
+static void
+jobs_hosts(struct jobs *j)
+{
+	if (j->seconds > 0)
+		upkeep_hosts(j->role.core);
+}
+
 static void
 jobs_clean(struct jobs *j)
 {
@@ -51,6 +60,7 @@ static const struct job {
 	{ 1, jobs_due },
 	{ 1, jobs_reap },
 	{ 10, jobs_lease },
+	{ 30, jobs_hosts },
 	{ 30, jobs_depth },
 	{ 60, jobs_clean },
 };
@@ -128,6 +138,16 @@ jobs_open(struct role *r)
 		jobs_add_live(j, &r->start.live[i].id);
 }
 
+/* Of what was done while the answer was lost nobody was told. */
+static void
+jobs_database_up(struct role *r, bool up)
+{
+	if (!up)
+		return;
+	((struct jobs *)r)->seconds = 0;
+	event_reload(r->core, NULL);
+}
+
 static void
 jobs_tick(struct role *r)
 {
@@ -149,6 +169,7 @@ static const struct role_desc jobs_desc = {
 	.nhandlers = NELEM(jobs_from_master),
 	.prepare = jobs_migrate,
 	.open = jobs_open,
+	.database_up = jobs_database_up,
 	.tick_second = jobs_tick,
 };
 

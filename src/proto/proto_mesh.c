@@ -103,7 +103,9 @@ mesh_encode(struct request *r, const void *out)
 		encode_fields(&w, r->op->out, out);
 	json_object_end(&w);
 	if (b->failed) {
-		log_error("an answer to %s is too large", r->op->name);
+		(void)op_error(
+		    r, ERR_TOO_BIG, "The answer would be too large.");
+		mesh_encode(r, NULL);
 		return;
 	}
 	wire->answer = mesh_frame(b);

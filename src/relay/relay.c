@@ -20,11 +20,13 @@
 #define RELAY_PAYLOAD_MAX 7900
 #define RELAY_RECORD_MAX ((RELAY_PAYLOAD_MAX - ID_HEX_LEN - 2) / 4 * 3 - 8)
 #define RELAY_CHANNEL "linnet"
+/* A mesh that was served elsewhere until lately will be again. */
+#define RELAY_UNSEEN_MS 60000
 
 struct relay_mesh {
 	struct hash_entry hash;
 	struct id id;
-	bool seen;
+	int64_t seen_ms;
 };
 
 static struct relay {
@@ -32,7 +34,17 @@ static struct relay {
 	struct db *listen;
 	struct hash meshes; /* served elsewhere */
 	struct buf payload; /* of this turn */
+	bool missed;	    /* something was not told to the others */
 } relay_self;
+
+static void
+relay_told(void *arg, const struct db_result *res)
+{
+	struct relay *r = arg;
+
+	if (db_status(res) != DB_OK)
+		r->missed = true;
+}
 
 static void
 relay_send(struct relay *r)
@@ -43,7 +55,7 @@ relay_send(struct relay *r)
 		return;
 	p = db_params(STMT_relay_tell);
 	db_put_text(p, r->payload.data, r->payload.len);
-	db_query(r->role.core->reads, p, NULL, NULL);
+	db_query(r->role.core->reads, p, relay_told, r);
 	buf_clear(&r->payload);
 }
 
@@ -64,6 +76,20 @@ relay_add(struct relay *r, uint16_t type, const char *data, size_t n)
 	buf_adds(&r->payload, text);
 }
 
+/* The others shall read the mesh, or every mesh, from the database. */
+static void
+relay_reload(struct relay *r, const struct id *mesh)
+{
+	relay_add(r, EVENT_RELOAD, (const char *)mesh->b, ID_LEN);
+}
+
+static void
+relay_lost(struct core *c)
+{
+	(void)c;
+	relay_self.missed = true;
+}
+
 /* From the bus of this host. */
 static void
 relay_receive(
@@ -73,7 +99,7 @@ relay_receive(
 
 	(void)c;
 	(void)from;
-	if (n < ID_LEN)
+	if (n < ID_LEN || (type == EVENT_RELOAD && r->meshes.count == 0))
 		return;
 	if (n <= RELAY_RECORD_MAX)
 		relay_add(r, type, p, n);
@@ -146,6 +172,10 @@ relay_listening(void *arg, bool up)
 		relay_publish(r, EVENT_RELOAD, every, sizeof(every));
 }
 
+/*
+ * Of a mesh that is new here nothing was told to the others until now: they
+ * read it again.  They do the same for us.
+ */
 static void
 relay_learn(struct relay *r, const struct id *id)
 {
@@ -159,8 +189,9 @@ relay_learn(struct relay *r, const struct id *id)
 		m->id = *id;
 		hash_insert(&r->meshes, &m->hash, m->id.b, ID_LEN);
 		bus_interest_add(r->role.bus, &m->id);
+		relay_reload(r, &m->id);
 	}
-	m->seen = true;
+	m->seen_ms = clock_mono();
 }
 
 static void
@@ -174,15 +205,13 @@ relay_learned(void *arg, const struct db_result *res)
 
 	if (db_status(res) != DB_OK)
 		return;
-	HASH_FOREACH (e, next, i, &r->meshes)
-		CONTAINER(e, struct relay_mesh, hash)->seen = false;
 	for (i = 0; i < db_rows(res); i++) {
 		db_id(res, i, 0, &id);
 		relay_learn(r, &id);
 	}
 	HASH_FOREACH (e, next, i, &r->meshes) {
 		m = CONTAINER(e, struct relay_mesh, hash);
-		if (m->seen)
+		if (clock_mono() - m->seen_ms < RELAY_UNSEEN_MS)
 			continue;
 		bus_interest_drop(r->role.bus, &m->id);
 		hash_remove(&r->meshes, e);
@@ -193,10 +222,17 @@ relay_learned(void *arg, const struct db_result *res)
 static void
 relay_tick(struct role *role)
 {
+	static const struct id every;
+	struct relay *r = (struct relay *)role;
 	struct db_params *p;
 
 	if (!role->core->up)
 		return;
+	if (r->missed) {
+		r->missed = false;
+		if (r->meshes.count > 0)
+			relay_reload(r, &every);
+	}
 	p = db_params(STMT_relay_meshes);
 	db_put_id(p, &role->start.config.host);
 	db_query(role->core->reads, p, relay_learned, role);
@@ -217,6 +253,7 @@ relay_open(struct role *role)
 	hash_init(&r->meshes);
 	buf_init(&r->payload, RELAY_PAYLOAD_MAX + 1);
 	role->core->receive = relay_receive;
+	role->core->lost = relay_lost;
 	memset(&config, 0, sizeof(config));
 	config.conninfo = role->conninfo;
 	config.name = "linnetd relay listens";

@@ -19,8 +19,11 @@ static char dir[64], file[128];
 static void
 put(const char *text, mode_t mode)
 {
-	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd;
 
+	/* One that may only be read cannot be written again. */
+	(void)unlink(file);
+	fd = open(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd == -1 || write(fd, text, strlen(text)) < 0 ||
 	    fchmod(fd, mode) != 0)
 		abort();

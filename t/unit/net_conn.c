@@ -286,9 +286,10 @@ test_slow(void)
 	l.output = 150000;
 	net_set_limits(rig.net, &l);
 	fd = rig_upgrade();
-	setsockopt(event_get_fd(&rig.conn->ev), SOL_SOCKET, SO_SNDBUFFORCE,
+	/* As much as anybody may ask for; only root may have more. */
+	setsockopt(event_get_fd(&rig.conn->ev), SOL_SOCKET, SO_SNDBUF,
 	    &(int){ 4 * 1024 * 1024 }, sizeof(int));
-	for (i = 0; i < 10; i++)
+	for (i = 0; i < 3; i++)
 		conn_send(rig.conn, big);
 	is_int(rig.conn->state, CONN_WS,
 	    "what the kernel takes counts for nobody");
@@ -716,13 +717,13 @@ test_fairness(void)
 	other = rig_upgrade();
 	for (k = 0; k + 1006 + 8 < sizeof(block); k += 1008)
 		memcpy(block + k, "\x82\xfe\x03\xe8" M0, 8);
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	sent = send(fd, block, sizeof(block) / 1008 * 1008, MSG_NOSIGNAL);
 	(void)!send(other, TEXT_A, 7, MSG_NOSIGNAL);
 	before = net_stats(rig.net)->bytes_in;
 	rig_turn();
 	in = net_stats(rig.net)->bytes_in - before;
-	ok(sent > 1024 * 1024, "%zd bytes are there at once", sent);
+	ok(sent > NET_READ_BUDGET * 5 / 4, "%zd bytes are there at once", sent);
 	ok(in <= NET_READ_BUDGET + 7, "a turn takes %" PRIu64 " of them", in);
 	ok(seen_n > 0, "and the others are read too");
 	close(fd);
