@@ -467,7 +467,7 @@ refuses($_->[0], $_->[1], 'linnetctl', @here, @{ $_->[2] }) for (
 refuses(69, qr/$_->[1]/, 'linnetctl', '-o', "state_dir $dir/nobody",
     @{ $_->[0] }) for (
 	[['status'], 'no linnetd runs'], [['reload'], 'no linnetd runs'],
-	[['mesh', 'list'], 'is linnetd running']);
+	[['mesh', 'list'], 'no linnetd runs']);
 
 cmp_ok($rows, '>=', 60, "$rows bad inputs");
 
