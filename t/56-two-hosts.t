@@ -54,9 +54,10 @@ for my $case ([$alice, $bob, 'there'], [$bob, $alice, 'back']) {
 		is($ack->{recipients}, 1, "$text: one recipient");
 		my $m = $to->expect_push;
 		is($m->{text}, $text, "$text: arrives");
-		ok(wait_until { $from->request({ type => 'message_status',
-		    messageId => $ack->{messageId} })->{delivered} } 10,
-		    "$text: its sender knows");
+		my $known = wait_until { $from->request({
+		    type => 'message_status',
+		    messageId => $ack->{messageId} })->{delivered} } 10;
+		ok($known, "$text: its sender knows");
 	}
 }
 my $large = 'x' x 100_000;
@@ -88,16 +89,19 @@ my $r = $hook->http(POST => '/hook/set-status',
     { 'Content-Type' => 'application/json' },
     '{"cwd":"/work/bob","status":"working","session_id":"bob-1"}');
 is($r->{status}, 200, 'a hook calls a third host');
-ok(wait_until { $status->() eq 'working' } 10, 'bob works, says alice');
+my $works = wait_until { $status->() eq 'working' } 10;
+ok($works, 'bob works, says alice');
 
 # A host that dies takes its sessions with it.
 $two->kill9(1);
-ok(wait_until { $bob->ws->closed } 10, 'bob is cut off');
+my $cut = wait_until { $bob->ws->closed } 10;
+ok($cut, 'bob is cut off');
 psql(q{update host set lease_until = now() - interval '1 second'
     where name = 'two'});
-ok(wait_until {
+my $gone = wait_until {
 	!grep { $_->{displayName} eq 'bob' }
 	    @{ $alice->request({ type => 'list_peers' })->{peers} }
-} 40, 'whoever was on a dead host is gone');
+} 40;
+ok($gone, 'whoever was on a dead host is gone');
 is($_->stop, 0, 'stops') for $hook, $one;
 done_testing;

@@ -552,8 +552,7 @@ void session_close(struct core *c);
 /* Writes down what could not be written while the database was away. */
 void session_catch_up(struct core *c);
 /* What the roster has of a session is newer than this. */
-bool session_is_newer(
-    const struct session *s, const struct session_info *info);
+bool session_is_newer(const struct session *s, const struct session_info *info);
 /* Another process (or this one) says what a session is now, or that it is
  * gone. */
 void session_told(struct core *c, const struct session_info *info);
