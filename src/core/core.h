@@ -506,6 +506,8 @@ struct mesh {
 	int64_t unused_ms;
 	int64_t state_ms;     /* the newest state change seen */
 	struct hash versions; /* newest version pushed, by state key */
+	struct hash graves;   /* sessions that ended lately, by id */
+	TAILQ_HEAD(graves, grave) buried; /* the same, by time */
 	TAILQ_HEAD(, mesh_wait) waits;
 };
 typedef void mesh_fn(void *arg, struct mesh *m);
@@ -549,6 +551,8 @@ uint32_t session_check(const struct id *id);
 void session_changed(struct session *s, struct request *r, void *out);
 /* Forgets the ends that could not be stored: the process ends itself. */
 void session_close(struct core *c);
+/* Forgets who ended before a time (clock_mono()). */
+void session_forget(struct mesh *m, int64_t before_ms);
 /* Writes down what could not be written while the database was away. */
 void session_catch_up(struct core *c);
 /* What the roster has of a session is newer than this. */

@@ -17,6 +17,8 @@
 
 #define MESH_UNUSED_MS 10000
 #define MESH_GROUPS_MAX 4096
+/* No process is so far behind the bus. */
+#define MESH_GRAVES_MS 60000
 
 struct mesh_wait {
 	TAILQ_ENTRY(mesh_wait) entry;
@@ -43,6 +45,8 @@ mesh_new(struct core *c, const struct id *id)
 	m->id = *id;
 	roster_init(&m->roster);
 	hash_init(&m->versions);
+	hash_init(&m->graves);
+	TAILQ_INIT(&m->buried);
 	TAILQ_INIT(&m->waits);
 	hash_insert(&c->meshes, &m->by_id, m->id.b, ID_LEN);
 	bus_interest_add(c->bus, id);
@@ -55,6 +59,8 @@ mesh_free(struct mesh *m)
 	bus_interest_drop(m->core->bus, &m->id);
 	hash_remove(&m->core->meshes, &m->by_id);
 	state_forget(m);
+	session_forget(m, INT64_MAX);
+	hash_free(&m->graves);
 	roster_fini(&m->roster);
 	free(m);
 }
@@ -249,6 +255,7 @@ mesh_tick(struct core *c)
 	HASH_FOREACH (e, next, i, &c->meshes) {
 		m = CONTAINER(e, struct mesh, by_id);
 		roster_forget(&m->roster, before);
+		session_forget(m, clock_mono() - MESH_GRAVES_MS);
 		if (m->stale && c->up)
 			mesh_reload(m);
 		if (m->users == 0 &&

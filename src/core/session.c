@@ -188,16 +188,73 @@ session_detach(struct session *s)
 	mesh_put(s->mesh);
 }
 
+/*
+ * A hold that ended and of which the roster knows nothing: its process may be
+ * behind with telling of it, or an older one with telling of its own.
+ */
+struct grave {
+	struct hash_entry by_id;
+	TAILQ_ENTRY(grave) entry;
+	struct id id;
+	uint64_t ref;
+	int64_t connected_ms; /* 0: not known */
+	bool returns;
+	int64_t at_ms;
+};
+
+static struct grave *
+session_grave(struct mesh *m, const struct id *id)
+{
+	struct hash_entry *e = hash_find(&m->graves, id->b, ID_LEN);
+
+	return e != NULL ? CONTAINER(e, struct grave, by_id) : NULL;
+}
+
+static void
+session_bury(struct mesh *m, const struct id *id, uint64_t ref,
+    int64_t connected_ms, bool returns)
+{
+	struct grave *g = session_grave(m, id);
+
+	if (g == NULL) {
+		g = xcalloc(1, sizeof(*g));
+		g->id = *id;
+		hash_insert(&m->graves, &g->by_id, g->id.b, ID_LEN);
+	} else
+		TAILQ_REMOVE(&m->buried, g, entry);
+	TAILQ_INSERT_TAIL(&m->buried, g, entry);
+	g->ref = ref;
+	if (connected_ms > g->connected_ms)
+		g->connected_ms = connected_ms;
+	g->returns = returns;
+	g->at_ms = clock_mono();
+}
+
+void
+session_forget(struct mesh *m, int64_t before_ms)
+{
+	struct grave *g;
+
+	while ((g = TAILQ_FIRST(&m->buried)) != NULL && g->at_ms < before_ms) {
+		TAILQ_REMOVE(&m->buried, g, entry);
+		hash_remove(&m->graves, &g->by_id);
+		free(g);
+	}
+}
+
 /* Who is lost keeps a place in the roster through the lease. */
 static void
 session_leave(struct session *s, bool returns)
 {
 	struct roster *r = &s->mesh->roster;
 
-	if (returns)
+	if (returns) {
 		roster_end(r, s, clock_wall());
-	else
-		roster_remove(r, s);
+		return;
+	}
+	session_bury(
+	    s->mesh, &s->info.id, s->info.ref, s->info.connected_ms, returns);
+	roster_remove(r, s);
 }
 
 void
@@ -247,17 +304,23 @@ session_told(struct core *c, const struct session_info *info)
 {
 	struct mesh *m = mesh_find(c, &info->mesh);
 	struct session *s;
+	struct grave *g;
 
 	if (m == NULL)
 		return;
 	s = roster_by_id(&m->roster, &info->id);
 	if (s != NULL && session_is_newer(s, info))
 		return;
+	g = session_grave(m, &info->id);
+	if (g != NULL && info->connected_ms <= g->connected_ms)
+		return;
 	if (s != NULL && s->client != NULL)
 		session_replace(s);
 	s = roster_put(&m->roster, info);
 	s->mesh = m;
 	s->load = m->load;
+	if (g != NULL && g->ref == info->ref)
+		session_leave(s, g->returns);
 }
 
 void
@@ -273,8 +336,10 @@ session_told_gone(struct core *c, const struct id *mesh, const struct id *id,
 	if (m->loading)
 		m->stale = true;
 	s = roster_by_id(&m->roster, id);
-	if (s == NULL || s->info.ref != ref)
+	if (s == NULL || s->info.ref != ref) {
+		session_bury(m, id, ref, 0, returns);
 		return;
+	}
 	/* Somebody took this process for dead: the client opens it anew. */
 	if (s->client != NULL)
 		session_drop(s, ERR_UNAVAILABLE);
