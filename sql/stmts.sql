@@ -299,8 +299,9 @@ where slug = $1::text and archived_at is null;
 
 -- Messages -------------------------------------------------------------------
 
--- New messages with a row for each recipient.  Column fresh is false when the
--- sender had sent it before (see message_find).
+-- New messages with a row for each recipient, in the order in which others
+-- mark them.  Column fresh is false when the sender had sent it before (see
+-- message_find).
 -- name: message_insert batch 15
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
@@ -329,7 +330,7 @@ with i as (
 	from unnest($16::int4[], $17::uuid[], $18::int8[], $19::uuid[],
 	    $20::int8[]) as r(n, recipient, state, holder, due_ms)
 	join i using (n) join stored on stored.id = i.id
-	on conflict do nothing
+	order by i.id, r.recipient on conflict do nothing
 )
 select i.n, stored.id is not null as fresh from i
 left join stored on stored.id = i.id;

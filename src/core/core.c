@@ -3,8 +3,12 @@
  * The context of one process: its database connections, its place on the bus,
  * the meshes it serves.
  *
- * Two connections: one gathers writes into commits, the other answers
- * questions meanwhile.
+ * Three connections.  One answers questions; the others gather writes into
+ * commits.  What becomes of sessions and deliveries has one of its own: so a
+ * sender does not wait for the marks of what was sent before.  And no two
+ * processes wait for each other: a transaction that makes delivery rows, and
+ * one that marks them before they are there, each touch them in the order of
+ * their keys, once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +32,11 @@ core_reload(struct core *c)
 static void
 core_db_state(struct core *c)
 {
-	bool up = db_up(c->reads) && db_up(c->writes);
+	uint64_t n = (uint64_t)db_up(c->reads) + (uint64_t)db_up(c->writes) +
+		     (uint64_t)db_up(c->marks);
+	bool up = n == 3;
 
-	c->counters[METRIC_DB_UP] =
-	    (uint64_t)db_up(c->reads) + (uint64_t)db_up(c->writes);
+	c->counters[METRIC_DB_UP] = n;
 	if (up == c->up)
 		return;
 	c->up = up;
@@ -50,8 +55,8 @@ core_state_cb(void *arg, bool up)
 	struct core *c = arg;
 
 	(void)up;
-	/* The first call may come while the second is not open yet. */
-	if (c->reads != NULL && c->writes != NULL)
+	/* The first call may come while the last is not open yet. */
+	if (c->reads != NULL && c->writes != NULL && c->marks != NULL)
 		core_db_state(c);
 }
 
@@ -90,6 +95,7 @@ core_new(const struct core_config *config)
 	db.state = core_state_cb;
 	db.arg = c;
 	c->writes = db_open(config->base, &db);
+	c->marks = db_open(config->base, &db);
 	c->reads = db_open(config->base, &db);
 	return c;
 }
@@ -98,6 +104,7 @@ void
 core_free(struct core *c)
 {
 	db_close(c->writes);
+	db_close(c->marks);
 	db_close(c->reads);
 	session_close(c);
 	mesh_free_all(c);
@@ -144,6 +151,7 @@ core_turn(struct core *c)
 	c->looked = false;
 	message_record(c);
 	db_flush(c->writes);
+	db_flush(c->marks);
 	db_flush(c->reads);
 	bus_flush(c->bus);
 }

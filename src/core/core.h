@@ -692,8 +692,9 @@ struct core {
 	struct bus *bus;
 	struct db *reads;
 	struct db *writes;
-	bool up;     /* both connections work */
-	bool looked; /* at the bus, in this turn */
+	struct db *marks; /* writes: sessions and deliveries */
+	bool up;	  /* all connections work */
+	bool looked;	  /* at the bus, in this turn */
 	void (*db_state)(void *arg, bool up);
 	void *arg;
 	/* What becomes of a bus record: event_receive(), but for the relay. */

@@ -217,7 +217,7 @@ parcel_mark(struct outbox *o, struct parcel *p)
 	a->message = p->message;
 	a->state = state;
 	p->marking = true;
-	row = db_row(a->core->writes, STMT_delivery_mark, parcel_marked, a);
+	row = db_row(a->core->marks, STMT_delivery_mark, parcel_marked, a);
 	db_put_id(row, &p->message);
 	db_put_id(row, &p->recipient);
 	db_put_id(row, &s->mesh->id);
@@ -294,7 +294,7 @@ static void
 delivery_park(
     struct session *s, const struct id *message, const struct id *recipient)
 {
-	struct db_params *p = db_row(s->mesh->core->writes, STMT_delivery_park,
+	struct db_params *p = db_row(s->mesh->core->marks, STMT_delivery_park,
 	    delivery_parked, delivery_arg(s));
 
 	outbox_get(s)->parking++;
@@ -426,7 +426,7 @@ static void
 delivery_ack_earlier(struct session *s, const struct id *message)
 {
 	struct db_params *p =
-	    db_row(s->mesh->core->writes, STMT_delivery_ack, NULL, NULL);
+	    db_row(s->mesh->core->marks, STMT_delivery_ack, NULL, NULL);
 
 	db_put_id(p, message);
 	db_put_id(p, &s->info.id);

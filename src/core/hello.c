@@ -249,7 +249,7 @@ hello_open(void *arg, struct mesh *m)
 		folded = pool_alloc(&r->pool, 2 * i->name.n + 1);
 		n = str_fold(folded, i->name.p, i->name.n);
 	}
-	p = db_row(c->writes, STMT_session_open, hello_opened, h);
+	p = db_row(c->marks, STMT_session_open, hello_opened, h);
 	db_put_id(p, &i->id);
 	db_put_id(p, &i->mesh);
 	db_put_bytes(p, i->member_key, CRYPTO_KEY_LEN);

@@ -115,7 +115,7 @@ static void
 session_store_end(struct ending *e)
 {
 	struct db_params *p =
-	    db_row(e->core->writes, STMT_session_close, session_stored_end, e);
+	    db_row(e->core->marks, STMT_session_close, session_stored_end, e);
 
 	db_put_id(p, &e->id);
 	db_put_int(p, (int64_t)e->ref);
@@ -382,7 +382,7 @@ session_changed(struct session *s, struct request *r, void *out)
 	a->out = out;
 	s->dirty = true;
 	p = db_row(
-	    a->core->writes, STMT_session_update, session_changed_stored, a);
+	    a->core->marks, STMT_session_update, session_changed_stored, a);
 	db_put_id(p, &i->id);
 	db_put_int(p, (int64_t)i->ref);
 	db_put_int(p, i->status);
