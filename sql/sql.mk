@@ -1,7 +1,8 @@
 # Statements and migrations become C: the programs carry their SQL.
 
 # In order; a released file is never changed.
-MIGRATIONS = sql/0001_init.sql
+MIGRATIONS = sql/0001_init.sql sql/0002_sessions.sql sql/0003_moderation.sql \
+	sql/0004_notes.sql sql/0005_schedule.sql sql/0006_hosts.sql
 
 SQL_AWK = $(AWK) -f $(srcdir)/sql/quote.awk
 

@@ -36,7 +36,9 @@ noinst_LIBRARIES += src/libcore.a
 src_libcore_a_SOURCES = src/core/core.h src/core/errors.def \
 	src/core/events.def src/core/metrics.def src/core/ops.def \
 	src/core/scopes.def src/core/client.c src/core/client_ack.c src/core/core.c \
-	src/core/delivery.c src/core/event.c src/core/group.c \
+	src/core/delivery.c src/core/event_record.h \
+	src/core/event.c src/core/event_message.c src/core/event_session.c \
+	src/core/event_state.c src/core/group.c \
 	src/core/hello.c src/core/hook.c src/core/invite.c src/core/memory.c src/core/mesh.c \
 	src/core/message.c src/core/message_status.c src/core/op.c \
 	src/core/presence.c src/core/roster.c src/core/session.c \

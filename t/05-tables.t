@@ -71,7 +71,7 @@ my %tables = (
 		);
 	} },
 	SCOPE => { n => 3, unique => [[0], [1]], text => 2 },
-	EVENT => { n => 3, unique => [[0]], text => 2 },
+	EVENT => { n => 4, unique => [[0]], text => 3 },
 	METRIC => { n => 5, unique => [[0], [1, 3]], text => 4, check => sub {
 		my (undef, $name, $kind, $label) = @_;
 		$name = unquote($name);

@@ -90,7 +90,7 @@ extern const struct metric_desc table_metrics[METRIC_MAX];
 
 enum event_type {
 	EVENT_UNSET,
-#define EVENT(id, to, text) EVENT_##id,
+#define EVENT(id, noun, to, text) EVENT_##id,
 #include "core/events.def"
 #undef EVENT
 	EVENT_MAX

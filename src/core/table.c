@@ -28,7 +28,7 @@ const struct metric_desc table_metrics[METRIC_MAX] = {
 
 const char *const table_events[EVENT_MAX] = {
 	[EVENT_UNSET] = "unset",
-#define EVENT(id, to, text) [EVENT_##id] = #id,
+#define EVENT(id, noun, to, text) [EVENT_##id] = #id,
 #include "core/events.def"
 #undef EVENT
 };

@@ -98,7 +98,7 @@ static const struct dump_event {
 	const char *to;
 	const char *text;
 } dump_events[] = {
-#define EVENT(id, to, text) { #id, to, text },
+#define EVENT(id, noun, to, text) { #id, to, text },
 #include "core/events.def"
 #undef EVENT
 };

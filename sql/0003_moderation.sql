@@ -1,0 +1,1 @@
+-- Bans, blocks, rates and quotas.

@@ -1,0 +1,1 @@
+-- State with versions and watches; memory in several languages.
