@@ -413,6 +413,60 @@ dump_print_ops(void)
 	dump_end();
 }
 
+/*
+ * The same for a test: a line for each field of each request that a WebSocket
+ * can bring, its parts divided by tabs: operation, field, type, least, most,
+ * whether it is required, names of an enum.
+ */
+static const char *const dump_type_words[] = {
+	[F_STR] = "str",
+	[F_NAME] = "name",
+	[F_ENUM] = "enum",
+	[F_KEY] = "key",
+	[F_SIG] = "sig",
+	[F_ID] = "id",
+	[F_INT] = "int",
+	[F_BOOL] = "bool",
+	[F_TIME] = "time",
+	[F_JSON] = "json",
+	[F_STRS] = "strs",
+	[F_TARGET] = "target",
+	[F_ROWS] = "rows",
+	[F_ROW] = "row",
+};
+
+static void
+dump_input(const char *op, const char *above, const struct field *f)
+{
+	char path[256];
+	size_t i;
+
+	for (; f != NULL && f->type != F_END; f++) {
+		printf("%s\t%s%s\t%s\t%lld\t%lld\t%d\t", op, above, f->name,
+		    dump_type_words[f->type], (long long)f->min,
+		    (long long)f->max, (f->flags & FIELD_REQUIRED) != 0);
+		for (i = 0; f->type == F_ENUM && f->names[i] != NULL; i++)
+			printf("%s%s", i > 0 ? " " : "", f->names[i]);
+		putchar('\n');
+		snprintf(path, sizeof(path), "%s%s%s", above, f->name,
+		    f->type == F_ROWS ? "[]." : ".");
+		dump_input(op, path, f->rows);
+	}
+}
+
+static void
+dump_print_fields(void)
+{
+	const struct op *const *o;
+
+	for (o = op_table; *o != NULL; o++) {
+		if ((*o)->flags & OP_REST_ONLY)
+			continue;
+		printf("%s\n", (*o)->name);
+		dump_input((*o)->name, "", (*o)->in);
+	}
+}
+
 static const struct dump_table {
 	const char *name;
 	void (*print)(void);
@@ -420,6 +474,7 @@ static const struct dump_table {
 	{ "ENDS", dump_print_ends },
 	{ "ERRORS", dump_print_errors },
 	{ "EVENTS", dump_print_events },
+	{ "FIELDS", dump_print_fields },
 	{ "METRICS", dump_print_metrics },
 	{ "MSGS", dump_print_msgs },
 	{ "OPS", dump_print_ops },

@@ -1,0 +1,201 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: ISC
+# Every field of every request: missing, null, of a wrong type, empty, too
+# long, out of range, with control and bidirectional characters, with half a
+# surrogate pair, and twice.  Each gets an answer that names the field, and the
+# session lives on.  The fields come from the table of operations; a new
+# operation needs a row of %good.
+use strict;
+use warnings;
+use JSON::PP ();
+use Linnet;
+use Test::More;
+use Time::HiRes 'time';
+
+my $broker = Linnet->broker(workers => 2, options => ['limit.hello 1m']);
+my $seed = $broker->seed;
+my $json = JSON::PP->new->canonical->allow_nonref;
+my $other = $broker->peer($seed->{peerB}, name => 'other', session_key => 1);
+my $id = '0' x 31 . '1';
+
+# What is asked when nothing is wrong with it.
+my $stamp = int(time * 1000);
+my %good = (
+	hello => sub { (Linnet::Peer::hello($seed->{peerA}, session_key => 1,
+	    timestamp => $stamp--, groups => ['g:r']))[0] },
+	session_hello => sub { (Linnet::Peer::hello($seed->{peerA},
+	    attest => 1, timestamp => $stamp--, groups => ['g:r']))[0] },
+	send => sub { { targetSpec => 'other', priority => 'low', nonce => '',
+	    ciphertext => 'eA==' } },
+	client_ack => sub { { messageId => $id, brokerMessageId => $id } },
+	message_status => sub { { messageId => $id } },
+	list_peers => sub { {} },
+	set_status => sub { { status => 'idle' } },
+	set_summary => sub { { summary => 'x' } },
+	join_group => sub { { name => 'g', role => 'r' } },
+	leave_group => sub { { name => 'g' } },
+	set_state => sub { { key => 'k', value => 1 } },
+	get_state => sub { { key => 'k' } },
+	list_state => sub { {} },
+	remember => sub { { content => 'x', tags => ['t'] } },
+	recall => sub { { query => 'x' } },
+	forget => sub { { memoryId => $id } },
+);
+
+my ($st, $table) = Linnet::run([$broker->program('linnet-dump'), 'FIELDS']);
+is($st, 0, 'the table of fields');
+my (@ops, %fields);
+for (split /\n/, $table) {
+	my ($op, $path, $type, $min, $max, $required, $names)
+	    = split /\t/, $_, -1;
+	if (!defined $path) {
+		push @ops, $op;
+		next;
+	}
+	push @{ $fields{$op} }, { path => $path, type => $type, min => $min,
+	    max => $max, required => $required, names => $names };
+}
+
+# JSON as it is written here.
+sub raw { return \$_[0] }
+sub text { return ref $_[0] eq 'SCALAR' ? ${ $_[0] } : $json->encode($_[0]) }
+
+# The values that a type refuses: [what it is, value, code].
+my @any = (['a number', 5], ['true', JSON::PP::true], ['an array', []],
+    ['an object', {}], ['a text', 'x']);
+my %takes = (
+	str => qr/text/, name => qr/text/, int => qr/number/, bool => qr/true/,
+	strs => qr/array/, target => qr/text/, rows => qr/array/,
+	row => qr/object/, json => qr/./,
+);
+my %inside = (
+	strs => [['a number in it', [5]], ['an array in it', [['x']]]],
+	target => [['a number in it', [5]], ['an object in it', [{}]]],
+	rows => [['a number in it', [5]], ['a text in it', ['x']]],
+	enum => [['another word', 'no such word'], ['an empty text', '']],
+	key => [['not hex', 'x' x 64], ['half', 'ab' x 16]],
+	sig => [['not hex', 'x' x 128], ['half', 'ab' x 32]],
+	id => [['not hex', 'x' x 32], ['too long', '0' x 33], ['empty', '']],
+	int => [['a fraction', raw('1.5')], ['a huge number', raw('1e300')],
+	    ['a number of 400 digits', raw('9' x 400)]],
+	name => [['a control character', "a\x01b"], ['a new line', "a\nb"],
+	    ['a turn of direction', "a\x{202e}b"],
+	    ['an invisible one', "a\x{200b}b"], ['a space before', ' a']],
+	time => [['no time', 'yesterday'], ['an empty text', '']],
+);
+
+sub refused {
+	my ($f) = @_;
+	my $type = $f->{type};
+	my $takes = $takes{$type} // qr/(?!)/;
+	my @bad = map { [@$_, 'malformed'] }
+	    (grep { $_->[0] !~ $takes } @any), @{ $inside{$type} || [] };
+	push @bad, ['an array', [], 'malformed'] if $type eq 'target';
+	push @bad, ['half a surrogate pair', raw('"\ud800x"'), 'malformed'],
+	    ['the other half', raw('"x\udc00"'), 'malformed'],
+	    ['NUL', "a\0b", 'malformed']
+	    if $type =~ /^(?:str|name|target)$/;
+	push @bad, ['too long', 'x' x ($f->{max} + 1), 'too_big']
+	    if $type =~ /^(?:str|name)$/ && $f->{max} < 500_000;
+	push @bad, ['an empty text', '', 'malformed']
+	    if $type =~ /^(?:str|name)$/ && $f->{min} > 0;
+	push @bad, ['too many', [('x') x ($f->{max} + 1)], 'too_big'],
+	    ['a long one', ['x' x 5000], 'too_big']
+	    if $type eq 'strs' || $type eq 'target';
+	push @bad, ['too many', [({ name => 'x' }) x ($f->{max} + 1)],
+	    'too_big'] if $type eq 'rows';
+	push @bad, ['too small', $f->{min} - 1, 'malformed']
+	    if $type eq 'int' && $f->{min} > -2 ** 53;
+	push @bad, ['too great', $f->{max} + 1, 'malformed']
+	    if $type eq 'int' && $f->{max} < 2 ** 53;
+	return @bad;
+}
+
+# The request with one field put as text, or left out; groups[].name is the
+# name in the first of the groups.
+sub with {
+	my ($m, $path, $text, $twice) = @_;
+	my ($head, $rest) = $path =~ /^(\w+)(?:\[\])?(?:\.(.+))?$/;
+	my %parts = map { $_ => text($m->{$_}) } keys %$m;
+	if (defined $rest) {
+		my $in = $m->{$head};
+		my $row = ref $in eq 'ARRAY' ? $in->[0] : $in;
+		$text = with($row || {}, $rest, $text, $twice);
+		$text = "[$text]" if $path =~ /^\w+\[\]/;
+		$twice = 0;
+	}
+	delete $parts{$head};
+	my @all = map { $json->encode($_) . ":$parts{$_}" } sort keys %parts;
+	push @all, ($json->encode($head) . ":$text") x ($twice ? 2 : 1)
+	    if defined $text;
+	return '{' . join(',', @all) . '}';
+}
+
+my ($peer, $asked) = (undef, 0);
+
+# Asks and returns the answer; handshakes have a connection each.
+sub ask {
+	my ($op, $text, $is_hello) = @_;
+	my $ws = $is_hello ? $broker->ws : do {
+		$peer = $broker->peer($seed->{peerA}, name => 'bad',
+		    session_key => 1, timestamp => $stamp--)
+		    if !$peer || $peer->ws->closed;
+		$peer->ws
+	};
+	my $req = 'q' . ++$asked;
+	$text =~ s/^\{/{"type":"$op","_reqId":"$req",/;
+	$text =~ s/,\}$/}/;
+	$ws->send_text($text);
+	my $r = $ws->wait_for($is_hello
+	    ? sub { ($_->{type} // '') =~ /^(?:hello_ack|error)$/ }
+	    : sub { ($_->{_reqId} // '') eq $req || ($_->{type} // '') eq 'error'
+		&& !defined $_->{_reqId} });
+	$ws->drop if $is_hello;
+	return $r;
+}
+
+for my $op (@ops) {
+	my $make = $good{$op};
+	ok($make, "$op has a row here") or next;
+	my $is_hello = $op =~ /hello$/;
+	my $good = sub {
+		my %m = %{ $make->() };
+		delete $m{type};
+		return \%m;
+	};
+	my $r = ask($op, with($good->(), 'none', undef), $is_hello);
+	isnt($r && $r->{code} // '', 'malformed', "$op: as it should be")
+	    or diag($json->encode($r));
+	for my $f (@{ $fields{$op} || [] }) {
+		my ($last) = $f->{path} =~ /(\w+)$/;
+		my $check = sub {
+			my ($what, $code, $value, $twice) = @_;
+			my $name = "$op: $f->{path}: $what";
+			my $r = ask($op,
+			    with($good->(), $f->{path}, $value, $twice),
+			    $is_hello);
+			return fail("$name: an answer") if !$r;
+			if (!$code) {
+				isnt($r->{code} // '', 'malformed', $name)
+				    or diag($json->encode($r));
+				return;
+			}
+			is($r->{code} // $r->{type}, $code, $name)
+			    or return diag($json->encode($r));
+			like($r->{message}, qr/\b\Q$last\E\b/,
+			    "$name: says which") if $what !~ /surrogate|half/;
+			return;
+		};
+		my $need = $f->{required} && 'malformed';
+		$check->('missing', $need, undef);
+		$check->('null', $need, 'null') if $f->{type} ne 'json';
+		$check->('twice', 'malformed',
+		    text($good->()->{$last} // 'x'), 1)
+		    if $f->{path} eq $last && $f->{type} !~ /^(?:rows|row)$/;
+		$check->($_->[0], $_->[2], text($_->[1])) for refused($f);
+	}
+}
+is($other->request({ type => 'list_peers' })->{type}, 'peers_list',
+    'after all of them others are served');
+is($broker->stop, 0, 'stops');
+done_testing;
