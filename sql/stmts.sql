@@ -464,8 +464,8 @@ and (m.sender_member = $3::uuid or exists (select from delivery x
     where x.message_id = m.id and x.recipient in ($3, $4::uuid)))
 order by name, d.recipient limit 10000;
 
--- After the marks of the same transaction.  A session ends: what it held is free for another session of its member, or
--- waits for its return.
+-- A session ends, after the marks of the same transaction: what it held is free
+-- for another session of its member, or waits for its return.
 -- name: session_close batch 4
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::int8[], $4::bool[])

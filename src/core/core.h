@@ -382,9 +382,10 @@ struct delivery_to {
 	uint32_t check; /* session_check() of the session */
 	bool member;	/* the recipient is its member, not the session */
 };
-/* False: the message is too large for the bus, nobody was told. */
+/* False: the message is too large for the bus, nobody was told.  stored: it
+ * is in the database; else this process puts it there soon. */
 bool event_deliver(struct core *c, const struct message *m,
-    const struct delivery_to *to, size_t n, uint64_t procs);
+    const struct delivery_to *to, size_t n, uint64_t procs, bool stored);
 void event_nudge(
     struct core *c, const struct id *mesh, const struct id *recipient);
 void event_state(struct core *c, const struct state_change *s);
@@ -592,10 +593,15 @@ void target_resolve(struct request *r, const struct list *targets,
  * message.c: send and message_status.  delivery.c: what is under way to the
  * sessions of this process.
  */
-/* A message for a session of this process: pushed, or left to the drain.
- * stored: it is in the database, or its sender's process puts it there. */
+/* Is a message in the database? */
+enum stored {
+	STORED,
+	STORED_SOON, /* another process is putting it there */
+	STORED_HERE, /* this one will, at the end of the turn */
+};
+/* A message for a session of this process: pushed, or left to the drain. */
 void delivery_offer(struct session *s, const struct id *recipient,
-    const struct message *m, struct event *e, bool stored);
+    const struct message *m, struct event *e, enum stored stored);
 /* The output reached the kernel up to pos. */
 void delivery_written(struct session *s, uint64_t pos);
 /* The client acked. */

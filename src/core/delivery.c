@@ -217,7 +217,8 @@ parcel_mark(struct outbox *o, struct parcel *p)
 	a->message = p->message;
 	a->state = state;
 	p->marking = true;
-	row = db_row(a->core->marks, STMT_delivery_mark, parcel_marked, a);
+	row = db_row_patient(
+	    a->core->marks, STMT_delivery_mark, parcel_marked, a);
 	db_put_id(row, &p->message);
 	db_put_id(row, &p->recipient);
 	db_put_id(row, &s->mesh->id);
@@ -377,14 +378,14 @@ outbox_forget_stale(struct outbox *o)
 
 void
 delivery_offer(struct session *s, const struct id *recipient,
-    const struct message *m, struct event *e, bool stored)
+    const struct message *m, struct event *e, enum stored stored)
 {
 	struct outbox *o;
 
 	if (s->client == NULL)
 		return;
 	if (!roster_admits(s->info.status, m->priority)) {
-		if (stored)
+		if (stored != STORED_HERE)
 			delivery_park(s, &m->id, recipient);
 		return;
 	}
@@ -393,9 +394,12 @@ delivery_offer(struct session *s, const struct id *recipient,
 		return;
 	if (o->draining || o->backlog || outbox_is_full(o, m)) {
 		o->again = o->backlog = true;
+		/* The next drain may be too early to find it. */
+		if (stored == STORED_SOON)
+			outbox_put_off(o);
 		return;
 	}
-	parcel_push(o, recipient, m, e, stored);
+	parcel_push(o, recipient, m, e, stored != STORED_HERE);
 }
 
 enum delivery

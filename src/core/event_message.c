@@ -45,7 +45,7 @@ take_message(struct event_in *c, struct message *m)
  */
 bool
 event_deliver(struct core *c, const struct message *m,
-    const struct delivery_to *to, size_t n, uint64_t procs)
+    const struct delivery_to *to, size_t n, uint64_t procs, bool stored)
 {
 	const size_t each = sizeof(uint64_t) + sizeof(uint32_t) + 1;
 	struct buf b;
@@ -53,6 +53,7 @@ event_deliver(struct core *c, const struct message *m,
 
 	event_buf(c, &b);
 	pack_message(&b, m);
+	event_pack_num(&b, stored ? STORED : STORED_SOON);
 	head = b.len;
 	if (b.failed || b.len > b.max / 2) {
 		buf_free(&b);
@@ -96,13 +97,16 @@ event_receive_deliver(struct core *c, struct event_in *in, unsigned from)
 	struct message m;
 	struct event e;
 	struct session *s;
-	uint64_t n, ref;
+	uint64_t n, ref, stored;
 	uint32_t check;
 	char member;
 
 	(void)from;
 	take_message(in, &m);
+	stored = event_take_num(in);
 	n = event_take_num(in);
+	if (stored > STORED_SOON)
+		in->bad = true;
 	if (in->bad)
 		return;
 	event_init(&e, EVENT_DELIVER, &m);
@@ -118,8 +122,8 @@ event_receive_deliver(struct core *c, struct event_in *in, unsigned from)
 		    !id_same(&s->mesh->id, &m.mesh) ||
 		    check != session_check(&s->info.id))
 			continue;
-		delivery_offer(
-		    s, member ? &s->info.member : &s->info.id, &m, &e, true);
+		delivery_offer(s, member ? &s->info.member : &s->info.id, &m,
+		    &e, (enum stored)stored);
 	}
 	event_fini(&e);
 }

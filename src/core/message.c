@@ -171,7 +171,8 @@ message_deliver_elsewhere(struct core *c, struct multicast *m)
 			session_check(&r->holder), r->member };
 		procs |= BUS_BIT(r->proc);
 	}
-	if (n == 0 || event_deliver(c, &m->message, to, n, procs))
+	if (n == 0 ||
+	    event_deliver(c, &m->message, to, n, procs, !m->pushed))
 		return;
 	/* Too large to carry: it is stored, let them read it. */
 	for (i = 0; i < m->to->n; i++)
@@ -180,8 +181,9 @@ message_deliver_elsewhere(struct core *c, struct multicast *m)
 }
 
 static void
-message_deliver_here(struct core *c, struct multicast *m, bool stored)
+message_deliver_here(struct core *c, struct multicast *m)
 {
+	enum stored stored = m->pushed ? STORED_HERE : STORED;
 	struct session *s;
 	struct event e;
 	size_t i;
@@ -231,8 +233,9 @@ message_deliver(struct multicast *m)
 {
 	struct core *c = m->request->core;
 
+	m->pushed = false; /* or not for certain */
 	core_count(c, MESSAGES_DIRECT);
-	message_deliver_here(c, m, true);
+	message_deliver_here(c, m);
 	message_deliver_elsewhere(c, m);
 	message_nudge(c, m);
 	message_ack(m, &m->message.id, false);
@@ -445,7 +448,7 @@ send_resolved(struct request *r, struct target *to)
 		return;
 	}
 	m->pushed = true;
-	message_deliver_here(r->core, m, false);
+	message_deliver_here(r->core, m);
 	message_deliver_elsewhere(r->core, m);
 	TAILQ_INSERT_TAIL(&r->core->multicasts, m, entry);
 }

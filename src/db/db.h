@@ -133,6 +133,10 @@ size_t db_waiting(const struct db *d);
  * The values are put before the control returns to the event loop. */
 struct db_params *db_row(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg);
 void db_more(struct db_params *p);
+/* The same for what nobody waits for: it may wait some milliseconds for
+ * company, so that it does not cost a commit of its own. */
+struct db_params *db_row_patient(
+    struct db *d, enum db_stmt stmt, db_fn *fn, void *arg);
 
 /*
  * db_migrate.c and db_sync.c: at start and for linnetctl, waiting.

@@ -18,6 +18,7 @@
 
 /* A batch is full with so many bytes, whatever batch_max says. */
 #define BATCH_BYTES ((size_t)4 << 20)
+#define BATCH_PATIENCE_MS 5
 #define COLUMN_MAX ((size_t)1 << 30)
 #define COLUMN_KEEP ((size_t)1 << 20) /* memory of a column between batches */
 
@@ -50,8 +51,8 @@ static const struct db_op_type batch_op = {
 	batch_lost,
 };
 
-struct db_params *
-db_row(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg)
+static struct db_params *
+batch_row(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg, bool patient)
 {
 	struct db_params *p = db_params_new(stmt);
 
@@ -59,8 +60,34 @@ db_row(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg)
 		fatalx("db: %s is no batch statement", db_stmts[stmt].name);
 	p->fn = fn;
 	p->arg = arg;
+	p->patient = patient;
 	db_query_enter(d, p);
 	return p;
+}
+
+struct db_params *
+db_row(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg)
+{
+	return batch_row(d, stmt, fn, arg, false);
+}
+
+struct db_params *
+db_row_patient(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg)
+{
+	return batch_row(d, stmt, fn, arg, true);
+}
+
+/* Only patient rows, and not for long: they wait.  Milliseconds, or 0. */
+static int64_t
+batch_patience(const struct db *d)
+{
+	const struct db_params *p = TAILQ_FIRST(&d->rows);
+	int64_t age;
+
+	if (p == NULL || d->urgent > 0)
+		return 0;
+	age = clock_mono() - (p->deadline - d->c.deadline_ms);
+	return age < BATCH_PATIENCE_MS ? BATCH_PATIENCE_MS - age : 0;
 }
 
 /* The first rows that wait become the batch. */
@@ -92,6 +119,7 @@ batch_gather(struct db *d, struct db_batch *b)
 	for (i = 0; i < n; i++) {
 		p = TAILQ_FIRST(&d->rows);
 		TAILQ_REMOVE(&d->rows, p, next);
+		d->urgent -= !p->patient;
 		p->taken = true;
 		b->rows[next[p->stmt]++] = p;
 	}
@@ -220,13 +248,19 @@ void
 db_batch_send(struct db *d)
 {
 	struct db_batch *b = d->batch;
+	int64_t ms;
 	size_t i, n;
 
 	if (b->flying || !db_conn_room(d))
 		return;
 	batch_drop_expired(b);
-	if (b->pos == b->count)
+	if (b->pos == b->count) {
+		if ((ms = batch_patience(d)) > 0) {
+			db_conn_kick_in(d, ms);
+			return;
+		}
 		batch_gather(d, b);
+	}
 	if (b->count == 0)
 		return;
 	b->take = b->count - b->pos;

@@ -263,6 +263,15 @@ db_conn_kick(struct db *d)
 	event_active(d->kick, EV_TIMEOUT, 0);
 }
 
+void
+db_conn_kick_in(struct db *d, int64_t ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (!event_pending(d->kick, EV_TIMEOUT, NULL))
+		event_add(d->kick, &tv);
+}
+
 /* Sends what waits, and what libpq could not write before. */
 static void
 conn_push(struct db *d)

@@ -94,6 +94,7 @@ struct db_params {
 	db_fn *fn;
 	void *arg;
 	int64_t deadline;
+	bool patient;  /* a row that may wait for others */
 	bool taken;    /* sent, or in a batch: no longer in its queue */
 	bool answered; /* and out of the list of deadlines */
 	TAILQ_ENTRY(db_params) next;
@@ -177,6 +178,7 @@ struct db {
 	size_t waiting;
 	struct db_reqs queries; /* not sent yet */
 	struct db_reqs rows;	/* in no batch yet */
+	size_t urgent;		/* those of them that are not patient */
 	struct db_reqs refused; /* the queue was full */
 	struct db_batch *batch;
 };
@@ -188,6 +190,7 @@ void db_conn_sent(struct db *d, struct db_op *op);
 bool db_conn_room(const struct db *d);
 /* Calls back soon, when nothing else is on the stack. */
 void db_conn_kick(struct db *d);
+void db_conn_kick_in(struct db *d, int64_t ms);
 
 /*
  * db_query.c

@@ -51,6 +51,8 @@ db_query_enter(struct db *d, struct db_params *p)
 	p->deadline = clock_mono() + d->c.deadline_ms;
 	TAILQ_INSERT_TAIL(&d->due, p, due);
 	TAILQ_INSERT_TAIL(query_queue(d, p), p, next);
+	if (db_stmts[p->stmt].ngroup > 0 && !p->patient)
+		d->urgent++;
 	d->waiting++;
 	if (!event_pending(d->due_timer, EV_TIMEOUT, NULL))
 		query_due_set(d, d->c.deadline_ms);
@@ -87,6 +89,8 @@ query_expire(struct db *d)
 
 	if (queued) {
 		TAILQ_REMOVE(query_queue(d, p), p, next);
+		if (db_stmts[p->stmt].ngroup > 0 && !p->patient)
+			d->urgent--;
 		p->taken = true;
 	}
 	db_query_answer(d, p, &unavailable);

@@ -455,16 +455,20 @@ test_errors(void)
  * Batches.
  */
 static struct db_params *
-put_item(struct id *id, int64_t k, db_fn *fn, struct answer *a)
+fill_item(struct db_params *p, struct id *id, int64_t k)
 {
-	struct db_params *p = db_row(d, STMT_item_put, fn, a);
-
 	db_put_id(p, id);
 	db_put_int(p, k);
 	db_put_str(p, k % 7 == 0 ? NULL : "body");
 	db_put_bytes(p, "\0\1", 2);
 	db_put_time(p, clock_wall());
 	return p;
+}
+
+static struct db_params *
+put_item(struct id *id, int64_t k, db_fn *fn, struct answer *a)
+{
+	return fill_item(db_row(d, STMT_item_put, fn, a), id, k);
 }
 
 #define MANY 10000
@@ -550,6 +554,36 @@ test_statements(void)
 	ok(late[1].status == DB_ERROR && late[1].count == 1 &&
 		strcmp(late[1].sqlstate, "23505") == 0,
 	    "an error of the commit finds its row");
+}
+
+/* The transactions that the items came in. */
+static void
+test_patient(void)
+{
+	struct answer a[4] = { { 0 } };
+	struct id id;
+	int i;
+
+	pg_number(psql, "truncate item cascade");
+	for (i = 0; i < 3; i++) {
+		id_new(&id);
+		fill_item(
+		    db_row_patient(d, STMT_item_put, take, &a[i]), &id, i);
+		db_flush(d);
+	}
+	ok(until(db_waiting(d) == 0), "patient rows are answered");
+	ok(a[0].status == DB_OK && a[2].status == DB_OK, "and written");
+	is_int(pg_number(psql, "select count(distinct xmin::text) from item"),
+	    1, "in one transaction, though each was flushed");
+	id_new(&id);
+	fill_item(db_row_patient(d, STMT_item_put, take, &a[0]), &id, 10);
+	db_flush(d);
+	id_new(&id);
+	put_item(&id, 11, take, &a[1]);
+	db_flush(d);
+	ok(until(db_waiting(d) == 0), "a row that cannot wait is answered");
+	is_int(pg_number(psql, "select count(distinct xmin::text) from item"),
+	    2, "and takes along what was waiting");
 }
 
 static void
@@ -781,6 +815,7 @@ main(void)
 	test_errors();
 	test_many();
 	test_poison();
+	test_patient();
 	test_statements();
 	test_groups();
 	test_chain();
