@@ -1,21 +1,27 @@
 # Manual pages: man/<page>.in is prose.  A line that is only @NAME@ becomes
 # what `linnet-dump NAME` prints from the tables, and @COMMANDS@ what
-# `linnet help --mdoc` does.  The pages are in the tarball; they are made again
-# when prose or tables changed, not when only these programs were built.
-MAN_PAGES = man/linnet.1 man/linnet-internals.7 man/linnet-protocol.7 \
-	man/linnet-schema.7 man/linnetctl.8 man/linnetd.8 man/linnetd.conf.5
+# `linnet help --mdoc` does (in linnetctl(8), linnetctl's).  The pages are in
+# the tarball; they are made again when prose or tables changed, not when only
+# these programs were built.
+MAN_PAGES = man/linnet.1 man/liblinnet.3 man/linnet-internals.7 \
+	man/linnet-protocol.7 man/linnet-schema.7 man/linnetctl.8 \
+	man/linnetd.8 man/linnetd.conf.5
 dist_man_MANS = $(MAN_PAGES)
 EXTRA_DIST += $(MAN_PAGES:%=%.in) man/expand.awk
 MAINTAINERCLEANFILES = $(MAN_PAGES)
 
+SAYS_COMMANDS = linnet
+man/linnetctl.8: SAYS_COMMANDS = linnetctl
+
 # The descriptors of operations stand in the sources of core.
 $(MAN_PAGES): man/%: man/%.in man/expand.awk src/dump/dump.c \
-    src/cli/cli.c $(wildcard $(srcdir)/src/*/*.def) $(src_libcore_a_SOURCES) \
-    | linnet-dump$(EXEEXT) linnet$(EXEEXT)
+    src/cli/cli.c src/ctl/ctl_table.c src/base/usage.c \
+    $(wildcard $(srcdir)/src/*/*.def) $(src_libcore_a_SOURCES) \
+    | linnet-dump$(EXEEXT) linnet$(EXEEXT) linnetctl$(EXEEXT)
 	@$(MKDIR_P) man
 	$(AM_V_GEN)$(AWK) -v dump=./linnet-dump \
-	    -v commands='./linnet help --mdoc' -f $(srcdir)/man/expand.awk \
-	    $< >$@.tmp && mv $@.tmp $@ || { rm -f $@.tmp; exit 1; }
+	    -v commands='./$(SAYS_COMMANDS) help --mdoc' \
+	    -f $(srcdir)/man/expand.awk $< >$@.tmp && mv $@.tmp $@ || { rm -f $@.tmp; exit 1; }
 
 # `make install-man` may be the first thing that is made.
 src/dump/dump.$(OBJEXT) $(src_libcore_a_OBJECTS): $(SQL_MADE)

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: ISC
 #
-# Migrations NNNN_name.sql -> MIGRATION(version, name, text) rows for
-# db_migrate.c.  The numbers are 1, 2, 3 ... in the order of the arguments.
+# Migrations NNNN_name.sql -> MIGRATION(version, name, compatible, text) rows
+# for db_migrate.c.  The numbers are 1, 2, 3 ... in the order of the arguments.
+#
+# A first line `-- compatible: N` says that programs that know version N or a
+# newer one may run on the schema that this migration makes.  Without it they
+# must know this very migration.
 #
 # usage: awk -f quote.awk -f embed.awk 0001_x.sql 0002_y.sql ...
 
@@ -21,7 +25,13 @@ FNR == 1 {
 	version++
 	sub(/^[0-9]*_/, "", name)
 	sub(/[.]sql$/, "", name)
-	printf "MIGRATION(%d, \"%s\",", version, name
+	compatible = version
+	if ($0 ~ /^-- compatible:/) {
+		if ($0 !~ /^-- compatible: [1-9][0-9]*$/ || $3 + 0 > version)
+			die("expected -- compatible: N, at most " version)
+		compatible = $3 + 0
+	}
+	printf "MIGRATION(%d, \"%s\", %d,", version, name, compatible
 }
 
 {

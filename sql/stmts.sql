@@ -6,22 +6,29 @@
 -- Sessions ------------------------------------------------------------------
 
 -- A hello: the member must be known, the signature new, a claimed session key
--- must not be another member's.  A session that was here before is the same
--- row, and within the lease keeps what it had.
--- name: session_open batch 25
+-- must not be another member's, nor one that was proven when this hello does
+-- not prove it.  A session that was here before is the same row, and within the
+-- lease keeps what it had.
+-- name: session_open batch 28
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::bytea[],
 	    $5::bytea[], $6::bytea[], $7::bytea[], $8::text[], $9::text[],
 	    $10::text[], $11::int8[], $12::text[], $13::text[], $14::text[],
 	    $15::text[], $16::bool[], $17::bool[], $18::text[], $19::uuid[],
 	    $20::uuid[], $21::int8[], $22::int8[], $23::int8[], $24::int8[],
-	    $25::uuid[]) as t(n, id, mesh_id, member_key, signature, ident, key, name,
-	    name_folded, client_session, pid, cwd, hostname, peer_type, model,
-	    control, acks, groups, host_id, incarnation, ref, at_ms, lease_ms,
-	    sessions_max, member_id)
+	    $25::uuid[], $26::text[], $27::text[], $28::bool[]) as t(n, id,
+	    mesh_id, member_key, signature, ident, key, name, name_folded,
+	    client_session, pid, cwd, hostname, peer_type, model, control,
+	    acks, groups, host_id, incarnation, ref, at_ms, lease_ms,
+	    sessions_max, member_id, role, channel, proven)
 ), known as (
-	select i.*, m.name as member_name, m.role,
+	select i.*, m.name as member_name,
+	    case when m.key = mesh.owner_key then 'owner' else m.role end
+	    as member_role,
+	    m.id = i.member_id as named,
 	    m.revoked_at is not null as revoked, mesh.slug,
+    ban.member_id is not null as banned, ban.reason as ban_reason,
+    ban.by_name as banned_by,
 	    m.name_folded as member_folded,
 	    coalesce(i.name, m.name) as shown,
 	    i.key is not null and (exists (select from session s
@@ -30,23 +37,29 @@ with i as (
 		or exists (select from member o
 		where o.mesh_id = i.mesh_id and o.key = i.key
 		and o.id <> m.id)) as taken,
+	    i.key is not null and not i.proven and exists (select from session s
+		where s.mesh_id = i.mesh_id and s.key = i.key
+		and s.proven) as unproven,
 	    -- Counted only where the roster says that the limit is near.
 	    case when i.sessions_max is null then false else
 		(select count(*) from session s where s.mesh_id = i.mesh_id
 		and s.ended_at is null and s.ident <> i.ident)
 		>= i.sessions_max end as full
 	from i join member m on m.mesh_id = i.mesh_id and m.key = i.member_key
-	    and m.id = i.member_id
 	join mesh on mesh.id = i.mesh_id and mesh.archived_at is null
+	left join ban on ban.member_id = m.id
 ), fresh as (
 	insert into hello_seen (signature)
-	select signature from known on conflict do nothing returning signature
+	select signature from known where named
+	on conflict do nothing returning signature
 ), good as (
 	select k.* from known k join fresh using (signature)
-	where not k.revoked and not k.taken and not k.full
+	where not k.revoked and not k.banned and not k.taken
+	and not k.unproven and not k.full
 ), before as (
 	select s.*, s.ended_at is null or s.ended_at >
-	    to_timestamp(g.at_ms / 1000.0) - g.lease_ms * interval '1 ms' as kept
+	    to_timestamp(g.at_ms / 1000.0) - g.lease_ms * interval '1 ms' as kept,
+	    coalesce(s.ended_at, to_timestamp(g.at_ms / 1000.0)) as left_at
 	from session s join good g
 	on s.mesh_id = g.mesh_id and s.ident = g.ident
 ), requeued as (
@@ -68,7 +81,8 @@ with i as (
 	insert into session as s (id, mesh_id, member_id, ident, key, name,
 	    name_folded, client_session, pid, cwd, hostname, peer_type, model,
 	    control, acks, status, status_source, status_at, summary, groups,
-	    host_id, incarnation, ref, connected_at)
+	    host_id, incarnation, ref, connected_at, proven, hidden, role,
+	    channel, profile, stats, seen_at)
 	select g.id, g.mesh_id, g.member_id, g.ident, g.key, g.shown,
 	    coalesce(g.name_folded, g.member_folded), g.client_session, g.pid,
 	    g.cwd, g.hostname, g.peer_type, g.model, g.control, g.acks,
@@ -76,10 +90,14 @@ with i as (
 	    case when h.n is not null then 2 else coalesce(b.status_source, 0) end,
 	    to_timestamp(g.at_ms / 1000.0), b.summary,
 	    coalesce(nullif(g.groups::text[], '{}'), b.groups, '{}'),
-	    g.host_id, g.incarnation, g.ref, to_timestamp(g.at_ms / 1000.0)
+	    g.host_id, g.incarnation, g.ref, to_timestamp(g.at_ms / 1000.0),
+	    g.proven, coalesce(b.hidden, false),
+	    coalesce(nullif(g.role, ''), b.role, ''), g.channel, b.profile,
+	    b.stats, e.left_at
 	from good g left join hook h using (n)
 	left join before b on b.mesh_id = g.mesh_id and b.ident = g.ident
 	    and b.kept
+	left join before e on e.mesh_id = g.mesh_id and e.ident = g.ident
 	on conflict (mesh_id, ident) do update set
 	    key = excluded.key, name = excluded.name,
 	    name_folded = excluded.name_folded,
@@ -94,8 +112,13 @@ with i as (
 	    -- Rises with each opening, whatever the clocks of hosts say.
 	    connected_at = greatest(excluded.connected_at,
 		s.connected_at + interval '1 ms'),
-	    ended_at = null, returns = true
+	    ended_at = null, returns = true,
+	    proven = excluded.proven, hidden = excluded.hidden,
+	    role = excluded.role, channel = excluded.channel,
+	    profile = excluded.profile, stats = excluded.stats,
+	    seen_at = excluded.seen_at
 	where s.member_id = excluded.member_id
+	and (excluded.proven or not s.proven)
 	returning s.*
 ), there as (
 	select * from opened
@@ -106,23 +129,27 @@ with i as (
 	    and s.ref = i.ref
 	where not exists (select from fresh where signature = i.signature)
 )
-select i.n, k.member_id, k.member_name, k.role, k.revoked, k.taken, k.full,
-    f.signature is null and o.id is null as replayed, o.id, o.name,
+select i.n, k.member_id, k.member_name, k.member_role, k.revoked, k.taken,
+    k.full, f.signature is null and o.id is null as replayed, o.id, o.name,
     o.name_folded, o.status, o.status_source, o.summary, o.groups, k.slug,
-    coalesce(b.kept, false) as returned, o.connected_at
+    coalesce(b.kept, false) as returned, o.connected_at, k.named, k.unproven,
+    o.hidden, o.role, o.channel, o.profile, o.stats, o.seen_at, k.banned,
+    k.ban_reason, k.banned_by
 from i left join known k using (n)
 left join fresh f on f.signature = i.signature
 left join there o on o.mesh_id = i.mesh_id and o.ident = i.ident
 left join before b on b.mesh_id = i.mesh_id and b.ident = i.ident;
 
 -- What a session says of itself.
--- name: session_update batch 9
+-- name: session_update batch 12
 update session s set status = i.status, status_source = i.source,
     status_at = to_timestamp(i.at_ms / 1000.0), summary = i.summary,
-    groups = i.groups::text[], acks = i.acks
+    groups = i.groups::text[], acks = i.acks, hidden = i.hidden,
+    profile = i.profile::json, stats = i.stats::json
 from (select distinct on (id) * from unnest($1::int4[], $2::uuid[],
     $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::text[], $8::text[],
-    $9::bool[]) as t(n, id, ref, status, source, at_ms, summary, groups, acks)
+    $9::bool[], $10::bool[], $11::text[], $12::text[]) as t(n, id, ref, status,
+    source, at_ms, summary, groups, acks, hidden, profile, stats)
     order by id, n desc) i
 where s.id = i.id and s.ref = i.ref
 returning i.n;
@@ -171,8 +198,12 @@ select id, mesh_id, member_id, ref, (select count(*) from freed) from ended;
 select s.id, s.member_id, s.key, m.key, s.name, s.name_folded,
     s.client_session, s.pid, s.cwd, s.hostname, s.peer_type, s.model,
     s.control, s.acks, s.status, s.status_source, s.summary, s.groups,
-    s.host_id, s.ref, s.connected_at, s.ended_at, m.role, m.name
+    s.host_id, s.ref, s.connected_at, s.ended_at,
+    case when m.key = mesh.owner_key then 'owner' else m.role end, m.name,
+    s.hidden, s.role, s.channel, s.profile, s.stats, s.seen_at,
+    m.revoked_at is not null, b.reason
 from session s join member m on m.id = s.member_id
+join mesh on mesh.id = s.mesh_id left join ban b on b.member_id = m.id
 where s.mesh_id = $1::uuid and (s.ended_at is null or (s.returns
     and s.ended_at > now() - $2::int8 * interval '1 ms'));
 
@@ -196,6 +227,36 @@ values ($1::uuid, $2::text, $3::int8, $4::text, $5::int8);
 select id, mesh_id from member
 where hook_digest = $1::bytea and revoked_at is null;
 
+-- For people: who is connected, in one mesh or in all; with $2 also to do one
+-- thing.
+-- name: session_list
+select mesh.slug, s.id, s.name, m.name, m.id,
+    coalesce(nullif(h.name, ''), h.id::text), s.ref, s.connected_at,
+    s.status, s.peer_type, s.control, (select count(*) from delivery d
+	where d.recipient in (s.id, s.member_id) and d.holder = s.id
+	and d.state = 1)
+from session s join mesh on mesh.id = s.mesh_id
+join member m on m.id = s.member_id left join host h on h.id = s.host_id
+where s.ended_at is null and ($1::uuid is null or s.mesh_id = $1)
+and ($2::bool or not s.control)
+order by mesh.slug, s.connected_at, s.id;
+
+-- The sessions that somebody may mean: of a session's or a member's id, key or
+-- name.
+-- name: session_named
+select s.id, s.ref, s.name, m.id, m.name,
+    coalesce(nullif(h.name, ''), h.id::text)
+from session s join member m on m.id = s.member_id
+left join host h on h.id = s.host_id
+where s.mesh_id = $1::uuid and s.ended_at is null and ($2::uuid in (s.id, m.id)
+    or $3::bytea in (s.key, m.key)
+    or $4::text in (s.name_folded, m.name_folded))
+order by s.connected_at, s.id;
+
+-- name: session_there
+select id from session
+where id = $1::uuid and ref = $2::int8 and ended_at is null;
+
 -- Members, invites -----------------------------------------------------------
 
 -- Members and sessions that a target may mean and that are not in the roster:
@@ -216,7 +277,8 @@ limit 16;
 -- Names that an unknown target may have meant.
 -- name: target_names
 (select distinct name from session
-where mesh_id = $1::uuid and ended_at is null and not control limit 500)
+where mesh_id = $1::uuid and ended_at is null and not control and not hidden
+limit 500)
 union
 (select name from member where mesh_id = $1 and revoked_at is null
 order by joined_at desc limit 500);
@@ -226,6 +288,33 @@ select m.id, m.name, m.key, m.role, m.joined_at, m.revoked_at,
     (select count(*) from session s where s.member_id = m.id
 	and s.ended_at is null)
 from member m where m.mesh_id = $1::uuid order by m.joined_at, m.id;
+
+-- name: member_show
+select m.id, m.name, m.key,
+    case when m.key = mesh.owner_key then 'owner' else m.role end,
+    m.joined_at, m.revoked_at, b.banned_at, b.by_name, b.reason,
+    (select count(*) from session s where s.member_id = m.id
+	and s.ended_at is null),
+    (select max(coalesce(s.ended_at, now())) from session s
+	where s.member_id = m.id),
+    (select count(*) from delivery d where d.state < 2
+	and d.recipient in (select m.id union all select s.id from session s
+	    where s.member_id = m.id)),
+    m.hook_digest is not null, m.key = mesh.owner_key
+from member m join mesh on mesh.id = m.mesh_id
+left join ban b on b.member_id = m.id
+where m.id = $1::uuid and m.mesh_id = $2::uuid;
+
+-- name: member_role
+update member set role = $2::text where id = $1::uuid returning id;
+
+-- name: member_rename
+update member set name = $2::text, name_folded = $3::text
+where id = $1::uuid returning id;
+
+-- name: member_revoke
+update member set revoked_at = now()
+where id = $1::uuid and revoked_at is null returning id;
 
 -- name: member_create
 insert into member (id, mesh_id, key, name, name_folded, role)
@@ -280,6 +369,21 @@ values ($1::uuid, $2::uuid, $3::bytea, $4::text, $5::int8,
     to_timestamp($6::int8 / 1000.0))
 returning id;
 
+-- name: invite_list
+select id, role, used, max_uses, created_at, expires_at, revoked_at,
+    case when revoked_at is not null then 'revoked'
+	when used >= max_uses then 'used up'
+	when expires_at <= now() then 'expired' else 'open' end
+from invite where mesh_id = $1::uuid order by created_at, id;
+
+-- Column 0: it was not revoked before.
+-- name: invite_revoke
+with done as (
+	update invite set revoked_at = now()
+	where id = $1::uuid and revoked_at is null returning id
+)
+select exists (select from done) from invite where id = $1;
+
 -- name: mesh_create
 insert into mesh (id, slug, name, owner_key, owner_sealed, root_key)
 values ($1::uuid, $2::text, $3::text, $4::bytea, $5::bytea, $6::text)
@@ -294,46 +398,172 @@ select m.id, m.slug, m.name, m.created_at, m.archived_at,
 from mesh m order by m.slug;
 
 -- name: mesh_find
-select id, slug, name, owner_key, owner_sealed, root_key from mesh
-where slug = $1::text and archived_at is null;
+select id, slug, name, owner_key, owner_sealed, root_key, archived_at from mesh
+where slug = $1::text;
+
+-- What it is, what it has, and what it may have.
+-- name: mesh_show
+select m.id, m.slug, m.name, m.created_at, m.archived_at, m.owner_key,
+    m.owner_sealed is not null,
+    (select count(*) from member b where b.mesh_id = m.id
+	and b.revoked_at is null),
+    (select count(*) from ban b where b.mesh_id = m.id),
+    (select count(*) from invite i where i.mesh_id = m.id
+	and i.revoked_at is null and i.used < i.max_uses
+	and i.expires_at > now()),
+    (select count(*) from session s where s.mesh_id = m.id
+	and s.ended_at is null),
+    d.n, d.most,
+    (select count(*) from state s where s.mesh_id = m.id),
+    (select coalesce(sum(octet_length(s.value::text)), 0)::int8 from state s
+	where s.mesh_id = m.id),
+    (select count(*) from memory y where y.mesh_id = m.id
+	and y.forgotten_at is null),
+    m.max_sessions, m.max_queue, m.max_recipient_queue, m.max_state_keys,
+    m.max_state_bytes, m.max_memories
+from mesh m, lateral (select coalesce(sum(r.n), 0)::int8 as n,
+    coalesce(max(r.n), 0)::int8 as most from (select count(*) as n
+	from delivery w where w.mesh_id = m.id and w.state < 2
+	group by w.recipient) r) d
+where m.id = $1::uuid;
+
+-- name: mesh_rename
+update mesh set name = $2::text where id = $1::uuid returning id;
+
+-- $2: bits say which of them are set; null: what the configuration says.
+-- name: mesh_set
+update mesh set
+    max_sessions = case when $2::int8 & 1 <> 0 then $3::int8
+	else max_sessions end,
+    max_queue = case when $2 & 2 <> 0 then $4::int8 else max_queue end,
+    max_recipient_queue = case when $2 & 4 <> 0 then $5::int8
+	else max_recipient_queue end,
+    max_state_keys = case when $2 & 8 <> 0 then $6::int8
+	else max_state_keys end,
+    max_state_bytes = case when $2 & 16 <> 0 then $7::int8
+	else max_state_bytes end,
+    max_memories = case when $2 & 32 <> 0 then $8::int8 else max_memories end
+where id = $1::uuid returning id;
+
+-- Nobody gets in any more, and its sessions are over.
+-- name: mesh_archive
+with done as (
+	update mesh set archived_at = now()
+	where id = $1::uuid and archived_at is null returning id
+), ended as (
+	update session s set ended_at = now(), returns = false from done
+	where s.mesh_id = done.id and s.ended_at is null
+	returning s.id, s.member_id
+), freed as (
+	update delivery d set state = 0, holder = null, due_at = d.expires_at
+	from ended e where d.recipient in (e.id, e.member_id)
+	and d.holder = e.id and d.state < 2
+	returning d.message_id
+)
+select (select count(*) from ended), (select count(*) from freed) from done;
+
+-- name: mesh_unarchive
+update mesh set archived_at = null
+where id = $1::uuid and archived_at is not null returning id;
+
+-- With all that refers to it, and the messages, which do not.
+-- name: mesh_delete
+with messages as (
+	delete from message where mesh_id = $1::uuid
+), deliveries as (
+	delete from delivery where mesh_id = $1
+), served as (
+	delete from host_mesh where mesh_id = $1
+)
+delete from mesh where id = $1 returning id;
 
 -- Messages -------------------------------------------------------------------
 
 -- New messages with a row for each recipient, in the order in which others
 -- mark them.  Column fresh is false when the sender had sent it before (see
 -- message_find).
--- name: message_insert batch 15
+-- name: message_insert batch 16
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::uuid[], $6::bytea[], $7::text[], $8::text[], $9::int8[],
 	    $10::text[], $11::text[], $12::text[], $13::bytea[], $14::int8[],
-	    $15::int8[]) as t(n, id, mesh_id, member_id, session_id, key, name,
-	    target, priority, nonce, ciphertext, client_id, fingerprint, at_ms,
-	    hold_ms)
+	    $15::int8[], $16::text[]) as t(n, id, mesh_id, member_id,
+	    session_id, key, name, target, priority, nonce, ciphertext,
+	    client_id, fingerprint, at_ms, hold_ms, more)
 ), stored as (
 	insert into message (id, mesh_id, sender_member, sender_session,
 	    sender_key, sender_name, target, priority, nonce, ciphertext,
-	    client_id, fingerprint, created_at, expires_at)
+	    client_id, fingerprint, created_at, expires_at, more)
 	select id, mesh_id, member_id, session_id, key, name, target, priority,
 	    nonce, ciphertext, client_id, fingerprint,
 	    to_timestamp(at_ms / 1000.0),
-	    to_timestamp((at_ms + hold_ms) / 1000.0)
+	    to_timestamp((at_ms + hold_ms) / 1000.0), more::text[]
 	from i order by n on conflict do nothing
 	returning id, expires_at
 ), addressed as (
 	insert into delivery (message_id, recipient, mesh_id, priority, state,
 	    holder, due_at, pushes, pushed_at, acked_at, expires_at)
 	select i.id, r.recipient, i.mesh_id, i.priority, r.state, r.holder,
-	    now() + r.due_ms * interval '1 ms', least(r.state, 1),
+	    least(stored.expires_at, now() + r.due_ms * interval '1 ms'),
+	    least(r.state, 1),
 	    case when r.state > 0 then now() end,
 	    case when r.state > 1 then now() end, stored.expires_at
-	from unnest($16::int4[], $17::uuid[], $18::int8[], $19::uuid[],
-	    $20::int8[]) as r(n, recipient, state, holder, due_ms)
+	from unnest($17::int4[], $18::uuid[], $19::int8[], $20::uuid[],
+	    $21::int8[]) as r(n, recipient, state, holder, due_ms)
 	join i using (n) join stored on stored.id = i.id
 	order by i.id, r.recipient on conflict do nothing
 )
 select i.n, stored.id is not null as fresh from i
 left join stored on stored.id = i.id;
+
+-- A scheduled message that is due, with its first parameters as above; whoever
+-- takes the row sends it, and its next time is noted with it.
+-- name: schedule_send batch 19
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::uuid[], $6::bytea[], $7::text[], $8::text[], $9::int8[],
+	    $10::text[], $11::text[], $12::text[], $13::bytea[], $14::int8[],
+	    $15::int8[], $16::text[], $17::uuid[], $18::int8[], $19::int8[])
+	    as t(n, id, mesh_id, member_id, session_id, key, name, target,
+	    priority, nonce, ciphertext, client_id, fingerprint, at_ms,
+	    hold_ms, more, schedule_id, due_ms, next_ms)
+), taken as (
+	select i.* from schedule s join i on s.id = i.schedule_id
+	    and s.due_at = to_timestamp(i.due_ms / 1000.0)
+	join member m on m.id = s.member_id and m.revoked_at is null
+	where not exists (select from ban where ban.member_id = m.id)
+	order by s.id for update of s skip locked
+), stored as (
+	insert into message (id, mesh_id, sender_member, sender_session,
+	    sender_key, sender_name, target, priority, nonce, ciphertext,
+	    client_id, fingerprint, created_at, expires_at, more)
+	select id, mesh_id, member_id, session_id, key, name, target, priority,
+	    nonce, ciphertext, client_id, fingerprint,
+	    to_timestamp(at_ms / 1000.0),
+	    to_timestamp((at_ms + hold_ms) / 1000.0), more::text[]
+	from taken order by n on conflict do nothing
+	returning id, expires_at
+), addressed as (
+	insert into delivery (message_id, recipient, mesh_id, priority, state,
+	    holder, due_at, expires_at)
+	select i.id, r.recipient, i.mesh_id, i.priority, 0, r.holder,
+	    least(stored.expires_at, now() + r.due_ms * interval '1 ms'),
+	    stored.expires_at
+	from unnest($20::int4[], $21::uuid[], $22::int8[], $23::uuid[],
+	    $24::int8[]) as r(n, recipient, state, holder, due_ms)
+	join i using (n) join stored on stored.id = i.id
+	order by i.id, r.recipient on conflict do nothing
+), over as (
+	delete from schedule s using taken
+	where s.id = taken.schedule_id and taken.next_ms = 0
+), again as (
+	update schedule s set due_at = to_timestamp(taken.next_ms / 1000.0),
+	    sent = s.sent + 1, last_at = now(), last_error = null
+	from taken where s.id = taken.schedule_id and taken.next_ms > 0
+)
+-- The row is there before when only the answer to its commit was lost.
+select i.n, stored.id is not null or m.id is not null as fresh from i
+left join stored on stored.id = i.id left join message m on m.id = i.id;
 
 -- The message that a sender sent before under this id of its own.
 -- name: message_find
@@ -422,7 +652,8 @@ with waiting as (
 )
 select c.message_id, c.recipient, m.sender_member, m.sender_key,
     m.sender_name, m.priority, m.nonce, m.ciphertext, m.created_at, m.target,
-    b.key, c.pushes, (select count(*) from waiting) as waited
+    b.key, c.pushes, (select count(*) from waiting) as waited, m.expires_at,
+    m.more
 from claimed c join message m on m.id = c.message_id
 left join member b on b.id = m.sender_member order by c.message_id;
 
@@ -451,7 +682,9 @@ select distinct recipient, mesh_id from freed where state = 0;
 
 -- What became of a message; for its sender and its recipients.
 -- name: message_status
-select m.target, m.created_at, d.state, d.pushed_at, d.acked_at,
+select m.target, m.created_at,
+    case when d.state < 2 and d.expires_at <= now() then 3 else d.state end,
+    d.pushed_at, d.acked_at,
     coalesce(s.name, b.name, '') as name,
     coalesce(s.key, sm.key, b.key) as key, d.expires_at, d.pushes,
     d.recipient
@@ -486,90 +719,432 @@ select e.n, (select count(*) from freed f where f.n = e.n
 
 -- State ----------------------------------------------------------------------
 
--- Several writes to one key in a batch are numbered each, the last one stays.
--- name: state_set batch 6
+-- Sets and deletions (value null), each if the key has the version asked for
+-- (if_version null: whatever it has, 0: it is not there).  Several changes of
+-- one key in a batch are made one after the other.  Keys that are changed on a
+-- condition are locked; where there is nothing to lock, and another process
+-- made the key meanwhile, the change has to be tried again.  Columns: again,
+-- changed, the version that it made, the one that a condition compares, when.
+-- name: state_write batch 8
 with i as (
-	select *, row_number() over (partition by mesh_id, key order by n) as rn,
-	    count(*) over (partition by mesh_id, key) as cnt
-	from unnest($1::int4[], $2::uuid[], $3::text[], $4::text[], $5::uuid[],
-	    $6::text[]) as t(n, mesh_id, key, value, by_session, by_name)
-), last as (
-	insert into state as s (mesh_id, key, value, version, by_session,
-	    by_name, updated_at)
-	select mesh_id, key, value::json, cnt, by_session, by_name,
-	    clock_timestamp()
-	from i where rn = cnt order by mesh_id, key
-	on conflict (mesh_id, key) do update set value = excluded.value,
-	    version = s.version + excluded.version,
-	    by_session = excluded.by_session, by_name = excluded.by_name,
-	    updated_at = excluded.updated_at
+	select t.*, bool_or(value is null or if_version is not null)
+	    over (partition by mesh_id, key) as strict
+	from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
+	    $6::int8[], $7::uuid[], $8::text[]) as t(n, id, mesh_id, key,
+	    value, if_version, by_session, by_name)
+), had as (
+	select s.mesh_id, s.key, s.version, s.version <> s.deleted as there,
+	    s.writes, s.updated_at
+	from state s join (select distinct mesh_id, key from i) k
+	    using (mesh_id, key)
+	where (select bool_or(strict) from i)
+	order by s.mesh_id, s.key for update of s
+), begun as (
+	select i.*, h.key is null as fresh, m.state_floor,
+	    coalesce(h.version, m.state_floor) as version,
+	    coalesce(h.there, false) as there,
+	    -- It was made before, and is the last but so many.
+	    cardinality(h.writes) - array_position(h.writes, i.id) as repeated,
+	    h.updated_at as had_at
+	from i left join had h using (mesh_id, key)
+	left join mesh m on m.id = i.mesh_id
+), folded as (
+	select b.*, state_fold(version, there, if_version, value is not null)
+	    filter (where repeated is null)
+	    over (partition by mesh_id, key order by n) as v
+	from begun b
+), step as (
+	select *, repeated is null and v[1] > coalesce(lag(v[1])
+	    over (partition by mesh_id, key order by n), version) as changed,
+	    max(v[1]) over (partition by mesh_id, key) as last
+	from folded
+), new as (
+	select s.mesh_id, s.key, coalesce(s.value, 'null')::json as value,
+	    s.state_floor + s.last - s.version as version,
+	    case when s.value is null then s.state_floor + s.last - s.version
+	    else 0 end as deleted, s.by_session, s.by_name,
+	    clock_timestamp() as updated_at,
+	    coalesce(g.writes, '{}') as writes, s.strict and s.fresh as made
+	from (select max(n) as n,
+	    array_agg(id order by n) filter (where strict) as writes
+	    from step where changed group by mesh_id, key) g
+	join step s using (n) order by s.mesh_id, s.key
+), made as (
+	insert into state (mesh_id, key, value, version, deleted, by_session,
+	    by_name, updated_at, writes)
+	select mesh_id, key, value, version, deleted, by_session, by_name,
+	    updated_at, writes from new where made
+	on conflict (mesh_id, key) do nothing
 	returning mesh_id, key, version, updated_at
+), kept as (
+	insert into state as s (mesh_id, key, value, version, deleted,
+	    by_session, by_name, updated_at, writes)
+	select mesh_id, key, value, version, deleted, by_session, by_name,
+	    updated_at, writes from new where not made
+	on conflict (mesh_id, key) do update set value = excluded.value,
+	    (version, deleted) = (select v, case when excluded.deleted = 0
+		then 0 else v end from (select s.version + excluded.version
+		- m.state_floor as v from mesh m where m.id = s.mesh_id) f),
+	    by_session = excluded.by_session, by_name = excluded.by_name,
+	    updated_at = excluded.updated_at, writes = excluded.writes
+	returning mesh_id, key, version, updated_at
+), stored as (
+	select * from made union all select * from kept
 )
-select i.n, l.version - i.cnt + i.rn, l.updated_at
-from i join last l on l.mesh_id = i.mesh_id and l.key = i.key;
+select s.n, t.key is null
+    and bool_or(s.changed) over (partition by s.mesh_id, s.key) as again,
+    s.changed or s.repeated is not null as changed,
+    case when s.repeated is not null then s.version - s.repeated
+    when t.key is null then s.v[1] else t.version - s.last + s.v[1] end as made,
+    s.v[2] as present, coalesce(t.updated_at, s.had_at) as updated_at
+from step s left join stored t using (mesh_id, key);
 
 -- name: state_get
 select value, by_name, updated_at, version from state
-where mesh_id = $1::uuid and key = $2::text;
+where mesh_id = $1::uuid and key = $2::text and version <> deleted;
 
--- Up to so many bytes, and the key with which it is more.
+-- Keys with a prefix $2 after another key $3, up to so many bytes and the key
+-- with which it is more.  A key has at most 256 bytes, which are 64 of the
+-- greatest character.
 -- name: state_list
-select key, value, by_name, updated_at, version from (select *,
+select key, value, by_name, updated_at, version from (select p.*,
     sum(octet_length(value::text)) over w - octet_length(value::text) as before
-    from state where mesh_id = $1::uuid
-    window w as (order by key collate "C")) s
-where before <= $2::int8 order by key collate "C";
+    from (select * from state where mesh_id = $1::uuid
+	and version <> deleted
+	and key >= $2::text and key <= $2 || repeat(chr(1114111), 64)
+	and key > $3::text order by key limit $4::int8) p
+    window w as (order by key)) s
+where before <= $5::int8 order by key;
 
 -- What changed since a time, for a process that missed events.
 -- name: state_since
-select key, value, by_name, updated_at, version, by_session from state
-where mesh_id = $1::uuid and updated_at >= to_timestamp($2::int8 / 1000.0)
-order by updated_at;
+select t.key, t.value, t.by_name, t.updated_at, t.version, t.by_session,
+    s.member_id, t.version = t.deleted
+from state t left join session s on s.id = t.by_session
+where t.mesh_id = $1::uuid
+and t.updated_at >= to_timestamp($2::int8 / 1000.0)
+order by t.updated_at;
 
 -- Memory ---------------------------------------------------------------------
 
--- name: memory_put batch 7
+-- Column known is false, and nothing is stored, when there is no such
+-- language.
+-- name: memory_put batch 9
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::text[], $6::text[], $7::text[])
-	    as t(n, id, mesh_id, member_id, by_name, content, tags)
+	    $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+	    as t(n, id, mesh_id, member_id, by_name, by_folded, content, tags,
+	    language)
+), good as (
+	select i.* from i join pg_ts_config c on c.cfgname = i.language
+	    and c.cfgnamespace = 'pg_catalog'::regnamespace
 ), stored as (
-	insert into memory (id, mesh_id, member_id, by_name, content, tags,
-	    created_at)
-	select id, mesh_id, member_id, by_name, content, tags::text[], now()
-	from i on conflict do nothing
+	insert into memory (id, mesh_id, member_id, by_name, by_folded,
+	    content, tags, language, created_at)
+	select id, mesh_id, member_id, by_name, by_folded, content,
+	    tags::text[], language, now() from good on conflict do nothing
 )
-select n from i;
+select i.n, good.n is not null as known from i left join good using (n);
 
+-- name: memory_languages
+select cfgname::text from pg_ts_config
+where cfgnamespace = 'pg_catalog'::regnamespace order by 1;
+
+-- The best first, the newer of equal ones.  $3: tags; $4: a name as names are
+-- compared; $5: a member's key; after the score $7 and the id $8.
 -- name: memory_search
-select id, content, tags, by_name, created_at,
-    ts_rank(search, query)::float8 as rank
-from memory, plainto_tsquery('english', $2::text) as query
-where mesh_id = $1::uuid and forgotten_at is null and search @@ query
-order by rank desc, created_at desc limit $3::int8;
+with q as materialized (
+	select memory_query($6::text, $2::text) as query
+), found as (
+	select id, (ts_rank(search, (select query from q)) * 1e9)::int8
+	    as score
+	from memory where search @@ (select query from q)
+	and terms @> memory_terms($1::uuid, case when $5::bytea is not null
+	    then coalesce((select id from member where mesh_id = $1
+		and key = $5), '00000000-0000-0000-0000-000000000000') end,
+	    $4::text, $3::text[])
+	and mesh_id = $1 and forgotten_at is null
+), best as (
+	select * from found where (score, id) < ($7::int8, $8::uuid)
+	order by score desc, id desc limit $9::int8
+)
+select m.id, m.content, m.tags, m.by_name, m.created_at, m.language,
+    m.forgotten_at, b.score
+from best b join memory m using (id) order by b.score desc, b.id desc;
+
+-- All, the newest first, before an id.  A mesh from $1 to $1, so that the
+-- order is that of the index which has the mesh, and of no other.
+-- name: memory_list
+select id, content, tags, by_name, created_at, language, forgotten_at, 0::int8
+from memory where mesh_id between $1::uuid and $1 and forgotten_at is null
+and id < $2::uuid order by mesh_id desc, id desc limit $3::int8;
+
+-- Some of them.
+-- name: memory_list_chosen
+with found as materialized (
+	select id from memory
+	where terms @> memory_terms($1::uuid, case when $4::bytea is not null
+	    then coalesce((select id from member where mesh_id = $1 and key = $4),
+		'00000000-0000-0000-0000-000000000000') end, $3::text, $2::text[])
+	and mesh_id = $1 and forgotten_at is null
+), newest as (
+	select id from found where id < $5::uuid
+	order by id desc limit $6::int8
+)
+select m.id, m.content, m.tags, m.by_name, m.created_at, m.language,
+    m.forgotten_at, 0::int8
+from newest n join memory m using (id) order by n.id desc;
+
+-- The same of those that were forgotten.
+-- name: memory_list_forgotten
+select id, content, tags, by_name, created_at, language, forgotten_at, 0::int8
+from memory where mesh_id between $1::uuid and $1
+and forgotten_at is not null
+and terms @> memory_terms($1::uuid, case when $4::bytea is not null
+    then coalesce((select id from member where mesh_id = $1 and key = $4),
+	'00000000-0000-0000-0000-000000000000') end, $3::text, $2::text[])
+and id < $5::uuid order by mesh_id desc, id desc limit $6::int8;
 
 -- name: memory_forget
 update memory set forgotten_at = now()
 where mesh_id = $1::uuid and id = $2::uuid and forgotten_at is null
 returning id;
 
+-- Column restored is false when it was not forgotten.
+-- name: memory_restore
+with m as (
+	select id, forgotten_at from memory
+	where mesh_id = $1::uuid and id = $2::uuid for update
+), restored as (
+	update memory set forgotten_at = null from m
+	where memory.id = m.id and m.forgotten_at is not null
+)
+select forgotten_at is not null as restored from m;
+
+-- What there is in a mesh; keys up to so many.
+-- name: mesh_summary
+select slug, array(select key from state where mesh_id = $1::uuid
+	and version <> deleted order by key limit $2::int8),
+    (select count(*) from state where mesh_id = $1 and version <> deleted),
+    (select count(*) from memory where mesh_id = $1 and forgotten_at is null)
+from mesh where id = $1;
+
+-- Moderation, limits ---------------------------------------------------------
+
+-- What a mesh may hold.
+-- name: mesh_quotas
+select max_sessions, max_queue, max_recipient_queue, max_state_keys,
+    max_state_bytes, max_memories from mesh where id = $1::uuid;
+
+-- What a mesh holds: bits of $2 say what to count.  $3: a state key, for the
+-- bytes that it has.  The partial index has the messages that wait.
+-- name: quota_mesh
+select case when $2::int8 & 2 <> 0 then (select count(*) from delivery
+	where mesh_id = $1::uuid and state < 2 and due_at > '-infinity') end,
+    case when $2 & 8 <> 0 then (select count(*) from state
+	where mesh_id = $1 and version <> deleted) end,
+    case when $2 & 16 <> 0 then (select
+	coalesce(sum(octet_length(value::text)), 0)::int8
+	from state where mesh_id = $1 and version <> deleted) end,
+    case when $2 & 32 <> 0 then (select count(*) from memory
+	where mesh_id = $1 and forgotten_at is null) end,
+    (select octet_length(value::text)::int8 from state
+	where mesh_id = $1 and key = $3::text and version <> deleted);
+
+-- How much waits for each recipient, up to so many.
+-- name: quota_recipients
+select r.id, (select count(*) from (select from delivery d
+    where d.recipient = r.id and d.state < 2 limit $2::int8) w)
+from unnest($1::text[]::uuid[]) as r(id);
+
+-- Members that somebody may mean: by id, key (its own or a session's), or name
+-- (its own or a session's that is there).
+-- name: member_named
+select m.id, m.key, m.name,
+    case when m.key = mesh.owner_key then 'owner' else m.role end,
+    b.member_id is not null
+from member m join mesh on mesh.id = m.mesh_id
+left join ban b on b.member_id = m.id
+where m.mesh_id = $1::uuid and m.revoked_at is null and (m.id = $2::uuid
+    or m.key = $3::bytea or m.name_folded = $4::text
+    or exists (select from session s where s.member_id = m.id
+	and (s.key = $3 or (s.name_folded = $4 and s.ended_at is null
+	    and not s.control))))
+order by m.joined_at limit 6;
+
+-- What a member is now.
+-- name: member_facts
+select case when m.key = mesh.owner_key then 'owner' else m.role end,
+    m.revoked_at is not null, b.reason, b.by_name
+from member m join mesh on mesh.id = m.mesh_id
+left join ban b on b.member_id = m.id
+where m.id = $1::uuid and m.mesh_id = $2::uuid;
+
+-- Tells every host that a member changed, or without one, the mesh itself:
+-- for programs that have no place on the bus.
+-- name: member_tell
+select pg_notify('linnet', 'changed ' || replace($1::uuid::text, '-', '')
+    || coalesce(' ' || replace($2::uuid::text, '-', ''), ''));
+
+-- Tells every host that a session has to end, likewise.
+-- name: session_tell_kick
+select pg_notify('linnet', 'kick ' || replace(mesh_id::text, '-', '') || ' '
+    || replace(id::text, '-', '') || ' ' || ref || ' ' || $3::text)
+from session where id = $1::uuid and ref = $2::int8 and ended_at is null;
+
+-- name: ban_put
+insert into ban (member_id, mesh_id, reason, by_member, by_name)
+values ($1::uuid, $2::uuid, $3::text, $4::uuid, $5::text)
+on conflict (member_id) do update set reason = excluded.reason,
+    by_member = excluded.by_member, by_name = excluded.by_name
+returning banned_at;
+
+-- name: ban_drop
+delete from ban where member_id = $1::uuid and mesh_id = $2::uuid
+returning member_id;
+
+-- name: ban_list
+select m.id, m.key, m.name, b.reason, b.by_name, b.banned_at
+from ban b join member m on m.id = b.member_id
+where b.mesh_id = $1::uuid order by b.banned_at, m.id limit $2::int8;
+
+-- What a member blocks of another one: bits $4 are added to it, bits $5 taken
+-- away.  Up to $6 members; an answer without rows: there are so many, or there
+-- is nothing to take away.
+-- name: block_put
+insert into block as b (member_id, blocked_id, mesh_id, what)
+select $1::uuid, $2::uuid, $3::uuid, $4::int8::int2
+where exists (select from block where member_id = $1 and blocked_id = $2
+    and (what <> 0 or $4 = 0))
+or ($4 <> 0 and (select count(*) from block where member_id = $1
+    and what <> 0) < $6::int8)
+on conflict (member_id, blocked_id) do update set
+    what = (b.what::int8 | $4) & ~$5::int8, version = b.version + 1
+returning what, version;
+
+-- name: block_list
+select m.id, m.key, m.name, b.what, b.blocked_at
+from block b join member m on m.id = b.blocked_id
+where b.member_id = $1::uuid and b.what <> 0 order by b.blocked_at, m.id;
+
+-- All blocks of a mesh.
+-- name: block_load
+select member_id, blocked_id, what, version from block
+where mesh_id = $1::uuid;
+
+-- Schedules ------------------------------------------------------------------
+
+-- Up to $16 of one member; an answer without rows: there are so many.
+-- name: schedule_put
+insert into schedule (id, mesh_id, member_id, sender_session, sender_key,
+    sender_name, control, targets, priority, subtype, nonce, body, cron,
+    until_at, due_at, created_at)
+select $1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::bytea, $6::text, $7::bool,
+    $8::text[], $9::int8, $10::int8, $11::text, $12::text, $13::text,
+    to_timestamp($14::int8 / 1000.0), to_timestamp($15::int8 / 1000.0), now()
+where (select count(*) from schedule s where s.member_id = $3
+    and s.due_at is not null and s.id <> $1) < $16::int8
+on conflict (id) do update set id = excluded.id
+returning id;
+
+-- Those of a member, or of all; of a text only its beginning.
+-- name: schedule_list
+select id, array_to_string(targets, ','), nonce is not null,
+    case when nonce is null then left(body, 500) else '' end,
+    coalesce(due_at, last_at), created_at, cron, sent, until_at, subtype,
+    priority, last_at, last_error, due_at is not null, sender_name
+from schedule where mesh_id = $1::uuid
+and ($2::uuid is null or member_id = $2)
+order by due_at nulls last, id limit $3::int8;
+
+-- By the member that made it, or, with $4, by another.
+-- name: schedule_cancel
+delete from schedule where id = $1::uuid and mesh_id = $2::uuid
+and (member_id = $3::uuid or $4::bool) returning id;
+
+-- When the next one is due, in milliseconds from now.
+-- name: schedule_next
+select ceil(extract(epoch from min(due_at) - now()) * 1000)::int8
+from schedule where due_at > now();
+
+-- name: schedule_due
+select s.id, s.mesh_id, s.member_id, s.sender_session, s.sender_key, m.key,
+    s.sender_name, s.control, s.targets, s.priority, s.subtype, s.nonce,
+    s.body, s.cron, s.until_at, s.due_at,
+    case when m.revoked_at is not null then 'The membership was revoked.'
+	when mesh.archived_at is not null then 'The mesh was archived.'
+	when ban.member_id is not null then 'The member is banned.' end
+from schedule s join member m on m.id = s.member_id
+join mesh on mesh.id = s.mesh_id left join ban on ban.member_id = m.id
+where s.due_at <= now() order by s.due_at limit $1::int8;
+
+-- It could not be sent.  $4: its next time, 0: never.
+-- name: schedule_fail
+update schedule set last_at = now(), last_error = $3::text,
+    due_at = case when $4::int8 > 0 then to_timestamp($4 / 1000.0) end
+where id = $1::uuid and due_at = to_timestamp($2::int8 / 1000.0);
+
+-- name: schedule_clean
+delete from schedule where due_at is null
+and last_at < now() - $1::int8 * interval '1 ms';
+
 -- Upkeep ---------------------------------------------------------------------
 
+-- A host renews its lease, and hears whether that was over (others may have
+-- ended its sessions), and what the schema asks of a program.
 -- name: host_lease
-insert into host (id, name, version, lease_until)
-values ($1::uuid, $2::text, $3::text, now() + $4::int8 * interval '1 ms')
-on conflict (id) do update set name = excluded.name,
-    version = excluded.version, lease_until = excluded.lease_until
-returning (select count(*) from host h
-    where h.id <> $1 and h.lease_until > now());
+with before as (
+	select lease_until < now() as lapsed from host where id = $1::uuid
+), leased as (
+	insert into host (id, name, version, lease_until)
+	values ($1, $2::text, $3::text, now() + $4::int8 * interval '1 ms')
+	on conflict (id) do update set name = excluded.name,
+	    version = excluded.version, lease_until = excluded.lease_until
+)
+select coalesce((select lapsed from before), false),
+    (select max(version) from schema_version)::int8,
+    (select max(compatible) from schema_version)::int8;
 
--- Meshes that other hosts serve now.
+-- For people: the hosts, with how many sessions and meshes they have.
+-- name: host_list
+select h.id, h.name, h.version, h.started_at, h.lease_until,
+    h.lease_until > now(),
+    (select count(*) from session s where s.host_id = h.id
+	and s.ended_at is null),
+    (select count(*) from host_mesh m where m.host_id = h.id)
+from host h order by h.name, h.id;
+
+-- Hosts that are gone for good, and what they served.
+-- name: upkeep_gone_hosts
+with gone as (
+	delete from host h where h.lease_until < now() - interval '30 days'
+	and not exists (select from session s where s.host_id = h.id
+	    and s.ended_at is null)
+)
+delete from host_mesh m where not exists (select from host h
+    where h.id = m.host_id and h.lease_until > now() - interval '1 day');
+
+-- Which of the other hosts serve which meshes.
 -- name: relay_meshes
-select distinct s.mesh_id from host h join session s on s.host_id = h.id
-where h.id <> $1::uuid and h.lease_until > now() and s.ended_at is null;
+select m.host_id, m.mesh_id from host_mesh m join host h on h.id = m.host_id
+where h.id <> $1::uuid and h.lease_until > now();
 
+-- What a host said that it serves.
+-- name: relay_served
+select mesh_id from host_mesh where host_id = $1::uuid;
+
+-- name: relay_serve
+insert into host_mesh (host_id, mesh_id)
+select $1::uuid, t::uuid from unnest($2::text[]) as t on conflict do nothing;
+
+-- name: relay_unserve
+delete from host_mesh where host_id = $1::uuid
+and mesh_id = any($2::text[]::uuid[]);
+
+-- One notification for each channel and payload, in their order.
 -- name: relay_tell
-select pg_notify('linnet', $1::text);
+select pg_notify(t.channel, t.payload)
+from unnest($1::text[], $2::text[]) as t(channel, payload);
 
 -- name: upkeep_hellos
 delete from hello_seen where signature in (select signature from hello_seen
@@ -605,6 +1180,24 @@ delete from session where id in (select s.id from session s
     and not exists (select from delivery d where d.recipient = s.id
 	and d.state < 2)
     order by s.ended_at limit $2::int8);
+
+-- Deleted keys are forgotten in two steps: first the floor of their mesh is
+-- raised, and another time, when every change that is under way knows it, they
+-- go.
+-- name: upkeep_state
+with old as (
+	select s.mesh_id, s.key, s.version, m.state_floor
+	from state s join mesh m on m.id = s.mesh_id
+	where s.version = s.deleted
+	and s.updated_at < now() - $1::int8 * interval '1 ms'
+	order by s.updated_at limit $2::int8 for update of s skip locked
+), gone as (
+	delete from state s using old o where s.mesh_id = o.mesh_id
+	and s.key = o.key and o.version <= o.state_floor
+)
+update mesh m set state_floor = o.version
+from (select mesh_id, max(version) as version from old group by mesh_id) o
+where m.id = o.mesh_id and m.state_floor < o.version;
 
 -- name: queue_depth
 select count(*) from delivery where state < 2;

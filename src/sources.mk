@@ -1,10 +1,11 @@
 # One library per directory of src; a directory is a layer or a process.
 
 noinst_LIBRARIES += src/libbase.a
-src_libbase_a_SOURCES = src/base/base.h src/base/alloc.c src/base/buf.c \
-	src/base/clock.c src/base/crypto.c src/base/hash.c src/base/id.c \
+src_libbase_a_SOURCES = src/base/base.h src/base/alloc.c src/base/bucket.c \
+	src/base/buf.c src/base/clock.c src/base/crypto.c src/base/hash.c src/base/id.c \
 	src/base/json_read.c src/base/json_write.c src/base/log.c \
-	src/base/pool.c src/base/str.c
+	src/base/pool.c src/base/str.c src/base/usage.c \
+	src/base/usage_complete.c
 
 noinst_LIBRARIES += src/libconf.a
 src_libconf_a_SOURCES = src/conf/conf.h src/conf/options.def src/conf/conf.c \
@@ -24,7 +25,8 @@ src_libnet_a_SOURCES = src/net/net.h src/net/net_conn.h src/net/ends.def \
 	src/net/net.c src/net/net_listen.c src/net/net_frame.c \
 	src/net/net_http.c src/net/net_conn.c src/net/net_request.c \
 	src/net/net_out.c src/net/net_timer.c src/net/net_ws.c \
-	src/net/net_rate.c
+	src/net/net_tls.h src/net/tls.def \
+	src/net/net_tls.c src/net/net_tls_io.c
 
 noinst_LIBRARIES += src/libdb.a
 src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
@@ -33,17 +35,26 @@ src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
 	src/db/db_sync.c
 
 noinst_LIBRARIES += src/libcore.a
-src_libcore_a_SOURCES = src/core/core.h src/core/errors.def \
+src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 	src/core/events.def src/core/metrics.def src/core/ops.def \
-	src/core/scopes.def src/core/client.c src/core/client_ack.c src/core/core.c \
+	src/core/scopes.def src/core/roles.def src/core/block.c \
+	src/core/event_moderation.c src/core/member.c \
+	src/core/moderation.c src/core/quota.c src/core/rate.c \
+	src/core/role.c src/core/client.c src/core/client_ack.c src/core/core.c \
 	src/core/delivery.c src/core/event_record.h \
 	src/core/event.c src/core/event_message.c src/core/event_session.c \
-	src/core/event_state.c src/core/group.c \
-	src/core/hello.c src/core/hook.c src/core/invite.c src/core/memory.c src/core/mesh.c \
+	src/core/event_relay.c src/core/event_state.c src/core/group.c \
+	src/core/announce.c src/core/attestation.c src/core/hello.h \
+	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
+	src/core/profile.c src/core/hook.c src/core/invite.c src/core/memory.c src/core/mesh.c \
 	src/core/message.c src/core/message_status.c src/core/op.c \
 	src/core/presence.c src/core/roster.c src/core/session.c \
-	src/core/state.c src/core/table.c src/core/target.c \
-	src/core/upkeep.c
+	src/core/state.h src/core/state.c src/core/state_list.c \
+	src/core/state_push.c src/core/state_watch.c src/core/memory.h \
+	src/core/memory_search.c src/core/mesh_info.c src/core/table.c src/core/target.c \
+	src/core/upkeep.c src/core/cron.c src/core/schedule.h src/core/schedule.c \
+	src/core/schedule_due.c src/core/event_schedule.c \
+	src/core/message_more.c src/core/trace.c
 
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto.c \
@@ -55,38 +66,90 @@ noinst_LIBRARIES += src/librole.a
 src_librole_a_SOURCES = src/role/role.h src/role/role.c
 
 noinst_LIBRARIES += src/libworker.a
-src_libworker_a_SOURCES = src/worker/worker.h src/worker/worker.c
+src_libworker_a_SOURCES = src/worker/worker.h src/worker/worker.c \
+	src/worker/worker_trace.c
 
 noinst_LIBRARIES += src/librelay.a
-src_librelay_a_SOURCES = src/relay/relay.h src/relay/relay.c
+src_librelay_a_SOURCES = src/relay/relay.h src/relay/relay.c \
+	src/relay/relay_mesh.c src/relay/relay_postgres.c \
+	src/relay/relay_process.h src/relay/relay_transport.h
 
 noinst_LIBRARIES += src/libjobs.a
 src_libjobs_a_SOURCES = src/jobs/jobs.h src/jobs/jobs.c
 
 noinst_LIBRARIES += src/libctl.a
-src_libctl_a_SOURCES = src/ctl/ctl.h src/ctl/ctl.c src/ctl/ctl_daemon.c \
-	src/ctl/ctl_invite.c src/ctl/ctl_mesh.c src/ctl/ctl_out.c \
-	src/ctl/ctl_seed.c
+src_libctl_a_SOURCES = src/ctl/ctl.h src/ctl/ctl.c src/ctl/ctl_args.c \
+	src/ctl/ctl_daemon.c src/ctl/ctl_invite.c src/ctl/ctl_member.c \
+	src/ctl/ctl_mesh.c src/ctl/ctl_mesh_change.c src/ctl/ctl_order.c \
+	src/ctl/ctl_out.c src/ctl/ctl_qr.c src/ctl/ctl_seal.c \
+	src/ctl/ctl_seed.c src/ctl/ctl_status.c src/ctl/ctl_table.c \
+	src/ctl/ctl_trace.c
 
 noinst_LIBRARIES += src/libmaster.a
 src_libmaster_a_SOURCES = src/master/master.h src/master/master.c \
 	src/master/master_accept.c src/master/master_cluster.c \
 	src/master/master_conf.c src/master/master_ctl.c \
 	src/master/master_postgres.c src/master/master_spawn.c \
-	src/master/master_state.c
+	src/master/master_state.c src/master/master_tls.c \
+	src/master/master_trace.c
 
-# liblinnet is installed, so it brings the objects of base with it.
+# liblinnet: for our own programs and tests an archive of its own, with all its
+# names; and what is installed, made once more from the same sources: position
+# independent, of its names only those of linnet.h.  The archive is one object
+# in which all others are local, so that it cannot clash with a program's own.
+noinst_LIBRARIES += src/liblib.a src/liblibpic.a
+src_liblib_a_SOURCES = src/lib/lib.h src/lib/linnet.c src/lib/linnet_config.c \
+	src/lib/linnet_error.c src/lib/linnet_hello.c src/lib/linnet_http.c \
+	src/lib/linnet_identity.c src/lib/linnet_invite.c \
+	src/lib/linnet_join.c src/lib/linnet_json.c src/lib/linnet_loop.c \
+	src/lib/linnet_message.c src/lib/linnet_ops.c \
+	src/lib/linnet_receive.c src/lib/linnet_request.c \
+	src/lib/linnet_result.c src/lib/linnet_retry.c src/lib/linnet_seen.c \
+	src/lib/linnet_send.c src/lib/linnet_socket.c src/lib/linnet_target.c \
+	src/lib/linnet_tls.c src/lib/linnet_url.c src/lib/linnet_watch.c \
+	src/lib/linnet_ws.c
+src_liblibpic_a_SOURCES = $(src_liblib_a_SOURCES) $(src_libbase_a_SOURCES)
+src_liblibpic_a_CFLAGS = $(AM_CFLAGS) -fPIC -fvisibility=hidden
+LINNET_LIBS = src/liblib.a src/libbase.a $(WSLAY_LIBS) $(SODIUM_LIBS) \
+	$(SSL_LIBS) $(CRYPTO_LIBS)
+
+# The soname changes when programs would have to be built again.
+LINNET_SO = liblinnet.so.0
+LINNET_SO_FILE = $(LINNET_SO).0.0
 include_HEADERS = include/linnet.h
-lib_LIBRARIES = liblinnet.a
-liblinnet_a_SOURCES = src/lib/lib.h src/lib/linnet.c src/lib/linnet_error.c \
-	src/lib/linnet_hello.c src/lib/linnet_http.c src/lib/linnet_invite.c \
-	src/lib/linnet_join.c src/lib/linnet_json.c src/lib/linnet_message.c \
-	src/lib/linnet_request.c src/lib/linnet_send.c \
-	src/lib/linnet_socket.c src/lib/linnet_target.c src/lib/linnet_url.c \
-	src/lib/linnet_ws.c $(src_libbase_a_SOURCES)
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = src/lib/linnet.pc
-LINNET_LIBS = liblinnet.a $(WSLAY_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)
+noinst_DATA = liblinnet.a $(LINNET_SO_FILE)
+EXTRA_DIST += src/lib/linnet.map
+CLEANFILES += liblinnet.a liblinnet.o $(LINNET_SO_FILE)
+
+liblinnet.a: src/liblibpic.a
+	$(AM_V_GEN)rm -f $@ liblinnet.o && \
+	    $(LD) -r -o liblinnet.o --whole-archive src/liblibpic.a && \
+	    $(OBJCOPY) --localize-hidden liblinnet.o && \
+	    $(AR) $(ARFLAGS) $@ liblinnet.o && $(RANLIB) $@
+
+$(LINNET_SO_FILE): src/liblibpic.a src/lib/linnet.map
+	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -fPIC -shared \
+	    -Wl,-soname,$(LINNET_SO) \
+	    -Wl,--version-script,$(srcdir)/src/lib/linnet.map \
+	    $(LINNET_SO_LDFLAGS) $(LDFLAGS) -o $@ \
+	    -Wl,--whole-archive src/liblibpic.a -Wl,--no-whole-archive \
+	    $(WSLAY_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+
+install-data-local: liblinnet.a $(LINNET_SO_FILE)
+	$(MKDIR_P) '$(DESTDIR)$(libdir)'
+	$(INSTALL_DATA) liblinnet.a '$(DESTDIR)$(libdir)/liblinnet.a'
+	$(INSTALL_DATA) $(LINNET_SO_FILE) \
+	    '$(DESTDIR)$(libdir)/$(LINNET_SO_FILE)'
+	ln -sf $(LINNET_SO_FILE) '$(DESTDIR)$(libdir)/$(LINNET_SO)'
+	ln -sf $(LINNET_SO) '$(DESTDIR)$(libdir)/liblinnet.so'
+
+uninstall-local:
+	rm -f '$(DESTDIR)$(libdir)/liblinnet.a' \
+	    '$(DESTDIR)$(libdir)/$(LINNET_SO_FILE)' \
+	    '$(DESTDIR)$(libdir)/$(LINNET_SO)' \
+	    '$(DESTDIR)$(libdir)/liblinnet.so'
 
 noinst_LIBRARIES += src/libcli.a
 src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli.c src/cli/cli_args.c \

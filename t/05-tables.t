@@ -59,6 +59,7 @@ my %tables = (
 		);
 	} },
 	NET_END => { n => 2, unique => [[0]], words => 1 },
+	NET_TLS => { n => 2, unique => [[0]], words => 1 },
 	ERR => { n => 7, unique => [[0], [1, 5]], text => 6, check => sub {
 		my (undef, $code, $http, $rpc, $exit, $close) = @_;
 		return (
@@ -71,13 +72,14 @@ my %tables = (
 		);
 	} },
 	SCOPE => { n => 3, unique => [[0], [1]], text => 2 },
+	ROLE => { n => 4, unique => [[0], [1]], text => 3 },
 	EVENT => { n => 4, unique => [[0]], text => 3 },
 	METRIC => { n => 5, unique => [[0], [1, 3]], text => 4, check => sub {
 		my (undef, $name, $kind, $label) = @_;
 		$name = unquote($name);
 		return (
 			$name !~ /^linnet_[a-z_]+$/ ? "name $name" : (),
-			$kind !~ /^(?:COUNT|GAUGE)$/ ? "kind $kind" : (),
+			$kind !~ /^(?:COUNT|GAUGE|SAME)$/ ? "kind $kind" : (),
 			($kind eq 'COUNT') != ($name =~ /_total$/)
 			    ? 'counters, and they alone, end in _total' : (),
 			unquote($label) !~ /^(?:[a-z_]+="[^"]+")?$/

@@ -19,7 +19,7 @@ my ($status, undef, $err) = run([@make, 'install'], cwd => $builddir,
 is($status, 0, 'make install DESTDIR=') or diag $err;
 
 # Where configure was told to put things.
-my @dirs = qw(bindir includedir libdir mandir sbindir);
+my @dirs = qw(bindir datadir includedir libdir mandir sbindir);
 my ($asked, $said) = run([@make, '-f', '-', 'say-dirs'], cwd => $builddir,
     input => join "\n\t\@echo ", "include Makefile\nsay-dirs:",
     map { "\$(DESTDIR)\$($_)" } @dirs);
@@ -30,7 +30,13 @@ my %mode = (
 	"$dir{bindir}/linnet" => 0755,
 	"$dir{includedir}/linnet.h" => 0644,
 	"$dir{libdir}/liblinnet.a" => 0644,
+	(map { ("$dir{libdir}/$_" => 0644) } qw(liblinnet.so liblinnet.so.0
+	    liblinnet.so.0.0.0)),
 	"$dir{libdir}/pkgconfig/linnet.pc" => 0644,
+	(map { ("$dir{datadir}/bash-completion/completions/$_" => 0644,
+	    "$dir{datadir}/zsh/site-functions/_$_" => 0644,
+	    "$dir{datadir}/fish/vendor_completions.d/$_.fish" => 0644) }
+	    qw(linnetctl)),
 	"$dir{sbindir}/linnetctl" => 0755,
 	"$dir{sbindir}/linnetd" => 0755,
 	map { m{^man/(.*\.(\d))\.in$} ? ("$dir{mandir}/man$2/$1" => 0644) : () }
@@ -66,7 +72,8 @@ my ($built, undef, $why) = run(['sh', '-c',
     env => { PKG_CONFIG_PATH => "$dir{libdir}/pkgconfig",
 	PKG_CONFIG_SYSROOT_DIR => $root });
 is($built, 0, 'a program is built with what pkg-config says') or diag $why;
-my ($ran, $out) = run(["$dir/hello"]);
+my ($ran, $out) = run(["$dir/hello"],
+    env => { LD_LIBRARY_PATH => $dir{libdir} });
 is($ran, 0, 'and runs');
 like($out, qr/^[0-9a-f]{64}$/, 'it made a key');
 done_testing;

@@ -9,7 +9,8 @@ use IPC::Open3;
 use Linnet;
 use Test::More;
 
-my $b = Linnet->broker(workers => 2);
+my $b = Linnet->broker(workers => 2,
+    options => ['rate.member 0', 'rate.now 0']);
 
 # Two crowds at once, of two meshes, so that both workers have senders.
 my @files = map {

@@ -432,14 +432,14 @@ my @here = ('-o', 'state_dir ' . $broker->dir);
 refuses(64, $_->[1], 'linnetctl', @here, @{ $_->[0] }) for (
 	[[], qr/^usage: linnetctl/m],
 	[['stats'], qr/did you mean "status"/],
-	[['mesh'], qr/no command "mesh"/],
+	[['mesh'], qr/mesh wants one more word: create, list/],
 	[['mesh', 'creat'], qr/did you mean "mesh create"/],
 	[['frobnicate'], qr/no command "frobnicate"/],
 	[['--frob', 'status'], qr/frob/],
 	[['status', 'more'], qr/usage: linnetctl status/],
-	[['mesh', 'create'], qr/usage: linnetctl mesh create SLUG/],
+	[['mesh', 'create'], qr/usage: linnetctl mesh create mesh/],
 	[['mesh', 'create', 'a', 'b'], qr/usage/],
-	[['invite', 'create'], qr/usage: linnetctl invite create MESH/],
+	[['invite', 'create'], qr/usage: linnetctl invite create mesh/],
 	(map { [['invite', 'create', $seed->{slug}, @$_], qr/$_->[0]/] }
 	    ['--uses', '0'], ['--uses', 'x'], ['--uses', '-1'],
 	    ['--uses', '99999999999999'], ['--expires', 'soon'],

@@ -42,7 +42,8 @@ sub storm {
 	my ($what, $kills, $kill) = @_;
 	my $b = Linnet->broker(workers => 2,
 	    listen => ['127.0.0.1:' . free_port()],
-	    options => ['mesh.ack_time 2s']);
+	    options => ['mesh.ack_time 2s', 'rate.member 0', 'rate.now 0',
+		'rate.pair 0']);
 	my $c = checker($b);
 	for (1 .. $kills) {
 		a_moment();

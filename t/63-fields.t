@@ -14,6 +14,9 @@ use Time::HiRes 'time';
 
 my $broker = Linnet->broker(workers => 2, options => ['limit.hello 1m']);
 my $seed = $broker->seed;
+# Who may do everything.
+$broker->psql("update member set role = 'owner'
+    where id = '$seed->{peerA}{memberId}'");
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $other = $broker->peer($seed->{peerB}, name => 'other', session_key => 1);
 my $id = '0' x 31 . '1';
@@ -29,18 +32,48 @@ my %good = (
 	    ciphertext => 'eA==' } },
 	client_ack => sub { { messageId => $id, brokerMessageId => $id } },
 	message_status => sub { { messageId => $id } },
+	schedule => sub { { to => 'other', message => 'x',
+	    deliverAt => int(time * 1000) + 3600_000 } },
+	list_scheduled => sub { {} },
+	cancel_scheduled => sub { { scheduledId => $id } },
 	list_peers => sub { {} },
 	set_status => sub { { status => 'idle' } },
 	set_summary => sub { { summary => 'x' } },
+	set_visible => sub { { visible => JSON::PP::true } },
+	set_profile => sub { { title => 'x', capabilities => ['y'] } },
+	set_stats => sub { { stats => { errors => 1 } } },
 	join_group => sub { { name => 'g', role => 'r' } },
 	leave_group => sub { { name => 'g' } },
 	set_state => sub { { key => 'k', value => 1 } },
 	get_state => sub { { key => 'k' } },
-	list_state => sub { {} },
-	remember => sub { { content => 'x', tags => ['t'] } },
-	recall => sub { { query => 'x' } },
+	list_state => sub { { prefix => 'k', limit => 1, after => 'a' } },
+	delete_state => sub { { key => 'k', ifVersion => 1 } },
+	watch_state => sub { { prefix => 'k' } },
+	unwatch_state => sub { { prefix => 'k' } },
+	remember => sub { { content => 'x', tags => ['t'],
+	    language => 'simple' } },
+	recall => sub { { query => 'x', tags => ['t'], by => 'x', limit => 1,
+	    language => 'simple', after => "1.$id" } },
 	forget => sub { { memoryId => $id } },
+	restore => sub { { memoryId => $id } },
+	list_memories => sub { { tags => ['t'], by => 'x', limit => 1,
+	    after => "0.$id", forgotten => JSON::PP::true } },
+	mesh_info => sub { {} },
+	list_skills => sub { { query => 'x' } },
+	get_skill => sub { { name => 'x' } },
+	kick => sub { { target => 'nobody' } },
+	disconnect => sub { { target => 'nobody' } },
+	ban => sub { { target => 'nobody' } },
+	unban => sub { { target => 'nobody' } },
+	list_bans => sub { {} },
+	block => sub { { target => 'nobody', what => ['dm'] } },
+	unblock => sub { { target => 'nobody', what => ['dm'] } },
+	list_blocks => sub { {} },
 );
+
+# One of several must be there, and it is this one in the row above.
+my %one_of = map { $_ => 1 } 'kick target', 'disconnect target',
+    'schedule message', 'schedule deliverAt';
 
 my ($st, $table) = Linnet::run([$broker->program('linnet-dump'), 'FIELDS']);
 is($st, 0, 'the table of fields');
@@ -186,7 +219,8 @@ for my $op (@ops) {
 			    "$name: says which") if $what !~ /surrogate|half/;
 			return;
 		};
-		my $need = $f->{required} && 'malformed';
+		my $need = ($f->{required} || $one_of{"$op $f->{path}"})
+		    && 'malformed';
 		$check->('missing', $need, undef);
 		$check->('null', $need, 'null') if $f->{type} ne 'json';
 		$check->('twice', 'malformed',

@@ -11,7 +11,7 @@ check_PROGRAMS += $(UNIT)
 AM_CPPFLAGS += -I$(srcdir)/t/lib
 
 EXTRA_DIST += $(wildcard $(srcdir)/t/*.t $(srcdir)/t/size.allow \
-	$(srcdir)/t/lib/*.h $(srcdir)/t/lib/*.pm $(srcdir)/t/lib/*/*.pm)
+	$(srcdir)/t/lib/*.[ch] $(srcdir)/t/lib/*.pm $(srcdir)/t/lib/*/*.pm)
 
 TESTS_T = $(srcdir)/t/*.t
 PROVE_FLAGS = -j4
@@ -57,18 +57,18 @@ CLEANFILES += $(DB_TEST_MADE)
 EXTRA_DIST += t/unit/db_sql/stmts.sql $(DB_TEST_MIGRATIONS)
 
 UNIT += t/unit/net_addr t/unit/net_http t/unit/net_request t/unit/net_conn \
-	t/unit/net_ws t/unit/net_timer t/unit/net_rate
+	t/unit/net_ws t/unit/net_timer
 t_unit_net_addr_LDADD = src/libnet.a $(LDADD)
 t_unit_net_http_LDADD = src/libnet.a $(LDADD)
 t_unit_net_request_LDADD = src/libnet.a $(LDADD)
 t_unit_net_conn_LDADD = src/libnet.a $(LDADD)
 t_unit_net_ws_LDADD = src/libnet.a $(LDADD)
 t_unit_net_timer_LDADD = src/libnet.a $(LDADD)
-t_unit_net_rate_LDADD = src/libnet.a $(LDADD)
 # These stand between net and the system: calls that fail, a clock that moves.
 t_unit_net_conn_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv -Wl,--wrap=sendmsg
 t_unit_net_timer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
-t_unit_net_rate_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
+UNIT += t/unit/bucket
+t_unit_bucket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
 
 # Crowds of clients for the tests that need them.
 check_PROGRAMS += t/load/swarm t/load/checker
@@ -98,3 +98,10 @@ t_unit_cli_config_LDADD = src/libcli.a $(LINNET_LIBS)
 t_unit_cli_print_LDADD = src/libcli.a $(LINNET_LIBS)
 UNIT += t/unit/conf_database
 t_unit_conf_database_LDADD = src/libconf.a $(LDADD)
+UNIT += t/unit/attestation
+t_unit_attestation_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
+UNIT += t/unit/cron
+t_unit_cron_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
+UNIT += t/unit/net_tls
+t_unit_net_tls_LDADD = src/libnet.a $(LDADD)
+UNIT += t/unit/usage

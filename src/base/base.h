@@ -44,6 +44,21 @@ char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void *alloc_try(size_t size) MUST_CHECK;
 
 /*
+ * bucket.c: token buckets, by clock_mono().
+ */
+struct bucket {
+	int64_t at_ms;
+	double tokens;
+};
+/* Takes n of a bucket that holds `burst` and gains `per_second`.  0, or the
+ * milliseconds to wait; nothing is taken then. */
+int64_t bucket_take(
+    struct bucket *b, double n, double burst, double per_second) MUST_CHECK;
+/* The same without taking them. */
+int64_t bucket_look(
+    struct bucket *b, double n, double burst, double per_second) MUST_CHECK;
+
+/*
  * buf.c: bytes that grow up to a ceiling.  An add past the ceiling (or past
  * memory) changes nothing and leaves `failed` set; later adds are ignored, so
  * that a writer checks once, at its end.
@@ -111,6 +126,9 @@ void crypto_start(void);
 void crypto_random_bytes(void *p, size_t n);
 void crypto_new_pair(
     uint8_t pub[CRYPTO_KEY_LEN], uint8_t secret[CRYPTO_SECRET_LEN]);
+/* The pair that a seed of 32 bytes always gives. */
+void crypto_seed_pair(uint8_t pub[CRYPTO_KEY_LEN],
+    uint8_t secret[CRYPTO_SECRET_LEN], const uint8_t seed[CRYPTO_KEY_LEN]);
 void crypto_make_sig(uint8_t sig[CRYPTO_SIG_LEN], const void *msg, size_t n,
     const uint8_t secret[CRYPTO_SECRET_LEN]);
 /* Strict Ed25519: canonical S, no small-order keys (RFC 8032 5.1.7). */
@@ -132,6 +150,11 @@ void crypto_wipe(void *p, size_t n);
 #define CRYPTO_BOX_EXTRA 16
 int crypto_seal(void *out, uint8_t nonce[CRYPTO_NONCE_LEN], const void *msg,
     size_t n, const uint8_t to[CRYPTO_KEY_LEN],
+    const uint8_t secret[CRYPTO_SECRET_LEN]) MUST_CHECK;
+/* The same with a nonce of the caller's, who never gives it to two different
+ * messages. */
+int crypto_seal_as(void *out, const uint8_t nonce[CRYPTO_NONCE_LEN],
+    const void *msg, size_t n, const uint8_t to[CRYPTO_KEY_LEN],
     const uint8_t secret[CRYPTO_SECRET_LEN]) MUST_CHECK;
 int crypto_open(void *out, const uint8_t nonce[CRYPTO_NONCE_LEN],
     const void *box, size_t n, const uint8_t from[CRYPTO_KEY_LEN],
@@ -383,5 +406,48 @@ const char *str_size(const char *s, int64_t *bytes) MUST_CHECK;
 void str_print_duration(char out[32], int64_t ms);
 void str_print_size(char out[32], int64_t bytes);
 bool str_starts(const char *s, const char *prefix);
+
+/*
+ * usage.c and usage_complete.c: a program's commands and options as people see
+ * them, made from one table: help, the manual, and completion in shells.
+ */
+struct usage_option {
+	const char *name; /* --name */
+	char letter;	  /* -n, or 0 */
+	/* What follows it, or NULL.  "a|b" are all there are; "file" is one. */
+	const char *arg;
+	const char *text; /* sentences; NULL: not told of */
+};
+
+struct usage_command {
+	const char *name;  /* one word, or two */
+	const char *alias; /* or NULL */
+	/* "mesh [name ...]", "a|b"; as above */
+	const char *args;
+	const struct usage_option *options; /* ended by a NULL name */
+	const char *text;		    /* a sentence */
+	const char *more;		    /* sentences, or NULL */
+};
+
+struct usage {
+	const char *program;
+	const char *manual;		      /* "linnetctl(8)" */
+	const struct usage_option *options;   /* of all commands */
+	const struct usage_command *commands; /* ended by a NULL name */
+};
+
+/* Appends the list of all commands. */
+void usage_help(const struct usage *u, struct buf *b);
+/* Appends what is to know of one. */
+void usage_help_of(
+    const struct usage *u, const struct usage_command *m, struct buf *b);
+/* Appends the sections OPTIONS and COMMANDS in mdoc(7). */
+void usage_mdoc(const struct usage *u, struct buf *b);
+#define USAGE_SHELLS "bash|zsh|fish"
+/* Appends a script for a shell; false: there is no such shell. */
+bool usage_complete(const struct usage *u, const char *shell, struct buf *b);
+/* The nth of the words of "a|b|c", {NULL, 0} behind the last one; nothing of a
+ * text without |. */
+struct slice usage_choice(const char *arg, size_t n);
 
 #endif

@@ -13,6 +13,7 @@
 
 _Static_assert(CRYPTO_KEY_LEN == crypto_sign_PUBLICKEYBYTES, "public key");
 _Static_assert(CRYPTO_SECRET_LEN == crypto_sign_SECRETKEYBYTES, "secret key");
+_Static_assert(CRYPTO_KEY_LEN == crypto_sign_SEEDBYTES, "seed");
 _Static_assert(CRYPTO_SIG_LEN == crypto_sign_BYTES, "signature");
 _Static_assert(CRYPTO_DIGEST_LEN == crypto_generichash_BYTES, "digest");
 _Static_assert(CRYPTO_NONCE_LEN == crypto_box_NONCEBYTES, "nonce");
@@ -40,6 +41,14 @@ void
 crypto_new_pair(uint8_t pub[CRYPTO_KEY_LEN], uint8_t secret[CRYPTO_SECRET_LEN])
 {
 	if (crypto_sign_keypair(pub, secret) != 0)
+		fatalx("cannot make a key pair");
+}
+
+void
+crypto_seed_pair(uint8_t pub[CRYPTO_KEY_LEN], uint8_t secret[CRYPTO_SECRET_LEN],
+    const uint8_t seed[CRYPTO_KEY_LEN])
+{
+	if (crypto_sign_seed_keypair(pub, secret, seed) != 0)
 		fatalx("cannot make a key pair");
 }
 
@@ -98,20 +107,28 @@ box_keys(uint8_t theirs[crypto_box_PUBLICKEYBYTES],
 }
 
 int
-crypto_seal(void *out, uint8_t nonce[CRYPTO_NONCE_LEN], const void *msg,
-    size_t n, const uint8_t to[CRYPTO_KEY_LEN],
+crypto_seal_as(void *out, const uint8_t nonce[CRYPTO_NONCE_LEN],
+    const void *msg, size_t n, const uint8_t to[CRYPTO_KEY_LEN],
     const uint8_t secret[CRYPTO_SECRET_LEN])
 {
 	uint8_t theirs[crypto_box_PUBLICKEYBYTES];
 	uint8_t ours[crypto_box_SECRETKEYBYTES];
 	int rc;
 
-	randombytes_buf(nonce, CRYPTO_NONCE_LEN);
 	rc = box_keys(theirs, ours, to, secret);
 	if (rc == 0)
 		rc = crypto_box_easy(out, msg, n, nonce, theirs, ours);
 	sodium_memzero(ours, sizeof(ours));
 	return rc == 0 ? 0 : -1;
+}
+
+int
+crypto_seal(void *out, uint8_t nonce[CRYPTO_NONCE_LEN], const void *msg,
+    size_t n, const uint8_t to[CRYPTO_KEY_LEN],
+    const uint8_t secret[CRYPTO_SECRET_LEN])
+{
+	randombytes_buf(nonce, CRYPTO_NONCE_LEN);
+	return crypto_seal_as(out, nonce, msg, n, to, secret);
 }
 
 int

@@ -23,31 +23,17 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define INBOX_SEEN 1024 /* ids against printing twice */
-#define INBOX_ID_SIZE 40
 #define INBOX_GOODBYE_MS 1000
 
 struct inbox {
 	struct cli *c;
 	struct cli_session s;
-	char seen[INBOX_SEEN][INBOX_ID_SIZE];
-	size_t nseen;
+	size_t printed;
 	size_t arrived;	  /* since it was looked at */
+	bool lost;	  /* the connection, and that was said */
 	int64_t heard_ms; /* when the last one came */
 	int status;	  /* output failed */
 };
-
-static bool
-inbox_saw(struct inbox *in, const char *id)
-{
-	size_t i, n = in->nseen < INBOX_SEEN ? in->nseen : INBOX_SEEN;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(in->seen[i], id) == 0)
-			return true;
-	(void)str_copy(in->seen[in->nseen++ % INBOX_SEEN], id, INBOX_ID_SIZE);
-	return false;
-}
 
 static void
 inbox_print_json(struct inbox *in, const struct linnet_message *m)
@@ -150,15 +136,14 @@ inbox_message(void *arg, struct linnet *l, const struct linnet_message *m)
 	in->arrived++;
 	clock_update();
 	in->heard_ms = clock_mono();
-	if (!inbox_saw(in, m->id)) {
-		if (in->c->json)
-			inbox_print_json(in, m);
-		else
-			inbox_print(in, m);
-		if ((in->status = cli_print_end(in->c)) != 0) {
-			linnet_close(l);
-			return;
-		}
+	in->printed++;
+	if (in->c->json)
+		inbox_print_json(in, m);
+	else
+		inbox_print(in, m);
+	if ((in->status = cli_print_end(in->c)) != 0) {
+		linnet_close(l);
+		return;
 	}
 	linnet_ack(l, m->id);
 }
@@ -187,34 +172,39 @@ inbox_has_group(const struct inbox *in, const char *name)
 
 /* A session that comes back has the groups that it had: those left since. */
 static void
-inbox_open(void *arg, struct linnet *l, const char *text, size_t n)
+inbox_leave(struct inbox *in, struct linnet *l, const char *text, size_t n)
 {
-	struct inbox *in = arg;
 	struct linnet_reply reply = { .text = text, .n = n };
-	struct json_writer w;
-	struct json j;
-	struct buf b;
 	const char *name;
 	size_t list, at;
+	struct json j;
 
 	if (cli_json_read(&j, &reply) == 0 &&
 	    (list = cli_json_list(&j, 0, "restoredGroups")) != 0) {
 		for (at = JSON_FIRST(list); at < j.nodes[list].end;
 		     at = j.nodes[at].end) {
 			name = cli_json_str(in->c, &j, at, "name");
-			if (inbox_has_group(in, name))
-				continue;
-			buf_init(&b, SIZE_MAX / 2);
-			json_start(&w, &b);
-			json_key(&w, "name");
-			json_str(&w, name);
-			(void)buf_str(&b);
-			(void)linnet_request(l, "leave_group", b.data,
-			    LINNET_REPEAT, inbox_left, in);
-			buf_free(&b);
+			if (!inbox_has_group(in, name))
+				(void)linnet_leave_group(
+				    l, name, inbox_left, in);
 		}
 	}
 	json_free(&j);
+}
+
+static void
+inbox_phase(void *arg, struct linnet *l, const struct linnet_change *change)
+{
+	struct inbox *in = arg;
+
+	if (change->phase == LINNET_OPEN) {
+		in->lost = false;
+		inbox_leave(in, l, change->text, change->n);
+	} else if (change->phase == LINNET_WAITING && !in->lost) {
+		cli_print_note(
+		    in->c, "%s Connecting again.", change->error->message);
+		in->lost = true;
+	}
 }
 
 /* The same for every run on this machine with this configuration. */
@@ -244,7 +234,7 @@ inbox_new(struct inbox *in, bool follow)
 		/* Whoever asks for the messages is not to be told that they
 		 * wait because it is working. */
 		.cwd = follow ? getcwd(cwd, sizeof(cwd)) : NULL,
-		.callbacks = { .open = inbox_open, .message = inbox_message },
+		.callbacks = { .phase = inbox_phase, .message = inbox_message },
 		.arg = in,
 	};
 
@@ -287,32 +277,14 @@ inbox_once(struct inbox *in, int64_t timeout_ms)
 {
 	int status, left;
 
-	if ((status = inbox_drain(in)) != 0 || timeout_ms < 0 || in->nseen > 0)
+	if ((status = inbox_drain(in)) != 0 || timeout_ms < 0 ||
+	    in->printed > 0)
 		return status;
-	while (in->nseen == 0 && (left = inbox_left_ms(in, timeout_ms)) > 0)
+	while (in->printed == 0 && (left = inbox_left_ms(in, timeout_ms)) > 0)
 		if (linnet_wait(in->s.linnet, left) < 0)
 			/* The next question connects again. */
 			break;
 	return inbox_drain(in);
-}
-
-/* Waits and connects again; 0, or why that makes no sense. */
-static int
-inbox_return(struct inbox *in, bool *lost, int64_t timeout_ms)
-{
-	struct linnet *l = in->s.linnet;
-	struct linnet_error why = *linnet_last_error(l);
-	int left = inbox_left_ms(in, timeout_ms);
-	int delay = linnet_retry_delay(l);
-
-	if (delay < 0)
-		return cli_print_failure(&why);
-	if (!*lost && delay > 0)
-		cli_print_note(in->c, "%s Connecting again.", why.message);
-	*lost = true;
-	(void)poll(NULL, 0, left >= 0 && left < delay ? left : delay);
-	(void)linnet_connect(l);
-	return 0;
 }
 
 static volatile sig_atomic_t inbox_stopped;
@@ -349,22 +321,13 @@ static int
 inbox_follow(struct inbox *in, int64_t timeout_ms)
 {
 	struct linnet *l = in->s.linnet;
-	bool lost = false;
-	int status, left;
+	int left;
 
 	inbox_catch_signals();
-	while (in->status == 0 && (left = inbox_left_ms(in, timeout_ms)) != 0) {
-		if (inbox_stopped)
-			break;
-		if (linnet_wait(l, left) >= 0) {
-			if (lost && linnet_is_open(l))
-				lost = false;
-			continue;
-		}
-		if (in->status == 0 &&
-		    (status = inbox_return(in, &lost, timeout_ms)) != 0)
-			return status;
-	}
+	while (in->status == 0 && !inbox_stopped &&
+	       (left = inbox_left_ms(in, timeout_ms)) != 0)
+		if (linnet_wait(l, left) < 0 && in->status == 0)
+			return cli_print_failure(linnet_last_error(l));
 	inbox_say_goodbye(l);
 	return in->status;
 }

@@ -120,7 +120,7 @@ cli_join(struct cli *c)
 	if ((status = cli_config_load(&f, c->config_file, true)) != 0)
 		goto fail;
 	m = join_mesh(&f, invite);
-	got = linnet_join(invite, m->public_key, join_name(c, &f), 0, &e);
+	got = linnet_join(invite, m->public_key, join_name(c, &f), NULL, 0, &e);
 	if (got == NULL) {
 		status = cli_print_failure(&e);
 		goto fail;

@@ -44,6 +44,8 @@ cli_session_new(
 	config.member_id = s->mesh->member_id;
 	config.public_key = s->mesh->public_key;
 	config.secret_key = s->mesh->secret_key;
+	/* What is sent to the member is for any of its inboxes. */
+	config.no_session_key = true;
 	if (!config.control) {
 		config.groups = session_groups(c, s->mesh);
 		config.ngroups = s->mesh->ngroups;

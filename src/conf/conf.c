@@ -253,6 +253,43 @@ conf_check_words(const struct conf *c)
 	return NULL;
 }
 
+static bool
+conf_is_file(const char *s)
+{
+	static const char credential[] = "credential:";
+
+	if (!str_starts(s, credential))
+		return s[0] == '/';
+	s += sizeof(credential) - 1;
+	return s[0] != '\0' && s[0] != '.' && strchr(s, '/') == NULL;
+}
+
+static const char *
+conf_check_tls(const struct conf *c)
+{
+	size_t i;
+
+	if (strcmp(c->tls_min_version, "1.2") != 0 &&
+	    strcmp(c->tls_min_version, "1.3") != 0)
+		return "tls.min_version is neither 1.2 nor 1.3";
+	if (c->tls_certificate.n != c->tls_key.n)
+		return "tls.certificate and tls.key have not as many entries; "
+		       "each certificate needs its key";
+	for (i = 0; i < c->tls_key.n; i++) {
+		if (!conf_is_file(c->tls_certificate.v[i]) ||
+		    !conf_is_file(c->tls_key.v[i]))
+			return "tls.certificate or tls.key has an entry that "
+			       "neither begins with a slash nor is "
+			       "credential:NAME";
+	}
+	for (i = 0; i < c->listen.n && c->tls_key.n == 0; i++) {
+		if (str_starts(c->listen.v[i], "tls:"))
+			return "listen has an address for TLS, but there is no "
+			       "tls.certificate";
+	}
+	return NULL;
+}
+
 /* An Origin header is scheme, host and port (RFC 6454 6.2): an entry with a
  * path would never match. */
 static const char *
@@ -311,6 +348,7 @@ conf_check(const struct conf *c, char **error)
 {
 	static const char *(*const checks[])(const struct conf *) = {
 		conf_check_words,
+		conf_check_tls,
 		conf_check_origins,
 		conf_check_order,
 		conf_check_size,

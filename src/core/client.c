@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 void
 client_init(struct client *c, struct core *core,
@@ -24,6 +24,14 @@ client_written(struct client *c, uint64_t pos)
 {
 	if (c->session != NULL)
 		delivery_written(c->session, pos);
+}
+
+uint64_t
+client_push(struct client *c, struct event *e)
+{
+	if (c->core->trace != NULL)
+		trace_push(c, e);
+	return c->calls->push(c, e);
 }
 
 void
@@ -78,4 +86,5 @@ client_gone(struct client *c, bool returns)
 	if (c->session != NULL)
 		session_end(c, returns);
 	client_forget(c);
+	state_unwatch(c);
 }

@@ -2,7 +2,7 @@
 /*
  * client_ack: a recipient has a message, and answers for it from now on.
  */
-#include "core/core.h"
+#include "core/domain.h"
 
 struct ack_in {
 	struct id broker_id;
@@ -52,7 +52,7 @@ const struct op op_client_ack = {
 	.name = "client_ack",
 	.scope = SCOPE_MESSAGES_READ,
 	.reply = "client_acked",
-	.flags = OP_QUIET,
+	.flags = OP_QUIET | OP_UNCOUNTED,
 	.in = ack_in_fields,
 	.in_size = sizeof(struct ack_in),
 	.out = ack_out_fields,

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 #define CORE_READ_MAX 512
 #define CORE_BATCH_ROWS 4096
@@ -85,6 +85,8 @@ core_new(const struct core_config *config)
 	TAILQ_INIT(&c->late);
 	TAILQ_INIT(&c->multicasts);
 	TAILQ_INIT(&c->endings);
+	TAILQ_INIT(&c->kicks);
+	hash_init(&c->rates);
 
 	memset(&db, 0, sizeof(db));
 	db.conninfo = config->conninfo;
@@ -107,8 +109,11 @@ core_free(struct core *c)
 	db_close(c->marks);
 	db_close(c->reads);
 	session_close(c);
+	schedule_close(c);
+	moderation_close(c);
 	mesh_free_all(c);
 	hook_close(c);
+	rate_close(c);
 	free(c->slots);
 	free(c);
 }
@@ -149,6 +154,7 @@ void
 core_turn(struct core *c)
 {
 	c->looked = false;
+	moderation_turn(c);
 	message_record(c);
 	db_flush(c->writes);
 	db_flush(c->marks);
@@ -163,16 +169,20 @@ core_tick(struct core *c)
 	presence_tick(c);
 	delivery_tick(c);
 	hook_tick(c);
+	rate_tick(c);
 	mesh_tick(c);
 }
 
 uint64_t
 core_metric(struct core *c, enum metric m)
 {
-	uint64_t sum = 0;
+	bool same = table_metrics[m].type == METRIC_TYPE_SAME;
+	uint64_t sum = 0, v;
 	unsigned i;
 
-	for (i = 0; i < bus_procs(c->bus); i++)
-		sum += bus_counters(c->bus, i)[m];
+	for (i = 0; i < bus_procs(c->bus); i++) {
+		v = bus_counters(c->bus, i)[m];
+		sum = !same ? sum + v : v > sum ? v : sum;
+	}
 	return sum;
 }

@@ -37,9 +37,10 @@ struct session;
 struct client;
 struct request;
 struct event;
+struct trace;
 
 /*
- * Tables: errors.def, scopes.def, metrics.def, events.def.
+ * Tables: errors.def, scopes.def, roles.def, metrics.def, events.def.
  */
 enum err {
 	ERR_NONE,
@@ -69,6 +70,20 @@ enum scope {
 #define SCOPE_BIT(s) (UINT32_C(1) << (s))
 extern const char *const table_scopes[SCOPE_MAX];
 
+enum member_role {
+#define ROLE(id, name, scopes, text) ROLE_##id,
+#include "core/roles.def"
+#undef ROLE
+	ROLE_MAX
+};
+struct role_scopes {
+	const char *name;
+	uint32_t scopes;
+	const char *text;
+};
+/* From the least role to the greatest. */
+extern const struct role_scopes table_roles[ROLE_MAX];
+
 enum metric {
 #define METRIC(id, name, type, label, text) METRIC_##id,
 #include "core/metrics.def"
@@ -78,7 +93,8 @@ enum metric {
 
 enum metric_type {
 	METRIC_TYPE_COUNT,
-	METRIC_TYPE_GAUGE
+	METRIC_TYPE_GAUGE,
+	METRIC_TYPE_SAME
 };
 struct metric_desc {
 	const char *name;
@@ -103,6 +119,11 @@ enum priority {
 	PRIORITY_NOW
 };
 extern const char *const table_priorities[]; /* by enum, NULL-ended */
+enum subtype {
+	SUBTYPE_MESSAGE,
+	SUBTYPE_REMINDER
+};
+extern const char *const table_subtypes[];
 enum status {
 	STATUS_IDLE,
 	STATUS_WORKING,
@@ -166,11 +187,25 @@ struct field {
 	const char *text;
 };
 #define FIELD_REQUIRED 0x01 /* in: must be there */
-#define FIELD_NULLABLE                                                      \
-	0x02		   /* out: null when the slice is {NULL, 0}, the id \
-			    * or key is all zero */
-#define FIELD_OMIT 0x04	   /* out: left out in that case */
+#define FIELD_NULLABLE                                                     \
+	0x02		  /* out: null when the slice is {NULL, 0}, the id \
+			   * or key is all zero */
+#define FIELD_OMIT 0x04	  /* out: left out in that case */
+#define FIELD_ABSENT 0x08 /* in: an int is -1 when it is absent */
+/* in: an option may lower max. */
+#define FIELD_LIMIT(l) ((unsigned)(l) << 8)
+#define FIELD_LIMIT_OF(flags) ((flags) >> 8)
+enum field_limit {
+	LIMIT_NONE,
+	LIMIT_NAME,
+	LIMIT_GROUP_NAME,
+	LIMIT_STATE_KEY,
+	LIMIT_STATE_VALUE,
+	LIMIT_MEMORY,
+	LIMIT_MAX
+};
 #define FIELD_ELEMENT 4096 /* bytes of one string in F_STRS and F_TARGET */
+#define FIELD_TARGETS 1000 /* items of F_TARGET */
 
 struct op {
 	const char *name; /* the mesh protocol's message type, metric label */
@@ -194,6 +229,8 @@ struct op {
 #define OP_OPENS 0x08
 /* The answer has an `id` also when the request had none. */
 #define OP_ECHOES 0x10
+/* Answers what others did: not counted by rate.requests. */
+#define OP_UNCOUNTED 0x20
 
 /* NULL-ended, in the order of ops.def. */
 extern const struct op *const op_table[];
@@ -218,13 +255,23 @@ struct request {
 	bool holds; /* none may begin behind it yet */
 	struct pool pool;
 	void *in;
-	void *context; /* the handler's own, of the pool */
-	void *wire;    /* the protocol's own: request id, then the answer */
+	void *context;		  /* the handler's own, of the pool */
+	struct quota_hold *quota; /* what it took, or NULL */
+	void *wire; /* the protocol's own: request id, then the answer */
 	int64_t started_ms;
+	size_t size;	/* bytes of what came */
 	enum err error; /* of a failed one */
 	char *error_text;
 	struct list error_names; /* slices: near names, candidates */
+	/* Of a limit that was reached: what it is, what was used, and when to
+	 * try again (0: not by waiting). */
+	int64_t error_limit;
+	int64_t error_used;
+	int64_t error_retry_ms;
+	int64_t error_version; /* of ERR_VERSION_CONFLICT: the present one */
 };
+
+#define CLIENT_ADDRESS 16 /* bytes */
 
 /* What a protocol does for core.  Each is called from core_turn() or from
  * within op_run(), never from a callback of the protocol's own. */
@@ -242,6 +289,9 @@ struct client_calls {
 	void (*pause)(struct client *c, bool on);
 	/* Ends the connection, after what is queued. */
 	void (*close)(struct client *c, enum err why, const char *text);
+	/* What stands for the peer where addresses are counted; false: it has
+	 * none (a unix socket). */
+	bool (*address)(const struct client *c, uint8_t out[CLIENT_ADDRESS]);
 };
 
 /* One connection, from core's side; embedded in the protocol's struct. */
@@ -253,7 +303,9 @@ struct client {
 	bool loopback; /* the peer is on this machine */
 	bool paused;
 	unsigned pending;
+	struct bucket rate; /* of its requests */
 	TAILQ_HEAD(, request) requests;
+	LIST_HEAD(, state_watch) watches;
 };
 
 void client_init(struct client *c, struct core *core,
@@ -264,6 +316,8 @@ void client_gone(struct client *c, bool returns);
 /* What is under way goes on without its client: a message that was sent is
  * sent.  What has not begun never will. */
 void client_forget(struct client *c);
+/* Sends an event; see client_calls.push. */
+uint64_t client_push(struct client *c, struct event *e);
 /* The kernel has taken the output up to this position. */
 void client_written(struct client *c, uint64_t pos);
 
@@ -304,6 +358,14 @@ struct event_wire {
 	void (*free)(void *data);
 };
 
+/* What few messages have; handed on as it came. */
+struct message_more {
+	struct slice client_id; /* as client_message_id */
+	struct slice fingerprint;
+	struct slice reply_to;
+	enum subtype subtype;
+};
+
 struct message {
 	struct id id;
 	struct id mesh;
@@ -316,36 +378,69 @@ struct message {
 	struct slice nonce;
 	struct slice ciphertext;
 	int64_t created_ms;
+	int64_t expires_ms;
+	const struct message_more *more; /* NULL when all of it is empty */
 };
 
 struct state_change {
 	struct id mesh;
 	struct slice key;
-	struct slice value;
+	struct slice value; /* {NULL, 0}: the key was deleted */
 	int64_t version;
 	struct slice by_name;
 	struct id by_session;
+	struct id by_member;
 	int64_t updated_ms;
+};
+
+/* What others are told of a session; announce.c. */
+enum peer_change_kind {
+	PEER_JOINED,
+	PEER_RETURNED,
+	PEER_LEFT,
+	PEER_VISIBLE,
+	PEER_HIDDEN
+};
+extern const char *const table_peer_changes[];
+
+struct peer_change {
+	enum peer_change_kind kind;
+	struct id id; /* of this change */
+	const struct session_info *peer;
+	int64_t at_ms;
 };
 
 /* Something to push, shared by all who get it: each protocol encodes it once
  * and keeps the result in its own wire. */
 struct event {
-	enum event_type type; /* EVENT_DELIVER or EVENT_STATE */
+	enum event_type type; /* EVENT_DELIVER, EVENT_STATE or EVENT_SESSION */
 	union {
 		const struct message *message;
 		const struct state_change *state;
+		const struct peer_change *peer;
 	};
 	struct event_wire wire[EVENT_WIRES];
 };
 void event_init(struct event *e, enum event_type type, const void *what);
 void event_fini(struct event *e);
 
+/* What few sessions say of themselves; empty: nothing. */
+struct session_more {
+	struct slice role; /* in free words, not its member's */
+	struct slice channel;
+	struct slice profile; /* JSON, made by profile.c */
+	struct slice stats;
+};
+
+/* The bus process that a session's ref names. */
+#define SESSION_REF_PROC(ref) ((unsigned)((ref) >> 56))
+
 /* A session as the bus and the database tell of it. */
 struct session_info {
 	struct id id;
 	struct id mesh;
 	struct id member;
+	struct id host;
 	uint64_t ref;
 	uint8_t key[CRYPTO_KEY_LEN]; /* zero: has none */
 	uint8_t member_key[CRYPTO_KEY_LEN];
@@ -355,7 +450,9 @@ struct session_info {
 	bool control;
 	bool acks;
 	bool live;
+	bool hidden; /* not shown to others, and in no multicast */
 	int64_t connected_ms;
+	int64_t seen_ms;   /* when it was here before that; 0: never */
 	int64_t active_ms; /* when it last asked for something */
 	int64_t pid;
 	struct slice name;
@@ -367,9 +464,10 @@ struct session_info {
 	struct slice hostname;
 	struct slice peer_type;
 	struct slice model;
-	struct slice summary; /* {NULL, 0}: none */
-	struct slice *groups; /* name, role, name, role ... */
-	size_t ngroups;	      /* pairs */
+	struct slice summary;		 /* {NULL, 0}: none */
+	struct slice *groups;		 /* name, role, name, role ... */
+	size_t ngroups;			 /* pairs */
+	const struct session_more *more; /* NULL when all of it is empty */
 };
 
 /* Each publishes one record, to the processes that its row of events.def
@@ -382,281 +480,140 @@ struct delivery_to {
 	uint32_t check; /* session_check() of the session */
 	bool member;	/* the recipient is its member, not the session */
 };
-/* False: the message is too large for the bus, nobody was told.  stored: it
- * is in the database; else this process puts it there soon. */
-bool event_deliver(struct core *c, const struct message *m,
-    const struct delivery_to *to, size_t n, uint64_t procs, bool stored);
+/* For sessions of one host, which procs have or lead to.  stored: it is in the
+ * database; else this process puts it there soon.  A message that is too large
+ * for the bus must be stored: they are told to read it. */
+void event_deliver(struct core *c, const struct message *m,
+    const struct id *host, const struct delivery_to *to, size_t n,
+    uint64_t procs, bool stored);
 void event_nudge(
     struct core *c, const struct id *mesh, const struct id *recipient);
 void event_state(struct core *c, const struct state_change *s);
+void event_schedule(struct core *c, const struct id *mesh, int64_t due_ms);
+/* jobs wants what event_schedule() tells. */
+void event_want_schedules(struct core *c);
 /* All of the mesh (NULL: of every mesh) shall read the database. */
 void event_reload(struct core *c, const struct id *mesh);
-void event_status(struct core *c, unsigned proc, const struct id *mesh,
-    const struct id *session, enum status status);
+/* The relay shall know that this host serves the mesh. */
+void event_serves(struct core *c, const struct id *mesh);
+void event_status(struct core *c, unsigned proc, const struct id *host,
+    const struct id *mesh, const struct id *session, enum status status);
+/* why: ERR_NONE, or why its sessions that began before at_ms have to end. */
+void event_member(struct core *c, const struct id *mesh,
+    const struct id *member, enum err why, int64_t at_ms, struct slice reason);
+void event_kick(struct core *c, const struct session_info *s, enum err why,
+    int64_t before_ms, struct slice reason);
+void event_block(struct core *c, const struct id *mesh, const struct id *member,
+    const struct id *other, unsigned what, int64_t version);
+/* A program that has no place on the bus changed a mesh ("MESH", in hex) or a
+ * member ("MESH MEMBER"): tells this host's processes.  False: malformed. */
+bool event_changed(struct core *c, const char *text);
+/* The same for a session that has to end: "MESH SESSION REF REASON".  Each host
+ * tells its own processes, of which one may have it. */
+bool event_kicked(struct core *c, const char *text);
 /* Applies a record from the bus.  Malformed ones are logged and dropped. */
 void event_receive(
     struct core *c, unsigned from, uint16_t type, const char *p, size_t n);
 
 /*
- * roster.c: who is in a mesh.  Indexes by id, key, member, name and group;
- * nothing is found by walking.
+ * event_relay.c: what the relay has to know of records.
  */
-struct roster_set; /* the sessions that share a member or a group */
-struct roster_link {
-	LIST_ENTRY(roster_link) entry; /* among the set's */
-	struct roster_set *set;
-	struct session *session;
+/* Changes with the layout of records and the order of bytes in them. */
+uint8_t event_format(void);
+/* The host that a record is for; false: it is for all that serve its mesh. */
+bool event_host(uint16_t type, const char *p, size_t n, struct id *host);
+/* Calls fn with records of at most max bytes (at least 256) that do for one
+ * that is larger: what they refer to is read from the database. */
+typedef void event_part_fn(void *arg, uint16_t type, const char *p, size_t n);
+void event_refer(uint16_t type, const char *p, size_t n, size_t max,
+    event_part_fn *fn, void *arg);
+
+/*
+ * rate.c: how much may be asked for in a time.  Buckets are per process; a
+ * member that has sessions in n of them pays n for each message, so that it
+ * gets no more for it.
+ */
+enum rate {
+	RATE_MEMBER,
+	RATE_NOW,
+	RATE_PAIR,
+	RATE_REQUESTS,
+	RATE_REFUSED,
+	RATE_MAX
 };
-LIST_HEAD(roster_links, roster_link);
-struct roster_set {
-	struct hash_entry hash;
-	struct hash *in;
-	struct roster_links links;
-	size_t count;
-	struct hash_entry alias; /* of a member's set: its public key */
-	char key[];
+struct core_rate {
+	int64_t per_minute; /* 0: no limit */
+	int64_t burst;
 };
+/* Each is ERR_NONE, or the error, of which the request knows all.  A request
+ * of any kind, before it is looked at. */
+enum err rate_request(struct request *r) MUST_CHECK;
+/* A message of the request's session. */
+enum err rate_message(struct request *r, enum priority priority) MUST_CHECK;
+/* The same to one member. */
+enum err rate_pair(struct request *r, const struct id *member) MUST_CHECK;
+/* A request of somebody who has no session yet: were too many of its address
+ * refused?  And: this one was. */
+enum err rate_stranger(struct request *r) MUST_CHECK;
+void rate_refused(const struct client *c);
+/* Forgets buckets that are full again. */
+void rate_tick(struct core *c);
+void rate_close(struct core *c);
 
-struct session {
-	struct session_info info; /* its slices point into texts */
-	char *texts;
-	struct mesh *mesh;
-	struct hash_entry by_id;
-	struct hash_entry by_key;
-	struct roster_link by_member;
-	struct hash_entry by_name;
-	struct roster_link *groups;
-	size_t ngroups;		    /* those above its own included */
-	TAILQ_ENTRY(session) entry; /* in the mesh, by time of connecting */
-	LIST_ENTRY(session) local;  /* in the mesh, those of this process */
-	TAILQ_ENTRY(session) gone;  /* in the mesh, those that may return */
-	LIST_ENTRY(session) busy;   /* in core, those whose status expires */
-	int64_t ended_ms;	    /* of one that is not live */
-	int64_t status_ms;	    /* when the status was last confirmed */
-	uint64_t mark;		    /* against collecting it twice */
-	uint64_t load;		    /* the loading that last confirmed it */
-	bool is_busy;
-	bool dirty;	       /* changed, and not written down */
-	struct client *client; /* NULL: another process has it */
-	struct outbox *outbox; /* messages under way, or NULL */
-	struct recent *recent; /* what it sent lately, or NULL */
+/*
+ * quota.c: how much a mesh may hold.  What is there is counted in the
+ * database; of what is left a process takes an eighth in advance, so that it
+ * counts again only when that is used up.  The nearer the limit, the oftener
+ * it counts: the limit is passed by no more than one for each process.
+ */
+enum quota {
+	QUOTA_SESSIONS,
+	QUOTA_QUEUE,
+	QUOTA_RECIPIENT_QUEUE,
+	QUOTA_STATE_KEYS,
+	QUOTA_STATE_BYTES,
+	QUOTA_MEMORIES,
+	QUOTA_MAX
 };
-
-struct roster {
-	struct hash by_id;
-	struct hash by_key;
-	struct hash members;
-	struct hash member_keys;
-	struct hash names;
-	struct hash groups;
-	TAILQ_HEAD(, session) sessions;
-	TAILQ_HEAD(, session) gone; /* by the time they ended */
-	LIST_HEAD(, session) locals;
-	size_t live;
-	uint64_t mark;
+/* What a request is about to add. */
+struct quota_need {
+	enum quota quota;
+	int64_t n;
+	const struct id *of; /* the recipient or the mesh */
 };
-
-void roster_init(struct roster *r);
-void roster_fini(struct roster *r);
-/* Adds it, or changes it to what info says; info is copied. */
-struct session *roster_put(struct roster *r, const struct session_info *info);
-void roster_remove(struct roster *r, struct session *s);
-/* It is not connected any more, but may return. */
-void roster_end(struct roster *r, struct session *s, int64_t now_ms);
-/* Removes those that ended before a time and are not under a client. */
-void roster_forget(struct roster *r, int64_t before_ms);
-struct session *roster_by_id(const struct roster *r, const struct id *id);
-struct session *roster_by_key(
-    const struct roster *r, const uint8_t key[CRYPTO_KEY_LEN]);
-/* NULL when nobody; the sets live as long as they have sessions. */
-struct roster_set *roster_member(
-    const struct roster *r, const struct id *member);
-struct roster_set *roster_member_key(
-    const struct roster *r, const uint8_t key[CRYPTO_KEY_LEN]);
-/* A session with this name, as str_fold() writes it, and the next one. */
-struct session *roster_name(
-    const struct roster *r, const char *folded, size_t n);
-struct session *roster_name_next(const struct session *s);
-/* Those in the group or in one below it ("a" has those of "a/b"). */
-struct roster_set *roster_group(
-    const struct roster *r, const char *name, size_t n);
-/* A new mark: sessions whose mark equals it were collected already. */
-uint64_t roster_mark(struct roster *r);
-/* The session of a member that shall get a message to the member: idle before
- * working before dnd, then the one that was active last, and `from` itself
- * only when there is no other; NULL when none that is connected takes
- * messages. */
-struct session *roster_best(const struct roster_set *member,
-    enum priority priority, const struct session *from);
-/* Does the status let such a message through?  design.md, promise 8. */
-bool roster_admits(enum status status, enum priority priority);
+typedef void quota_fn(struct request *r, void *arg);
+struct quota_hold;
+/* What a new mesh may hold, and as the database has it. */
+void quota_init(struct mesh *m);
+void quota_load(struct mesh *m, const struct db_result *r);
+/* What the mesh may hold. */
+int64_t quota_max(const struct mesh *m, enum quota quota);
+/* Calls fn when there is room for all of it, at once or later, or fails the
+ * request.  key: the state key that is set, else {NULL, 0}: what it has
+ * already is not added again. */
+void quota_take(struct request *r, struct slice key,
+    const struct quota_need *needs, size_t n, quota_fn *fn, void *arg);
+/* The request is done: what it took is stored, or will not be. */
+void quota_release(struct request *r);
+/* Forgets what was not needed lately, and all of it. */
+void quota_tick(struct mesh *m);
+void quota_forget(struct mesh *m);
 
 /*
- * mesh.c: the meshes that this process serves.
+ * schedule.c: messages for later.  schedule_due.c: sends what is due; in the
+ * jobs process of each host.
  */
-struct mesh {
-	struct hash_entry by_id;
-	struct core *core;
-	struct id id;
-	struct roster roster;
-	bool loaded;
-	bool loading;
-	bool stale;	/* what is being loaded is too old: load again */
-	uint64_t load;	/* number of the present loading */
-	unsigned users; /* clients and requests that need it */
-	int64_t unused_ms;
-	int64_t state_ms;     /* the newest state change seen */
-	struct hash versions; /* newest version pushed, by state key */
-	struct hash graves;   /* sessions that ended lately, by id */
-	TAILQ_HEAD(graves, grave) buried; /* the same, by time */
-	TAILQ_HEAD(, mesh_wait) waits;
-};
-typedef void mesh_fn(void *arg, struct mesh *m);
-/* Calls fn when the roster is loaded: at once, or later; with NULL when the
- * database does not answer.  The caller owes mesh_put(). */
-void mesh_get(struct core *c, const struct id *id, mesh_fn *fn, void *arg);
-void mesh_put(struct mesh *m);
-/* The mesh if this process serves it now, loaded or not. */
-struct mesh *mesh_find(struct core *c, const struct id *id);
-/* Loads the roster again (events were lost), then drains every session. */
-void mesh_reload(struct mesh *m);
-/* Frees meshes unused for a while, and forgets sessions past their lease. */
-void mesh_tick(struct core *c);
-/* Frees all of them; the clients are gone. */
-void mesh_free_all(struct core *c);
-
-/*
- * session.c: from hello to the end of the connection.
- */
-/* A ref for a session that is about to be opened, or given back. */
-uint64_t session_reserve(struct core *c);
-void session_release(struct core *c, uint64_t ref);
-/* The database opened it: the client speaks for it from now on.  The mesh
- * stays in use until it ends. */
-struct session *session_enter(
-    struct mesh *m, const struct session_info *info, struct client *client);
-/* Writes down that a session is over, tells the others; the roster is not
- * touched. */
-void session_ended(
-    struct core *c, const struct session_info *info, bool returns);
-/* The client's session is over. */
-void session_end(struct client *c, bool returns);
-/* The session of this process with this ref, or NULL.  A ref names a
- * connection's hold on a session: bus process, generation, slot. */
-struct session *session_by_ref(const struct core *c, uint64_t ref);
-/* Refs of two hosts may be equal; together with this they are not. */
-uint32_t session_check(const struct id *id);
-#define SESSION_REF_PROC(ref) ((unsigned)((ref) >> 56))
-/* The roster entry changed: writes it down, tells the others, and then answers
- * the request, if there is one, with out, which is of its pool. */
-void session_changed(struct session *s, struct request *r, void *out);
-/* Forgets the ends that could not be stored: the process ends itself. */
-void session_close(struct core *c);
-/* Forgets who ended before a time (clock_mono()). */
-void session_forget(struct mesh *m, int64_t before_ms);
-/* Writes down what could not be written while the database was away. */
-void session_catch_up(struct core *c);
-/* What the roster has of a session is newer than this. */
-bool session_is_newer(const struct session *s, const struct session_info *info);
-/* Another process (or this one) says what a session is now, or that it is
- * gone. */
-void session_told(struct core *c, const struct session_info *info);
-void session_told_gone(struct core *c, const struct id *mesh,
-    const struct id *id, uint64_t ref, bool returns);
-
-/*
- * target.c: who is meant.
- */
-struct recipient {
-	struct id id;
-	bool member;	  /* id is a member's, of whom any session will do */
-	uint64_t ref;	  /* the connected session that shall have it, or 0 */
-	struct id holder; /* its id */
-	uint8_t proc;	  /* where it is */
-	bool admits;	  /* its status lets the message through */
-	bool behind; /* older messages are before this one in its backlog */
-};
-struct target {
-	struct recipient *v;
-	size_t n;
-	size_t cap;
-	bool multicast; /* nothing but groups, @all and * */
-};
-typedef void target_fn(struct request *r, struct target *t);
-/* Resolves the targets of a message from a session; each recipient once.
- * Calls fn at once or later, or fails the request.  The memory is the
- * request's. */
-void target_resolve(struct request *r, const struct list *targets,
-    enum priority priority, target_fn *fn);
-
-/*
- * message.c: send and message_status.  delivery.c: what is under way to the
- * sessions of this process.
- */
-/* Is a message in the database? */
-enum stored {
-	STORED,
-	STORED_SOON, /* another process is putting it there */
-	STORED_HERE, /* this one will, at the end of the turn */
-};
-/* A message for a session of this process: pushed, or left to the drain. */
-void delivery_offer(struct session *s, const struct id *recipient,
-    const struct message *m, struct event *e, enum stored stored);
-/* The output reached the kernel up to pos. */
-void delivery_written(struct session *s, uint64_t pos);
-/* The client acked. */
-void delivery_ack(struct session *s, const struct id *message);
-/* Pushes what waits in the database, as far as the status allows. */
-void delivery_drain(struct session *s);
-/* Something may wait for a member or a session. */
-void delivery_nudge(struct mesh *m, const struct id *recipient);
-/* The session is over: gives back what it held. */
-void delivery_fini(struct session *s);
-/* Once a second: drains that were put off. */
-void delivery_tick(struct core *c);
-
-/*
- * A multicast is pushed before it is stored; these carry what became of it in
- * this turn into its rows.  *behind: it has to wait for older ones.
- */
-enum delivery delivery_now(
-    struct session *s, const struct id *message, bool *behind);
-/* From now on marks may follow: the row was put down. */
-void delivery_recorded(struct session *s, const struct id *message);
-/* Stores the multicasts of the turn. */
-void message_record(struct core *c);
-
-/*
- * group.c: groups of a session.
- */
-/* name, role, name, role ...: are the names good, distinct, and not too many?
- * Else the error, with its text in the request. */
-enum err group_check(struct request *r, const struct slice *groups, size_t n);
-
-/*
- * presence.c: status, summary, groups, peers, hooks.
- */
-/* A hook says so: sets the status unless the session wants peace. */
-void presence_hook(struct session *s, enum status status);
-/* A session is there: watches a status that it came with. */
-void presence_opened(struct session *s);
-/* Once a second: a status that nobody confirmed becomes idle. */
-void presence_tick(struct core *c);
-
-/*
- * hook.c: forgets the rates of callers that were quiet.
- */
-void hook_tick(struct core *c);
-void hook_close(struct core *c);
-
-/*
- * state.c: shared state.
- */
-void state_told(struct core *c, const struct state_change *s);
-/* Frees what a mesh remembers of versions. */
-void state_forget(struct mesh *m);
-/* Pushes what changed since m->state_ms (events were lost). */
-void state_catch_up(struct mesh *m);
+struct schedules;
+void schedule_open(struct core *c);
+void schedule_close(struct core *c);
+/* Reads what is due, and when the next one is. */
+void schedule_look(struct core *c);
+/* When to look again, by clock_mono(); INT64_MAX: nobody knows. */
+int64_t schedule_next(const struct core *c);
+/* Something is due at a time of clock_wall(). */
+void schedule_told(struct core *c, int64_t due_ms);
+/* At the end of a turn: frees what is over. */
+void schedule_turn(struct core *c);
 
 /*
  * upkeep.c: what jobs does, by statements that any number of hosts may run.
@@ -664,9 +621,40 @@ void state_catch_up(struct mesh *m);
 void upkeep_reap(struct core *c, const struct id *live, size_t n);
 void upkeep_hosts(struct core *c);
 void upkeep_due(struct core *c);
-void upkeep_lease(struct core *c);
+/* Calls back when the schema has become too new for this program. */
+void upkeep_lease(
+    struct core *c, void (*outdated)(void *arg, const char *why), void *arg);
 void upkeep_clean(struct core *c);
 void upkeep_depth(struct core *c);
+
+/*
+ * trace.c: what passes, told to core.trace.  Names, sizes and results, never
+ * what a message says.  Call these only where core.trace is not NULL.
+ */
+enum trace_what {
+	TRACE_REQUEST, /* it was answered */
+	TRACE_PUSH,    /* something goes to a client */
+	TRACE_END      /* a session has no connection any more */
+};
+
+struct trace {
+	enum trace_what what;
+	/* NULL: it has not said hello. */
+	const struct session_info *session;
+	const char *type;
+	struct slice sender; /* of a message */
+	struct slice target; /* the first one, or a key of state */
+	size_t targets;
+	struct id message; /* null: it is about none */
+	size_t size;	   /* of a request as it came, of a push its body */
+	enum err result;
+	int64_t took_ms;
+};
+
+/* out: the answer, or NULL. */
+void trace_request(const struct request *r, const void *out);
+void trace_push(const struct client *c, const struct event *e);
+void trace_end(const struct session *s);
 
 /*
  * core.c: the context of one process.
@@ -676,15 +664,23 @@ struct core_limits {
 	int64_t keep_ms;
 	int64_t ack_ms;
 	int64_t lease_ms;
+	int64_t host_ms;
 	int64_t status_ms;
 	int64_t clock_ms;
 	int64_t request_ms;
-	int64_t sessions;
+	int64_t quotas[QUOTA_MAX];
+	int64_t blocks;
+	struct core_rate rates[RATE_MAX];
 	int64_t output; /* bytes */
 	int64_t unacked;
 	int64_t pending;
 	int64_t targets;
 	int64_t groups;
+	int64_t watches;
+	int64_t member_sessions;
+	int64_t fields[LIMIT_MAX]; /* bytes */
+	int64_t peer_events;	   /* sessions of a mesh that are told */
+	int64_t schedules;
 	int64_t hook_rate; /* per minute */
 	bool hook_loopback;
 };
@@ -722,6 +718,12 @@ struct core {
 	TAILQ_HEAD(, outbox) late; /* whose drain was put off */
 	size_t nlate;
 	TAILQ_HEAD(, multicast) multicasts; /* pushed, not recorded yet */
+	TAILQ_HEAD(, kick) kicks;	    /* waiting for other processes */
+	struct hash rates;		    /* buckets of rate.c */
+	int64_t rates_ms;		    /* when they were looked at */
+	struct schedules *schedules;	    /* in jobs, else NULL */
+	/* Told of what passes; NULL: nobody looks on.  Gets arg. */
+	void (*trace)(void *arg, const struct trace *t);
 };
 
 struct core_config {

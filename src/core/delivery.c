@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 #define DELIVERY_NUDGED_MAX 8
 
@@ -304,6 +304,13 @@ delivery_park(
 	db_put_id(p, &s->info.id);
 }
 
+/* It came late, and is not for anybody any more. */
+static bool
+message_is_over(const struct message *m)
+{
+	return m->expires_ms <= clock_wall();
+}
+
 static size_t
 message_size(const struct message *m)
 {
@@ -341,7 +348,7 @@ parcel_push(struct outbox *o, const struct id *recipient,
 	p->size = message_size(m);
 	o->bytes += p->size;
 	p->pushed_ms = clock_mono();
-	p->pos = c->calls->push(c, e);
+	p->pos = client_push(c, e);
 	TAILQ_INSERT_TAIL(&o->parcels, p, entry);
 	o->unacked++;
 	c->core->counters[pushed[m->priority]]++;
@@ -382,7 +389,7 @@ delivery_offer(struct session *s, const struct id *recipient,
 {
 	struct outbox *o;
 
-	if (s->client == NULL)
+	if (s->client == NULL || message_is_over(m))
 		return;
 	if (!roster_admits(s->info.status, m->priority)) {
 		if (stored != STORED_HERE)
@@ -460,9 +467,10 @@ static void
 delivery_row(struct session *s, const struct db_result *r, size_t row)
 {
 	struct outbox *o = s->outbox;
+	struct slice key, texts[MESSAGE_MORE];
+	struct message_more more;
 	struct message m;
 	struct event e;
-	struct slice key;
 	struct id recipient;
 
 	memset(&m, 0, sizeof(m));
@@ -482,7 +490,11 @@ delivery_row(struct session *s, const struct db_result *r, size_t row)
 	key = db_bytes(r, row, 10);
 	if (key.n == CRYPTO_KEY_LEN)
 		memcpy(m.sender_member_key, key.p, key.n);
-	if (parcel_find(o, &m.id) != NULL)
+	m.expires_ms = db_time(r, row, 13);
+	if (!db_null(r, row, 14))
+		m.more = message_more(
+		    &more, texts, db_texts(r, row, 14, texts, NELEM(texts)));
+	if (parcel_find(o, &m.id) != NULL || message_is_over(&m))
 		return;
 	if (!roster_admits(s->info.status, m.priority)) {
 		delivery_park(s, &m.id, &recipient);

@@ -22,6 +22,13 @@ event_pack_id(struct buf *b, const struct id *id)
 	buf_add(b, id->b, ID_LEN);
 }
 
+void
+event_pack_place(struct buf *b, const struct id *mesh, const struct id *host)
+{
+	event_pack_id(b, mesh);
+	event_pack_id(b, host);
+}
+
 /* A length of all ones is "none", which differs from empty. */
 void
 event_pack_text(struct buf *b, struct slice s)
@@ -44,6 +51,28 @@ event_take_bytes(struct event_in *c, void *out, size_t n)
 	memcpy(out, c->p, n);
 	c->p += n;
 	c->left -= n;
+}
+
+void
+event_take_skip(struct event_in *in, size_t n)
+{
+	if (in->left < n) {
+		in->bad = true;
+		return;
+	}
+	in->p += n;
+	in->left -= n;
+}
+
+void
+event_take_place(struct core *c, struct event_in *in, struct id *mesh)
+{
+	struct id host;
+
+	event_take_bytes(in, mesh->b, ID_LEN);
+	event_take_bytes(in, host.b, ID_LEN);
+	if (!id_same(&host, &c->host))
+		in->bad = true;
 }
 
 uint64_t
@@ -81,8 +110,10 @@ event_init(struct event *e, enum event_type type, const void *what)
 	e->type = type;
 	if (type == EVENT_DELIVER)
 		e->message = what;
-	else
+	else if (type == EVENT_STATE)
 		e->state = what;
+	else
+		e->peer = what;
 }
 
 void
@@ -95,7 +126,6 @@ event_fini(struct event *e)
 			e->wire[i].free(e->wire[i].data);
 }
 
-/* Those of a mesh's processes that are not this one. */
 /* Those of a mesh's processes that are not this one. */
 uint64_t
 event_mesh_procs(const struct core *c, const struct id *mesh)
@@ -134,6 +164,26 @@ event_reload(struct core *c, const struct id *mesh)
 	event_pack_id(&b, mesh != NULL ? mesh : &every);
 	(void)event_publish(c, EVENT_RELOAD, to, &b);
 	buf_free(&b);
+}
+
+void
+event_serves(struct core *c, const struct id *mesh)
+{
+	struct buf b;
+
+	event_buf(c, &b);
+	event_pack_id(&b, mesh);
+	(void)event_publish(c, EVENT_SERVES, BUS_BIT(c->relay), &b);
+	buf_free(&b);
+}
+
+/* The relay's own; it takes its records apart itself. */
+void
+event_receive_serves(struct core *c, struct event_in *in, unsigned from)
+{
+	(void)c;
+	(void)in;
+	(void)from;
 }
 
 void

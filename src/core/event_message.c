@@ -8,75 +8,135 @@
 static void
 pack_message(struct buf *b, const struct message *m)
 {
-	event_pack_id(b, &m->mesh);
+	struct slice v[MESSAGE_MORE];
+	size_t i, n = message_more_texts(m->more, v);
+
 	event_pack_id(b, &m->id);
 	event_pack_id(b, &m->sender_member);
 	buf_add(b, m->sender_key, sizeof(m->sender_key));
 	buf_add(b, m->sender_member_key, sizeof(m->sender_member_key));
 	event_pack_num(b, m->priority);
 	event_pack_num(b, (uint64_t)m->created_ms);
+	event_pack_num(b, (uint64_t)m->expires_ms);
 	event_pack_text(b, m->sender_name);
 	event_pack_text(b, m->target);
 	event_pack_text(b, m->nonce);
 	event_pack_text(b, m->ciphertext);
+	event_pack_num(b, n);
+	for (i = 0; i < n; i++)
+		event_pack_text(b, v[i]);
 }
 
 static void
-take_message(struct event_in *c, struct message *m)
+take_message(struct event_in *c, struct message *m, struct message_more *more)
 {
-	event_take_bytes(c, m->mesh.b, ID_LEN);
+	struct slice v[MESSAGE_MORE];
+	uint64_t i, n;
+
 	event_take_bytes(c, m->id.b, ID_LEN);
 	event_take_bytes(c, m->sender_member.b, ID_LEN);
 	event_take_bytes(c, m->sender_key, sizeof(m->sender_key));
 	event_take_bytes(c, m->sender_member_key, sizeof(m->sender_member_key));
 	m->priority = (enum priority)event_take_num(c);
 	m->created_ms = (int64_t)event_take_num(c);
+	m->expires_ms = (int64_t)event_take_num(c);
 	m->sender_name = event_take_text(c);
 	m->target = event_take_text(c);
 	m->nonce = event_take_text(c);
 	m->ciphertext = event_take_text(c);
+	if ((n = event_take_num(c)) > MESSAGE_MORE)
+		c->bad = true;
+	for (i = 0; i < n && !c->bad; i++)
+		v[i] = event_take_text(c);
+	m->more = message_more(more, v, c->bad ? 0 : n);
 	if (m->priority > PRIORITY_NOW)
 		c->bad = true;
 }
 
-/*
- * Refs follow the message until the record is full; the next record takes the
- * rest.
- */
-bool
-event_deliver(struct core *c, const struct message *m,
-    const struct delivery_to *to, size_t n, uint64_t procs, bool stored)
+/* How many holders follow, and each: what names the session, and whether the
+ * message is for it or for its member. */
+#define HOLDER_SIZE (sizeof(uint64_t) + sizeof(uint32_t) + 1)
+
+static void
+pack_holders(struct buf *b, const struct delivery_to *to, size_t n)
 {
-	const size_t each = sizeof(uint64_t) + sizeof(uint32_t) + 1;
+	size_t i;
+
+	event_pack_num(b, n);
+	for (i = 0; i < n; i++) {
+		event_pack_num(b, to[i].ref);
+		buf_add(b, &to[i].check, sizeof(to[i].check));
+		buf_addc(b, (char)to[i].member);
+	}
+}
+
+/* Whom of them this process has: NULL for a session that is gone (what it held
+ * is freed when it ends, or comes due), or that another process has. */
+static struct session *
+take_holder(
+    struct core *c, struct event_in *in, const struct id *mesh, bool *member)
+{
+	uint64_t ref = event_take_num(in);
+	struct session *s;
+	uint32_t check;
+	char flag;
+
+	event_take_bytes(in, &check, sizeof(check));
+	event_take_bytes(in, &flag, 1);
+	*member = flag != 0;
+	if (in->bad || SESSION_REF_PROC(ref) != c->proc ||
+	    (s = session_by_ref(c, ref)) == NULL ||
+	    !id_same(&s->mesh->id, mesh) || check != session_check(&s->info.id))
+		return NULL;
+	return s;
+}
+
+/* After what stands in b; the next record takes those for whom there is no
+ * room in this one. */
+static void
+publish_holders(struct core *c, enum event_type type, uint64_t procs,
+    struct buf *b, const struct delivery_to *to, size_t n)
+{
+	size_t head = b->len, now;
+	size_t room = (b->max - head - sizeof(uint64_t)) / HOLDER_SIZE;
+
+	for (; n > 0; to += now, n -= now) {
+		now = n < room ? n : room;
+		b->len = head;
+		pack_holders(b, to, now);
+		if (!event_publish(c, type, procs, b))
+			log_error("a record for holders does not fit the bus");
+	}
+}
+
+/* Too large to carry: it is stored, let them read it. */
+static void
+event_waits(struct core *c, const struct id *mesh, const struct id *host,
+    const struct delivery_to *to, size_t n, uint64_t procs)
+{
 	struct buf b;
-	size_t head, i, room;
 
 	event_buf(c, &b);
+	event_pack_place(&b, mesh, host);
+	publish_holders(c, EVENT_WAITS, procs, &b, to, n);
+	buf_free(&b);
+}
+
+void
+event_deliver(struct core *c, const struct message *m, const struct id *host,
+    const struct delivery_to *to, size_t n, uint64_t procs, bool stored)
+{
+	struct buf b;
+
+	event_buf(c, &b);
+	event_pack_place(&b, &m->mesh, host);
 	pack_message(&b, m);
 	event_pack_num(&b, stored ? STORED : STORED_SOON);
-	head = b.len;
-	if (b.failed || b.len > b.max / 2) {
-		buf_free(&b);
-		return false;
-	}
-	room = (b.max - head - sizeof(uint64_t)) / each;
-	while (n > 0) {
-		size_t now = n < room ? n : room;
-
-		b.len = head;
-		event_pack_num(&b, now);
-		for (i = 0; i < now; i++) {
-			event_pack_num(&b, to[i].ref);
-			buf_add(&b, &to[i].check, sizeof(to[i].check));
-			buf_addc(&b, (char)to[i].member);
-		}
-		if (!event_publish(c, EVENT_DELIVER, procs, &b))
-			log_error("a delivery does not fit the bus");
-		to += now;
-		n -= now;
-	}
+	if (b.failed || b.len > b.max / 2)
+		event_waits(c, &m->mesh, host, to, n, procs);
+	else
+		publish_holders(c, EVENT_DELIVER, procs, &b, to, n);
 	buf_free(&b);
-	return true;
 }
 
 void
@@ -94,15 +154,16 @@ event_nudge(struct core *c, const struct id *mesh, const struct id *recipient)
 void
 event_receive_deliver(struct core *c, struct event_in *in, unsigned from)
 {
+	struct message_more more;
 	struct message m;
 	struct event e;
 	struct session *s;
-	uint64_t n, ref, stored;
-	uint32_t check;
-	char member;
+	uint64_t n, stored;
+	bool member;
 
 	(void)from;
-	take_message(in, &m);
+	event_take_place(c, in, &m.mesh);
+	take_message(in, &m, &more);
 	stored = event_take_num(in);
 	n = event_take_num(in);
 	if (stored > STORED_SOON)
@@ -111,21 +172,68 @@ event_receive_deliver(struct core *c, struct event_in *in, unsigned from)
 		return;
 	event_init(&e, EVENT_DELIVER, &m);
 	while (n-- > 0 && !in->bad) {
-		ref = event_take_num(in);
-		event_take_bytes(in, &check, sizeof(check));
-		event_take_bytes(in, &member, 1);
-		if (in->bad || SESSION_REF_PROC(ref) != c->proc)
-			continue;
-		/* A session that is gone: what it held is freed when it ends,
-		 * or comes due. */
-		if ((s = session_by_ref(c, ref)) == NULL ||
-		    !id_same(&s->mesh->id, &m.mesh) ||
-		    check != session_check(&s->info.id))
+		if ((s = take_holder(c, in, &m.mesh, &member)) == NULL)
 			continue;
 		delivery_offer(s, member ? &s->info.member : &s->info.id, &m,
 		    &e, (enum stored)stored);
 	}
 	event_fini(&e);
+}
+
+void
+event_receive_waits(struct core *c, struct event_in *in, unsigned from)
+{
+	struct session *s;
+	struct id mesh;
+	uint64_t n;
+	bool member;
+
+	(void)from;
+	event_take_place(c, in, &mesh);
+	n = event_take_num(in);
+	while (n-- > 0 && !in->bad)
+		if ((s = take_holder(c, in, &mesh, &member)) != NULL)
+			delivery_drain(s);
+}
+
+/*
+ * A DELIVER record for a narrow way: several, if the message itself is small,
+ * else WAITS for its holders.
+ */
+void
+event_refer_deliver(
+    const char *p, size_t n, size_t max, event_part_fn *fn, void *arg)
+{
+	struct event_in in = { p, n, false };
+	enum event_type type = EVENT_DELIVER;
+	struct message_more more;
+	struct message m;
+	struct buf b;
+	uint64_t holders;
+	size_t head, now, room;
+
+	event_take_skip(&in, 2 * ID_LEN);
+	take_message(&in, &m, &more);
+	(void)event_take_num(&in);
+	head = n - in.left;
+	holders = event_take_num(&in);
+	if (in.bad || in.left != holders * HOLDER_SIZE)
+		return;
+	if (head + sizeof(holders) + HOLDER_SIZE > max) {
+		type = EVENT_WAITS;
+		head = 2 * ID_LEN;
+	}
+	room = (max - head - sizeof(holders)) / HOLDER_SIZE;
+	buf_init(&b, max);
+	for (; holders > 0; holders -= now, in.p += now * HOLDER_SIZE) {
+		now = holders < room ? holders : room;
+		buf_clear(&b);
+		buf_add(&b, p, head);
+		event_pack_num(&b, now);
+		buf_add(&b, in.p, now * HOLDER_SIZE);
+		fn(arg, type, b.data, b.len);
+	}
+	buf_free(&b);
 }
 
 void

@@ -12,14 +12,18 @@
 static void
 pack_session(struct buf *b, const struct session_info *s)
 {
+	static const struct session_more none;
+	const struct session_more *m = s->more != NULL ? s->more : &none;
 	const struct slice texts[] = { s->name, s->name_folded, s->member_name,
 		s->role, s->client_session, s->cwd, s->hostname, s->peer_type,
-		s->model, s->summary };
+		s->model, s->summary, m->role, m->channel, m->profile,
+		m->stats };
 	size_t i;
 
 	event_pack_id(b, &s->mesh);
 	event_pack_id(b, &s->id);
 	event_pack_id(b, &s->member);
+	event_pack_id(b, &s->host);
 	event_pack_num(b, s->ref);
 	buf_add(b, s->key, sizeof(s->key));
 	buf_add(b, s->member_key, sizeof(s->member_key));
@@ -27,7 +31,9 @@ pack_session(struct buf *b, const struct session_info *s)
 	event_pack_num(b, s->source);
 	event_pack_num(b, s->control);
 	event_pack_num(b, s->acks);
+	event_pack_num(b, s->hidden);
 	event_pack_num(b, (uint64_t)s->connected_ms);
+	event_pack_num(b, (uint64_t)s->seen_ms);
 	event_pack_num(b, (uint64_t)s->active_ms);
 	event_pack_num(b, (uint64_t)s->pid);
 	for (i = 0; i < NELEM(texts); i++)
@@ -39,17 +45,20 @@ pack_session(struct buf *b, const struct session_info *s)
 
 /* The groups go to room, which has EVENT_GROUPS_MAX slices. */
 static void
-take_session(struct event_in *c, struct session_info *s, struct slice *room)
+take_session(struct event_in *c, struct session_info *s, struct slice *room,
+    struct session_more *more)
 {
 	struct slice *const texts[] = { &s->name, &s->name_folded,
 		&s->member_name, &s->role, &s->client_session, &s->cwd,
-		&s->hostname, &s->peer_type, &s->model, &s->summary };
+		&s->hostname, &s->peer_type, &s->model, &s->summary,
+		&more->role, &more->channel, &more->profile, &more->stats };
 	size_t i;
 
 	memset(s, 0, sizeof(*s));
 	event_take_bytes(c, s->mesh.b, ID_LEN);
 	event_take_bytes(c, s->id.b, ID_LEN);
 	event_take_bytes(c, s->member.b, ID_LEN);
+	event_take_bytes(c, s->host.b, ID_LEN);
 	s->ref = event_take_num(c);
 	event_take_bytes(c, s->key, sizeof(s->key));
 	event_take_bytes(c, s->member_key, sizeof(s->member_key));
@@ -57,11 +66,14 @@ take_session(struct event_in *c, struct session_info *s, struct slice *room)
 	s->source = (uint8_t)event_take_num(c);
 	s->control = event_take_num(c) != 0;
 	s->acks = event_take_num(c) != 0;
+	s->hidden = event_take_num(c) != 0;
 	s->connected_ms = (int64_t)event_take_num(c);
+	s->seen_ms = (int64_t)event_take_num(c);
 	s->active_ms = (int64_t)event_take_num(c);
 	s->pid = (int64_t)event_take_num(c);
 	for (i = 0; i < NELEM(texts); i++)
 		*texts[i] = event_take_text(c);
+	s->more = roster_more(more);
 	s->ngroups = event_take_num(c);
 	if (s->status > STATUS_DND || s->ngroups > EVENT_GROUPS_MAX / 2)
 		c->bad = true;
@@ -99,13 +111,13 @@ event_gone(struct core *c, const struct id *mesh, const struct id *id,
 }
 
 void
-event_status(struct core *c, unsigned proc, const struct id *mesh,
-    const struct id *session, enum status status)
+event_status(struct core *c, unsigned proc, const struct id *host,
+    const struct id *mesh, const struct id *session, enum status status)
 {
 	struct buf b;
 
 	event_buf(c, &b);
-	event_pack_id(&b, mesh);
+	event_pack_place(&b, mesh, host);
 	event_pack_id(&b, session);
 	event_pack_num(&b, status);
 	(void)event_publish(c, EVENT_STATUS, BUS_BIT(proc), &b);
@@ -116,9 +128,10 @@ void
 event_receive_session(struct core *c, struct event_in *in, unsigned from)
 {
 	static struct slice room[EVENT_GROUPS_MAX];
+	struct session_more more;
 	struct session_info info;
 
-	take_session(in, &info, room);
+	take_session(in, &info, room, &more);
 	if (in->bad)
 		return;
 	info.proc = (uint8_t)from;
@@ -150,7 +163,7 @@ event_receive_status(struct core *c, struct event_in *in, unsigned from)
 	uint64_t status;
 
 	(void)from;
-	event_take_bytes(in, mesh.b, ID_LEN);
+	event_take_place(c, in, &mesh);
 	event_take_bytes(in, id.b, ID_LEN);
 	status = event_take_num(in);
 	if (in->bad || status > STATUS_DND || (m = mesh_find(c, &mesh)) == NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Records about state.  One without a value was too large: whoever gets it
- * reads the database.
+ * Records about state.  One without a value is a deletion.  One that is the
+ * mesh alone was too large: whoever gets it reads the database.
  */
 #include "core/event_record.h"
 
@@ -13,6 +13,7 @@ event_state(struct core *c, const struct state_change *s)
 	event_buf(c, &b);
 	event_pack_id(&b, &s->mesh);
 	event_pack_id(&b, &s->by_session);
+	event_pack_id(&b, &s->by_member);
 	event_pack_num(&b, (uint64_t)s->version);
 	event_pack_num(&b, (uint64_t)s->updated_ms);
 	event_pack_text(&b, s->key);
@@ -44,6 +45,7 @@ event_receive_state(struct core *c, struct event_in *in, unsigned from)
 		return;
 	}
 	event_take_bytes(in, s.by_session.b, ID_LEN);
+	event_take_bytes(in, s.by_member.b, ID_LEN);
 	s.version = (int64_t)event_take_num(in);
 	s.updated_ms = (int64_t)event_take_num(in);
 	s.key = event_take_text(in);

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 struct group_in {
 	struct slice name;
@@ -14,7 +14,8 @@ struct group_in {
 
 static const struct field join_group_fields[] = {
 	{ "name", F_NAME, offsetof(struct group_in, name), 1, 128,
-	    FIELD_REQUIRED, NULL, NULL, 0, "Group; a/b is below a." },
+	    FIELD_REQUIRED | FIELD_LIMIT(LIMIT_GROUP_NAME), NULL, NULL, 0,
+	    "Group; a/b is below a." },
 	{ "role", F_STR, offsetof(struct group_in, role), 0, 128, 0, NULL, NULL,
 	    0, "The session's role in it." },
 	{ .type = F_END },
@@ -69,10 +70,13 @@ group_check(struct request *r, const struct slice *groups, size_t n)
 {
 	size_t i, k;
 
-	if ((int64_t)n > r->core->limits.groups)
+	if ((int64_t)n > r->core->limits.groups) {
+		r->error_limit = r->core->limits.groups;
+		r->error_used = (int64_t)n;
 		return op_error(r, ERR_QUOTA,
-		    "A session may be in %lld groups.",
-		    (long long)r->core->limits.groups);
+		    "A session may be in %lld groups, this would be %zu.",
+		    (long long)r->core->limits.groups, n);
+	}
 	for (i = 0; i < n; i++) {
 		if (!group_is_name(groups[2 * i]))
 			return op_error(r, ERR_MALFORMED,

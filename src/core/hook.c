@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 struct hook_in {
 	struct slice cwd;
@@ -108,13 +108,13 @@ hook_matched(void *arg, const struct db_result *r)
 	ref = (uint64_t)db_int(r, 0, 2);
 	db_id(r, 0, 3, &host);
 	if (!id_same(&host, &c->host))
-		event_status(
-		    c, c->relay, &mesh, &out.presence, (enum status)in->status);
+		event_status(c, c->relay, &host, &mesh, &out.presence,
+		    (enum status)in->status);
 	else if ((s = session_by_ref(c, ref)) != NULL)
 		presence_hook(s, (enum status)in->status);
 	else
-		event_status(c, SESSION_REF_PROC(ref), &mesh, &out.presence,
-		    (enum status)in->status);
+		event_status(c, SESSION_REF_PROC(ref), &host, &mesh,
+		    &out.presence, (enum status)in->status);
 	op_reply(h->request, &out);
 }
 

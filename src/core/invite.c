@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 #define INVITE_HOOK_PREFIX "lnh_"
 #define INVITE_UNIQUE_VIOLATION "23505"
@@ -68,8 +68,9 @@ static const struct field join_in_fields[] = {
 	    "What the token says, decoded." },
 	{ "peer_pubkey", F_KEY, IN(key), 0, 0, FIELD_REQUIRED, NULL, NULL, 0,
 	    "Public key of the new member." },
-	{ "display_name", F_NAME, IN(name), 1, 128, FIELD_REQUIRED, NULL, NULL,
-	    0, "Its name." },
+	{ "display_name", F_NAME, IN(name), 1, 128,
+	    FIELD_REQUIRED | FIELD_LIMIT(LIMIT_NAME), NULL, NULL, 0,
+	    "Its name." },
 	{ .type = F_END },
 };
 #undef IN

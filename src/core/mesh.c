@@ -9,11 +9,14 @@
  * One that arrives while the answer is on its way may be newer than the
  * answer; a session that an event told of is not overwritten by it (its `load`
  * says so), and a session that an event ended makes the answer stale.
+ *
+ * Of what a later reading finds changed, the sessions of this process are told
+ * as if the event had come.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 #define MESH_UNUSED_MS 10000
 #define MESH_GROUPS_MAX 4096
@@ -45,6 +48,9 @@ mesh_new(struct core *c, const struct id *id)
 	m->id = *id;
 	roster_init(&m->roster);
 	hash_init(&m->versions);
+	TAILQ_INIT(&m->deleted);
+	hash_init(&m->blocks);
+	quota_init(m);
 	hash_init(&m->graves);
 	TAILQ_INIT(&m->buried);
 	TAILQ_INIT(&m->waits);
@@ -59,6 +65,8 @@ mesh_free(struct mesh *m)
 	bus_interest_drop(m->core->bus, &m->id);
 	hash_remove(&m->core->meshes, &m->by_id);
 	state_forget(m);
+	block_forget(m);
+	quota_forget(m);
 	session_forget(m, INT64_MAX);
 	hash_free(&m->graves);
 	roster_fini(&m->roster);
@@ -108,16 +116,26 @@ mesh_answer(struct mesh *m, bool good)
 	}
 }
 
+/* While this host had no database others took it for dead, and ended a session
+ * that still has its client here: it has to come anew.  Changes of it that
+ * others heard of since are void. */
+static void
+mesh_lose(struct session *s)
+{
+	event_gone(s->mesh->core, &s->mesh->id, &s->info.id, s->info.ref, true);
+	session_drop(s, ERR_UNAVAILABLE);
+}
+
 /* One row of session_roster. */
 static void
 mesh_row(struct mesh *m, const struct db_result *r, size_t row)
 {
 	static struct slice groups[MESH_GROUPS_MAX];
 	struct core *c = m->core;
+	struct session_more more;
 	struct session_info i;
 	struct session *s;
 	struct slice key;
-	struct id host;
 	int64_t ended;
 
 	memset(&i, 0, sizeof(i));
@@ -146,42 +164,65 @@ mesh_row(struct mesh *m, const struct db_result *r, size_t row)
 		i.summary = db_text(r, row, 16);
 	i.ngroups = db_texts(r, row, 17, groups, NELEM(groups)) / 2;
 	i.groups = groups;
-	db_id(r, row, 18, &host);
+	db_id(r, row, 18, &i.host);
 	i.ref = (uint64_t)db_int(r, row, 19);
-	i.proc = (uint8_t)(id_same(&host, &c->host) ? SESSION_REF_PROC(i.ref)
-						    : c->relay);
+	i.proc = (uint8_t)(id_same(&i.host, &c->host) ? SESSION_REF_PROC(i.ref)
+						      : c->relay);
 	i.connected_ms = db_time(r, row, 20);
 	ended = db_null(r, row, 21) ? 0 : db_time(r, row, 21);
-	i.live = ended == 0;
+	i.live = true;
 	i.role = db_text(r, row, 22);
 	i.member_name = db_text(r, row, 23);
+	i.hidden = db_bool(r, row, 24);
+	more.role = db_text(r, row, 25);
+	more.channel = db_text(r, row, 26);
+	more.profile = db_text(r, row, 27);
+	more.stats = db_text(r, row, 28);
+	i.more = roster_more(&more);
+	i.seen_ms = db_null(r, row, 29) ? 0 : db_time(r, row, 29);
 
 	s = roster_by_id(&m->roster, &i.id);
-	if (s != NULL && (s->client != NULL || s->load == m->load))
+	if (s != NULL && s->load == m->load)
 		return;
-	s = roster_put(&m->roster, &i);
-	s->mesh = m;
-	s->load = m->load;
-	if (!i.live)
-		s->ended_ms = ended;
+	if (s != NULL && s->client != NULL &&
+	    i.connected_ms <= s->info.connected_ms) {
+		if (ended == 0) {
+			s->load = m->load;
+			member_is(s, i.role, db_bool(r, row, 30),
+			    !db_null(r, row, 31), db_text(r, row, 31));
+			return;
+		}
+		mesh_lose(s);
+	}
+	s = session_put(m, &i);
+	if (!m->loaded)
+		announce_known(s);
+	else if (ended == 0)
+		announce(s);
+	if (ended != 0)
+		roster_end(&m->roster, s, ended);
 }
 
-/* Sessions that neither the answer nor an event confirmed are no more. */
+/* Sessions that neither the answer nor an event confirmed are no more.  Of one
+ * that still has its client somebody else has put an end to it. */
 static void
 mesh_sweep(struct mesh *m)
 {
 	struct session *s, *next;
 
-	TAILQ_FOREACH_SAFE (s, &m->roster.sessions, entry, next)
-		if (s->client == NULL && s->load != m->load)
-			roster_remove(&m->roster, s);
+	TAILQ_FOREACH_SAFE (s, &m->roster.sessions, entry, next) {
+		if (s->load == m->load)
+			continue;
+		if (s->client != NULL)
+			mesh_lose(s);
+		session_remove(s);
+	}
 }
 
 static void
 mesh_loaded(void *arg, const struct db_result *r)
 {
 	struct mesh *m = arg;
-	struct session *s;
 	size_t i;
 	bool again = m->loaded;
 
@@ -201,13 +242,46 @@ mesh_loaded(void *arg, const struct db_result *r)
 		mesh_row(m, r, i);
 	mesh_sweep(m);
 	m->loaded = true;
-	if (again) {
-		LIST_FOREACH (s, &m->roster.locals, local)
-			delivery_drain(s);
+	if (again)
 		state_catch_up(m);
-	} else
+	else
 		m->state_ms = clock_wall();
 	mesh_answer(m, true);
+}
+
+/* The answers come in the order of asking: the roster's is the last. */
+static void
+mesh_blocks(void *arg, const struct db_result *r)
+{
+	struct mesh *m = arg;
+
+	if (db_status(r) == DB_OK)
+		block_load(m, r);
+	else
+		m->stale = true;
+	mesh_put(m);
+}
+
+static void
+mesh_quotas(void *arg, const struct db_result *r)
+{
+	struct mesh *m = arg;
+
+	if (db_status(r) == DB_OK)
+		quota_load(m, r);
+	else
+		m->stale = true;
+	mesh_put(m);
+}
+
+static void
+mesh_ask(struct mesh *m, enum db_stmt stmt, db_fn *fn)
+{
+	struct db_params *p = db_params(stmt);
+
+	m->users++;
+	db_put_id(p, &m->id);
+	db_query(m->core->reads, p, fn, m);
 }
 
 static void
@@ -218,6 +292,10 @@ mesh_load(struct mesh *m)
 	m->loading = true;
 	m->stale = false;
 	m->load++;
+	event_serves(m->core, &m->id);
+	m->told++;
+	mesh_ask(m, STMT_block_load, mesh_blocks);
+	mesh_ask(m, STMT_mesh_quotas, mesh_quotas);
 	m->users++;
 	db_put_id(p, &m->id);
 	db_put_int(p, m->core->limits.lease_ms);
@@ -227,6 +305,11 @@ mesh_load(struct mesh *m)
 void
 mesh_reload(struct mesh *m)
 {
+	struct session *s;
+
+	/* At once: what was lost comes before what arrives from now on. */
+	LIST_FOREACH (s, &m->roster.locals, local)
+		delivery_drain(s);
 	if (m->loading)
 		m->stale = true;
 	else if (m->loaded)
@@ -249,13 +332,16 @@ mesh_tick(struct core *c)
 {
 	int64_t before = clock_wall() - c->limits.lease_ms;
 	struct hash_entry *e, *next;
+	struct session *s;
 	struct mesh *m;
 	size_t i;
 
 	HASH_FOREACH (e, next, i, &c->meshes) {
 		m = CONTAINER(e, struct mesh, by_id);
-		roster_forget(&m->roster, before);
+		while ((s = roster_ended(&m->roster, before)) != NULL)
+			session_remove(s);
 		session_forget(m, clock_mono() - MESH_GRAVES_MS);
+		quota_tick(m);
 		if (m->stale && c->up)
 			mesh_reload(m);
 		if (m->users == 0 &&

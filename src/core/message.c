@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
+#include "core/schedule.h"
 
 /* Rows that nobody holds are looked at again after this time, in case the
  * process that should have told the recipient died. */
@@ -22,6 +23,7 @@
 #define MESSAGE_RECENT 32
 /* Larger ones may not fit the bus, and nobody is in a hurry for them. */
 #define MESSAGE_HURRY_MAX 4096
+#define MESSAGE_TTL_MAX 31536000000
 
 struct send_in {
 	struct list targets;
@@ -30,6 +32,11 @@ struct send_in {
 	struct slice ciphertext;
 	struct slice client_id;
 	struct slice id;
+	struct slice fingerprint;
+	struct slice reply_to;
+	int64_t ttl_ms;
+	int64_t expires_ms;
+	const struct message_due *due; /* it was scheduled */
 };
 
 #define IN(field) offsetof(struct send_in, field)
@@ -50,6 +57,15 @@ static const struct field send_in_fields[] = {
 	    "message." },
 	{ "id", F_STR, IN(id), 0, 128, 0, NULL, NULL, 0,
 	    "The same for older clients; comes back in the ack." },
+	{ "request_fingerprint", F_STR, IN(fingerprint), 0, 128, 0, NULL, NULL,
+	    0, "Handed on as it is." },
+	{ "replyToId", F_STR, IN(reply_to), 0, 128, 0, NULL, NULL, 0,
+	    "The message that it answers; handed on as it is." },
+	{ "ttl", F_INT, IN(ttl_ms), 1, MESSAGE_TTL_MAX, 0, NULL, NULL, 0,
+	    "After so many milliseconds it is not delivered any more; at most "
+	    "mesh.hold counts." },
+	{ "expiresAt", F_TIME, IN(expires_ms), 0, 0, 0, NULL, NULL, 0,
+	    "The same as a time. Of both the earlier one counts." },
 	{ .type = F_END },
 };
 #undef IN
@@ -59,6 +75,10 @@ struct send_out {
 	bool queued;
 	int64_t recipients;
 	bool duplicate;
+	int64_t expires_ms;
+	struct slice client_id;
+	struct slice fingerprint;
+	struct list blocked;
 };
 
 #define OUT(field) offsetof(struct send_out, field)
@@ -71,6 +91,15 @@ static const struct field send_out_fields[] = {
 	    "How many it is addressed to." },
 	{ "duplicate", F_BOOL, OUT(duplicate), 0, 0, 0, NULL, NULL, 0,
 	    "It was sent before under the same id; nothing was sent now." },
+	{ "expiresAt", F_TIME, OUT(expires_ms), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "When it expires, if that was asked for." },
+	{ "client_message_id", F_STR, OUT(client_id), 0, 0, FIELD_OMIT, NULL,
+	    NULL, 0, "As it came." },
+	{ "request_fingerprint", F_STR, OUT(fingerprint), 0, 0, FIELD_OMIT,
+	    NULL, NULL, 0, "As it came." },
+	{ "blocked", F_STRS, OUT(blocked), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "Targets that take no direct messages from the sender: it is not "
+	    "for them." },
 	{ .type = F_END },
 };
 #undef OUT
@@ -84,7 +113,9 @@ struct multicast {
 	struct slice client_id;
 	uint8_t fingerprint[CRYPTO_DIGEST_LEN];
 	struct target *to;
-	bool pushed; /* before it is stored */
+	const struct message_due *due; /* it was scheduled, or NULL */
+	bool ends;		       /* before the time that all are held */
+	bool pushed;		       /* before it is stored */
 };
 
 /* Hashes of the ids of the latest multicasts of a session. */
@@ -131,9 +162,15 @@ message_is_first(const struct request *r)
 static bool
 message_may_hurry(struct session *s, const struct multicast *m)
 {
-	bool recent = message_is_recent(s, m->client_id);
+	bool recent;
 
-	if (!m->to->multicast || recent || !message_is_first(m->request) ||
+	/* The mark of one that is pushed first knows of no other end. */
+	if (m->due != NULL || m->ends)
+		return false;
+	recent = message_is_recent(s, m->client_id);
+	/* What cannot be recorded is not pushed either. */
+	if (!m->to->multicast || recent || !s->mesh->core->up ||
+	    !message_is_first(m->request) ||
 	    m->message.ciphertext.n > MESSAGE_HURRY_MAX)
 		return false;
 	return m->client_id.n == 0 ||
@@ -143,41 +180,61 @@ message_may_hurry(struct session *s, const struct multicast *m)
 static void
 message_ack(struct multicast *m, const struct id *id, bool duplicate)
 {
+	const struct send_in *in = m->request->in;
 	struct send_out out = { .message = *id,
 		.queued = true,
 		.recipients = (int64_t)m->to->n,
-		.duplicate = duplicate };
+		.duplicate = duplicate,
+		.expires_ms = m->ends && !duplicate ? m->message.expires_ms : 0,
+		.client_id = in->client_id,
+		.fingerprint = in->fingerprint,
+		.blocked = m->to->blocked };
 
 	if (duplicate)
 		core_count(m->request->core, MESSAGES_REPEATED);
 	op_reply(m->request, &out);
 }
 
-/* Everybody elsewhere who shall have it now, in one record. */
+static bool
+message_is_elsewhere(const struct core *c, const struct recipient *r)
+{
+	return r->ref != 0 && r->proc != c->proc;
+}
+
+/* Everybody on one host who shall have it now, in one record. */
+static void
+message_deliver_host(struct core *c, struct multicast *m, const struct id *host,
+    struct delivery_to *to)
+{
+	uint64_t procs = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < m->to->n; i++) {
+		struct recipient *r = &m->to->v[i];
+
+		if (!message_is_elsewhere(c, r) || !id_same(&r->host, host))
+			continue;
+		r->told = true;
+		to[n++] = (struct delivery_to){ r->ref,
+			session_check(&r->holder), r->member };
+		procs |= BUS_BIT(r->proc);
+	}
+	event_deliver(c, &m->message, host, to, n, procs, !m->pushed);
+}
+
 static void
 message_deliver_elsewhere(struct core *c, struct multicast *m)
 {
 	struct delivery_to *to =
 	    pool_alloc(&m->request->pool, (m->to->n + 1) * sizeof(*to));
-	uint64_t procs = 0;
-	size_t i, n = 0;
+	size_t i;
 
 	for (i = 0; i < m->to->n; i++) {
-		const struct recipient *r = &m->to->v[i];
+		struct recipient *r = &m->to->v[i];
 
-		if (r->ref == 0 || r->proc == c->proc)
-			continue;
-		to[n++] = (struct delivery_to){ r->ref,
-			session_check(&r->holder), r->member };
-		procs |= BUS_BIT(r->proc);
+		if (message_is_elsewhere(c, r) && !r->told)
+			message_deliver_host(c, m, &r->host, to);
 	}
-	if (n == 0 ||
-	    event_deliver(c, &m->message, to, n, procs, !m->pushed))
-		return;
-	/* Too large to carry: it is stored, let them read it. */
-	for (i = 0; i < m->to->n; i++)
-		if (m->to->v[i].ref != 0 && m->to->v[i].proc != c->proc)
-			event_nudge(c, &m->message.mesh, &m->to->v[i].id);
 }
 
 static void
@@ -304,7 +361,10 @@ message_stored(void *arg, const struct db_result *r)
 	if (op_db_failed(m->request, r))
 		return;
 	if (db_rows(r) == 0 || !db_bool(r, 0, 0)) {
-		message_find(m);
+		if (m->due != NULL)
+			op_fail(m->request, ERR_NOT_FOUND, NULL);
+		else
+			message_find(m);
 		return;
 	}
 	if (!m->pushed) {
@@ -341,9 +401,11 @@ message_store(struct multicast *m)
 {
 	struct core *c = m->request->core;
 	const struct message *g = &m->message;
-	struct db_params *p =
-	    db_row(c->writes, STMT_message_insert, message_stored, m);
-	size_t i;
+	struct slice more[MESSAGE_MORE];
+	size_t i, n = message_more_texts(g->more, more);
+	struct db_params *p = db_row(c->writes,
+	    m->due != NULL ? STMT_schedule_send : STMT_message_insert,
+	    message_stored, m);
 
 	db_put_id(p, &g->id);
 	db_put_id(p, &g->mesh);
@@ -359,7 +421,16 @@ message_store(struct multicast *m)
 	    p, m->client_id.n > 0 ? m->client_id.p : NULL, m->client_id.n);
 	db_put_bytes(p, m->fingerprint, sizeof(m->fingerprint));
 	db_put_int(p, g->created_ms);
-	db_put_int(p, c->limits.hold_ms);
+	db_put_int(p, g->expires_ms - g->created_ms);
+	if (n > 0)
+		db_put_texts(p, more, n);
+	else
+		db_put_null(p);
+	if (m->due != NULL) {
+		db_put_id(p, &m->due->schedule);
+		db_put_int(p, m->due->due_ms);
+		db_put_int(p, m->due->next_ms);
+	}
 	for (i = 0; i < m->to->n; i++) {
 		db_more(p);
 		message_put_recipient(p, c, m, &m->to->v[i]);
@@ -377,26 +448,6 @@ message_record(struct core *c)
 	}
 }
 
-/* The targets as one text: as it came, or joined by commas. */
-static struct slice
-message_target(struct pool *pool, const struct list *targets)
-{
-	const struct slice *t = targets->v;
-	size_t i, n = 0;
-	char *text;
-
-	for (i = 0; i < targets->n; i++)
-		n += t[i].n + 1;
-	text = pool_alloc(pool, n);
-	for (n = 0, i = 0; i < targets->n; i++) {
-		if (i > 0)
-			text[n++] = ',';
-		memcpy(text + n, t[i].p, t[i].n);
-		n += t[i].n;
-	}
-	return (struct slice){ text, n };
-}
-
 static void
 message_fingerprint(struct multicast *m)
 {
@@ -412,9 +463,42 @@ message_fingerprint(struct multicast *m)
 	crypto_digest(m->fingerprint, digests, sizeof(digests), NULL);
 }
 
-static void
-send_resolved(struct request *r, struct target *to)
+/* What few messages have. */
+static const struct message_more *
+message_extras(struct request *r, const struct send_in *in)
 {
+	struct message_more *more;
+
+	if (in->client_id.n == 0 && in->fingerprint.n == 0 &&
+	    in->reply_to.n == 0 && in->due == NULL)
+		return NULL;
+	more = pool_zalloc(&r->pool, sizeof(*more));
+	more->client_id = in->client_id;
+	more->fingerprint = in->fingerprint;
+	more->reply_to = in->reply_to;
+	if (in->due != NULL)
+		more->subtype = in->due->subtype;
+	return more;
+}
+
+/* How long it is held; not all that was asked for. */
+static void
+message_hold(struct multicast *m, const struct send_in *in)
+{
+	struct message *g = &m->message;
+
+	g->expires_ms = g->created_ms + m->request->core->limits.hold_ms;
+	m->ends = in->ttl_ms > 0 || in->expires_ms > 0;
+	if (in->ttl_ms > 0 && g->created_ms + in->ttl_ms < g->expires_ms)
+		g->expires_ms = g->created_ms + in->ttl_ms;
+	if (in->expires_ms > 0 && in->expires_ms < g->expires_ms)
+		g->expires_ms = in->expires_ms;
+}
+
+static void
+send_admitted(struct request *r, void *arg)
+{
+	struct target *to = arg;
 	static const uint8_t none[CRYPTO_KEY_LEN];
 	const struct send_in *in = r->in;
 	struct session *s = r->client->session;
@@ -437,11 +521,14 @@ send_resolved(struct request *r, struct target *to)
 	g->sender_name =
 	    (struct slice){ pool_dup(&r->pool, i->name.p, i->name.n),
 		    i->name.n };
-	g->target = message_target(&r->pool, &in->targets);
+	g->target = target_text(&r->pool, &in->targets);
 	g->priority = (enum priority)in->priority;
 	g->nonce = in->nonce;
 	g->ciphertext = in->ciphertext;
 	g->created_ms = clock_wall();
+	message_hold(m, in);
+	g->more = message_extras(r, in);
+	m->due = in->due;
 	message_fingerprint(m);
 	if (!message_may_hurry(s, m)) {
 		message_store(m);
@@ -453,19 +540,85 @@ send_resolved(struct request *r, struct target *to)
 	TAILQ_INSERT_TAIL(&r->core->multicasts, m, entry);
 }
 
+/* Is there room for it, with everybody whom it names? */
+static void
+send_resolved(struct request *r, struct target *to)
+{
+	const struct send_in *in = r->in;
+	const struct id *mesh = &r->client->session->mesh->id;
+	struct quota_need *needs =
+	    pool_alloc(&r->pool, (to->n + 1) * sizeof(*needs));
+	size_t i, n = 0;
+
+	if (to->n == 0) {
+		send_admitted(r, to);
+		return;
+	}
+	needs[n++] = (struct quota_need){ QUOTA_QUEUE, (int64_t)to->n, mesh };
+	for (i = 0; i < to->n && !to->multicast; i++) {
+		if (in->due == NULL &&
+		    rate_pair(r, &to->v[i].who) != ERR_NONE) {
+			op_fail(r, r->error, NULL);
+			return;
+		}
+		needs[n++] = (struct quota_need){ QUOTA_RECIPIENT_QUEUE, 1,
+			&to->v[i].id };
+	}
+	quota_take(r, (struct slice){ NULL, 0 }, needs, n, send_admitted, to);
+}
+
 static void
 send_exec(struct request *r, void *arg)
 {
 	const struct send_in *in = arg;
 
+	if (in->expires_ms > 0 && in->expires_ms <= clock_wall()) {
+		op_fail(r, ERR_MALFORMED,
+		    "expiresAt is over: it must be in the future.");
+		return;
+	}
 	if ((int64_t)in->targets.n > r->core->limits.targets) {
+		r->error_limit = r->core->limits.targets;
+		r->error_used = (int64_t)in->targets.n;
 		op_fail(r, ERR_QUOTA,
 		    "A message may have %lld targets, this one has %zu.",
 		    (long long)r->core->limits.targets, in->targets.n);
 		return;
 	}
+	/* How many are scheduled has a limit of its own. */
+	if (in->due == NULL &&
+	    rate_message(r, (enum priority)in->priority) != ERR_NONE) {
+		op_fail(r, r->error, NULL);
+		return;
+	}
 	target_resolve(
 	    r, &in->targets, (enum priority)in->priority, send_resolved);
+}
+
+static enum err
+send_decode_due(struct request *r, const struct op *op, void *out, void *arg)
+{
+	const struct message_due *due = arg;
+	struct send_in *in = out;
+	char hex[ID_HEX_LEN + 1];
+
+	(void)op;
+	in->due = due;
+	in->targets = due->targets;
+	in->priority = (int)due->priority;
+	in->nonce = due->nonce;
+	in->ciphertext = due->ciphertext;
+	/* Whatever happens: no second message for the same time. */
+	in->id.p = pool_printf(&r->pool, "schedule %s %lld",
+	    id_hex(&due->schedule, hex), (long long)due->due_ms);
+	in->id.n = strlen(in->id.p);
+	return ERR_NONE;
+}
+
+void
+message_send_due(struct request *r, struct message_due *due)
+{
+	op_run(r, "send", strlen("send"), send_decode_due, due);
 }
 
 const struct op op_send = {

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 enum held {
 	HELD_DELIVERED,
@@ -36,6 +36,7 @@ struct status_row {
 	int64_t pushed_ms;
 	int64_t acked_ms;
 	int64_t pushes;
+	int64_t expired_ms;
 };
 
 #define ROW(field) offsetof(struct status_row, field)
@@ -53,6 +54,8 @@ static const struct field status_row_fields[] = {
 	    "When the recipient had it." },
 	{ "pushes", F_INT, ROW(pushes), 0, 0, 0, NULL, NULL, 0,
 	    "How often it was pushed." },
+	{ "expiredAt", F_TIME, ROW(expired_ms), 0, 0, FIELD_NULLABLE, NULL,
+	    NULL, 0, "When it expired." },
 	{ .type = F_END },
 };
 #undef ROW
@@ -116,6 +119,7 @@ status_row(struct status_row *row, const struct mesh *m,
 	if (key.n == CRYPTO_KEY_LEN)
 		memcpy(row->key, key.p, key.n);
 	row->pushes = db_int(r, i, 8);
+	row->expired_ms = row->state == DELIVERY_EXPIRED ? db_time(r, i, 7) : 0;
 	db_id(r, i, 9, &recipient);
 	row->status = (int)words[row->state];
 	if (row->status == HELD_HELD && !status_is_live(m, &recipient))

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 #define OP(name) extern const struct op op_##name;
 #include "core/ops.def"
@@ -138,12 +138,15 @@ op_done(struct request *r, const void *out)
 {
 	struct client *c = r->client;
 
+	quota_release(r);
 	if (r->error != ERR_NONE)
 		core_count(r->core, REQUEST_ERRORS);
 	if (c == NULL) {
 		client_request_free(r);
 		return;
 	}
+	if (r->core->trace != NULL)
+		trace_request(r, out);
 	r->state = REQUEST_DONE;
 	c->calls->encode(r, out);
 	if (TAILQ_FIRST(&c->requests) == r)
@@ -193,6 +196,10 @@ op_failed(struct request *r, enum err e)
 	r->error = e;
 	if (r->error_text == NULL)
 		r->error_text = xstrdup(table_errors[e].text);
+	/* Not for what is our fault, or for being refused before. */
+	if (c != NULL && c->session == NULL && e != ERR_UNAVAILABLE &&
+	    e != ERR_INTERNAL && e != ERR_RATE_LIMITED)
+		rate_refused(c);
 	op_done(r, NULL);
 	if (ends)
 		c->calls->close(c, e, table_errors[e].name);
@@ -241,6 +248,8 @@ op_refuse(struct request *r, enum err e, const char *fmt, ...)
 		va_end(ap);
 	}
 	core_count(r->core, REQUESTS);
+	if (rate_request(r) != ERR_NONE)
+		e = r->error;
 	op_failed(r, e);
 }
 
@@ -249,16 +258,24 @@ op_admit(struct request *r, const char *name, size_t n)
 {
 	const struct client *c = r->client;
 
-	if ((r->op = op_find(name, n)) == NULL)
+	r->op = op_find(name, n);
+	if ((r->op == NULL || !(r->op->flags & OP_UNCOUNTED)) &&
+	    rate_request(r) != ERR_NONE)
+		return r->error;
+	if (r->op == NULL)
 		return op_error(r, ERR_UNKNOWN_TYPE,
 		    "There is no message type \"%.*s\".",
 		    (int)(n > 64 ? 64 : n), name);
+	if (c->session == NULL && rate_stranger(r) != ERR_NONE)
+		return r->error;
 	if (c->scopes & SCOPE_BIT(r->op->scope))
 		return ERR_NONE;
 	if (c->session == NULL)
 		return op_error(r, ERR_NO_HELLO, "must send hello first");
-	return op_error(r, ERR_FORBIDDEN, "This session lacks the scope %s.",
-	    table_scopes[r->op->scope]);
+	return op_error(r, ERR_FORBIDDEN,
+	    "This session lacks the scope %s, for which its member's role "
+	    "(" SLICE_FMT ") is not enough.",
+	    table_scopes[r->op->scope], SLICE_ARG(c->session->info.role));
 }
 
 void

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 #define PRESENCE_FRESH_MS 30000
 
@@ -193,6 +193,8 @@ struct peer {
 	struct slice hostname;
 	struct slice peer_type;
 	struct slice model;
+	bool visible;
+	struct session_more more;
 };
 
 #define PEER(field) offsetof(struct peer, field)
@@ -226,6 +228,16 @@ static const struct field peer_fields[] = {
 	    "ai, human or connector." },
 	{ "model", F_STR, PEER(model), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "Model." },
+	{ "sessionRole", F_STR, PEER(more.role), 0, 0, FIELD_OMIT, NULL, NULL,
+	    0, "The session's role, as its hello said." },
+	{ "channel", F_STR, PEER(more.channel), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "As its hello said." },
+	{ "visible", F_BOOL, PEER(visible), 0, 0, 0, NULL, NULL, 0,
+	    "false only for the asker, when it is hidden." },
+	{ "profile", F_JSON, PEER(more.profile), 0, 0, FIELD_OMIT, NULL, NULL,
+	    0, "As set_profile said." },
+	{ "stats", F_JSON, PEER(more.stats), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "As set_stats said." },
 	{ .type = F_END },
 };
 #undef PEER
@@ -265,6 +277,28 @@ peer_fill(struct peer *p, const struct session *s)
 	p->hostname = i->hostname;
 	p->peer_type = i->peer_type;
 	p->model = i->model;
+	p->visible = !i->hidden;
+	if (i->more != NULL)
+		p->more = *i->more;
+}
+
+/* Who is hidden sees itself. */
+static bool
+peer_is_shown(const struct session *s, const struct session *to)
+{
+	return s->info.live && !s->info.control && (!s->info.hidden || s == to);
+}
+
+static bool
+peer_member_is_shown(const struct roster_set *set, const struct session *to)
+{
+	const struct roster_link *l;
+
+	if (set != NULL)
+		LIST_FOREACH (l, &set->links, entry)
+			if (peer_is_shown(l->session, to))
+				return true;
+	return false;
 }
 
 static bool
@@ -283,9 +317,9 @@ static struct peer *
 peers_connected(
     struct request *r, const struct list_peers_in *in, size_t more, size_t *n)
 {
-	const struct roster *ro = &r->client->session->mesh->roster;
+	const struct session *to = r->client->session, *s;
+	const struct roster *ro = &to->mesh->roster;
 	const struct roster_set *group = NULL;
-	const struct session *s;
 	struct peer *peers;
 
 	peers = pool_alloc(&r->pool, (ro->live + more + 1) * sizeof(*peers));
@@ -294,7 +328,7 @@ peers_connected(
 	    (group = roster_group(ro, in->group.p, in->group.n)) == NULL)
 		return peers;
 	TAILQ_FOREACH (s, &ro->sessions, entry) {
-		if (!s->info.live || s->info.control ||
+		if (!peer_is_shown(s, to) ||
 		    (group != NULL && !peer_in_group(s, group)))
 			continue;
 		peer_fill(&peers[(*n)++], s);
@@ -325,14 +359,14 @@ peers_absent(void *arg, const struct db_result *res)
 		db_id(res, i, 0, &id);
 		set = roster_member(&r->client->session->mesh->roster, &id);
 		if (!db_null(res, i, 5) ||
-		    (set != NULL &&
-			roster_best(set, PRIORITY_NOW, NULL) != NULL))
+		    peer_member_is_shown(set, r->client->session))
 			continue;
 		p = &peers[n++];
 		memset(p, 0, sizeof(*p));
 		p->member = id;
 		p->name = db_text(res, i, 1);
 		p->status = PEER_OFFLINE;
+		p->visible = true;
 		p->role = db_text(res, i, 3);
 		p->client_session = (struct slice){ "", 0 };
 		key = db_bytes(res, i, 2);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 void
 roster_init(struct roster *r)
@@ -173,25 +173,42 @@ roster_clear_groups(struct roster *r, struct session *s)
 	s->ngroups = 0;
 }
 
-/* All texts of a session stand in one block behind its group slices. */
+const struct session_more *
+roster_more(const struct session_more *more)
+{
+	return more->role.n + more->channel.n + more->profile.n +
+			   more->stats.n >
+		       0
+		   ? more
+		   : NULL;
+}
+
+/* All texts of a session stand in one block, behind what it has more than
+ * others and its group slices. */
 static void
 roster_copy_texts(struct session *s)
 {
 	struct session_info *i = &s->info;
+	struct session_more more;
 	struct slice *const all[] = { &i->name, &i->name_folded,
 		&i->member_name, &i->role, &i->client_session, &i->cwd,
-		&i->hostname, &i->peer_type, &i->model, &i->summary };
+		&i->hostname, &i->peer_type, &i->model, &i->summary, &more.role,
+		&more.channel, &more.profile, &more.stats };
 	const struct slice *groups = i->groups;
-	size_t n = 2 * i->ngroups, size = n * sizeof(struct slice), k;
+	size_t head = i->more != NULL ? sizeof(more) : 0;
+	size_t n = 2 * i->ngroups, size = head + n * sizeof(struct slice), k;
 	char *block, *p;
 
+	memset(&more, 0, sizeof(more));
+	if (i->more != NULL)
+		more = *i->more;
 	for (k = 0; k < NELEM(all); k++)
 		size += all[k]->n;
 	for (k = 0; k < n; k++)
 		size += groups[k].n;
 	block = xmalloc(size > 0 ? size : 1);
-	i->groups = (struct slice *)(void *)block;
-	p = block + n * sizeof(struct slice);
+	i->groups = (struct slice *)(void *)(block + head);
+	p = block + head + n * sizeof(struct slice);
 	for (k = 0; k < n; k++) {
 		if (groups[k].n > 0)
 			memcpy(p, groups[k].p, groups[k].n);
@@ -206,6 +223,8 @@ roster_copy_texts(struct session *s)
 		all[k]->p = p;
 		p += all[k]->n;
 	}
+	if (i->more != NULL)
+		i->more = memcpy(block, &more, sizeof(more));
 	s->texts = block;
 }
 
@@ -288,21 +307,28 @@ roster_remove(struct roster *r, struct session *s)
 void
 roster_end(struct roster *r, struct session *s, int64_t now_ms)
 {
+	struct session *before;
+
 	if (!s->info.live)
 		return;
 	s->info.live = false;
 	s->ended_ms = now_ms;
 	r->live--;
-	TAILQ_INSERT_TAIL(&r->gone, s, gone);
+	TAILQ_FOREACH_REVERSE(before, &r->gone, roster_gone, gone)
+	if (before->ended_ms <= now_ms)
+		break;
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&r->gone, before, s, gone);
+	else
+		TAILQ_INSERT_HEAD(&r->gone, s, gone);
 }
 
-void
-roster_forget(struct roster *r, int64_t before_ms)
+struct session *
+roster_ended(const struct roster *r, int64_t before_ms)
 {
-	struct session *s;
+	struct session *s = TAILQ_FIRST(&r->gone);
 
-	while ((s = TAILQ_FIRST(&r->gone)) != NULL && s->ended_ms < before_ms)
-		roster_remove(r, s);
+	return s != NULL && s->ended_ms < before_ms ? s : NULL;
 }
 
 struct session *

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 #define SESSION_SLOTS_START 64
 
@@ -172,6 +172,8 @@ session_detach(struct session *s)
 {
 	struct client *c = s->client;
 
+	if (c->core->trace != NULL)
+		trace_end(s);
 	delivery_fini(s);
 	free(s->recent);
 	s->recent = NULL;
@@ -242,6 +244,13 @@ session_forget(struct mesh *m, int64_t before_ms)
 	}
 }
 
+void
+session_remove(struct session *s)
+{
+	announce_left(s);
+	roster_remove(&s->mesh->roster, s);
+}
+
 /* Who is lost keeps a place in the roster through the lease. */
 static void
 session_leave(struct session *s, bool returns)
@@ -254,7 +263,7 @@ session_leave(struct session *s, bool returns)
 	}
 	session_bury(
 	    s->mesh, &s->info.id, s->info.ref, s->info.connected_ms, returns);
-	roster_remove(r, s);
+	session_remove(s);
 }
 
 void
@@ -269,8 +278,7 @@ session_end(struct client *c, bool returns)
 	session_leave(s, returns);
 }
 
-/* The connection goes, the session is not its any more. */
-static void
+void
 session_drop(struct session *s, enum err why)
 {
 	struct client *old = s->client;
@@ -278,6 +286,33 @@ session_drop(struct session *s, enum err why)
 	session_detach(s);
 	client_forget(old);
 	old->calls->close(old, why, table_errors[why].name);
+}
+
+void
+session_expel(struct session *s, enum err why, struct slice reason)
+{
+	struct client *c = s->client;
+	const char *name = table_errors[why].name;
+	char *text = reason.n > 0
+			 ? xasprintf("%s: " SLICE_FMT, name, SLICE_ARG(reason))
+			 : xstrdup(name);
+
+	core_count(c->core, EXPELLED);
+	session_end(c, why == ERR_DISCONNECTED);
+	client_forget(c);
+	c->calls->close(c, why, text);
+	free(text);
+}
+
+void
+session_set_role(struct session *s, struct slice role)
+{
+	struct session_info info = s->info;
+
+	info.role = role;
+	roster_put(&s->mesh->roster, &info);
+	if (s->client != NULL)
+		s->client->scopes = role_scopes(role);
 }
 
 /* The same session connected again: the older connection goes. */
@@ -299,6 +334,31 @@ session_is_newer(const struct session *s, const struct session_info *info)
 	return s->info.ref == info->ref && !s->info.live;
 }
 
+/* It was lost, and came back when its lease was over: that is told, also when
+ * our clock has not come so far. */
+static bool
+session_lapsed(const struct session *s, const struct session_info *info)
+{
+	return !s->info.live && info->connected_ms > s->info.connected_ms &&
+	       info->connected_ms - info->seen_ms >=
+		   s->mesh->core->limits.lease_ms;
+}
+
+struct session *
+session_put(struct mesh *m, const struct session_info *info)
+{
+	struct session *s = roster_by_id(&m->roster, &info->id);
+
+	if (s != NULL && s->client != NULL)
+		session_replace(s);
+	if (s != NULL && session_lapsed(s, info))
+		session_remove(s);
+	s = roster_put(&m->roster, info);
+	s->mesh = m;
+	s->load = m->load;
+	return s;
+}
+
 void
 session_told(struct core *c, const struct session_info *info)
 {
@@ -314,13 +374,11 @@ session_told(struct core *c, const struct session_info *info)
 	g = session_grave(m, &info->id);
 	if (g != NULL && info->connected_ms <= g->connected_ms)
 		return;
-	if (s != NULL && s->client != NULL)
-		session_replace(s);
-	s = roster_put(&m->roster, info);
-	s->mesh = m;
-	s->load = m->load;
+	s = session_put(m, info);
 	if (g != NULL && g->ref == info->ref)
 		session_leave(s, g->returns);
+	else
+		announce(s);
 }
 
 void
@@ -374,8 +432,13 @@ session_changed(struct session *s, struct request *r, void *out)
 {
 	struct session_arg *a = xcalloc(1, sizeof(*a));
 	const struct session_info *i = &s->info;
+	struct slice profile = { NULL, 0 }, stats = { NULL, 0 };
 	struct db_params *p;
 
+	if (i->more != NULL) {
+		profile = i->more->profile;
+		stats = i->more->stats;
+	}
 	a->core = s->mesh->core;
 	a->ref = i->ref;
 	a->request = r;
@@ -391,6 +454,9 @@ session_changed(struct session *s, struct request *r, void *out)
 	db_put_text(p, i->summary.p, i->summary.n);
 	db_put_texts(p, i->groups, 2 * i->ngroups);
 	db_put_bool(p, i->acks);
+	db_put_bool(p, i->hidden);
+	db_put_text(p, profile.n > 0 ? profile.p : NULL, profile.n);
+	db_put_text(p, stats.n > 0 ? stats.p : NULL, stats.n);
 }
 
 struct session *
@@ -398,19 +464,15 @@ session_enter(
     struct mesh *m, const struct session_info *info, struct client *client)
 {
 	struct core *c = m->core;
-	struct session *s = roster_by_id(&m->roster, &info->id);
+	struct session *s = session_put(m, info);
 
-	if (s != NULL && s->client != NULL)
-		session_replace(s);
-	s = roster_put(&m->roster, info);
-	s->mesh = m;
-	s->load = m->load;
 	s->client = client;
 	s->status_ms = clock_wall();
 	LIST_INSERT_HEAD(&m->roster.locals, s, local);
 	c->slots[info->ref & UINT32_MAX] = s;
 	c->sessions++;
 	client->session = s;
-	client->scopes = ~UINT32_C(0);
+	client->scopes = role_scopes(s->info.role);
+	announce(s);
 	return s;
 }

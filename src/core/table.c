@@ -2,7 +2,7 @@
 /*
  * The tables of core, expanded from their .def files.
  */
-#include "core/core.h"
+#include "core/domain.h"
 
 const struct err_desc table_errors[ERR_MAX] = {
 	[ERR_NONE] = { "ok", 200, 0, 0, 0, "" },
@@ -17,6 +17,16 @@ const char *const table_scopes[SCOPE_MAX] = {
 #define SCOPE(id, name, text) [SCOPE_##id] = name,
 #include "core/scopes.def"
 #undef SCOPE
+};
+
+#define S(id) SCOPE_BIT(SCOPE_##id)
+#define ALL ((SCOPE_BIT(SCOPE_MAX) - 1) & ~SCOPE_BIT(SCOPE_UNSET))
+_Static_assert(SCOPE_MAX < 32, "scopes are bits of a uint32_t");
+
+const struct role_scopes table_roles[ROLE_MAX] = {
+#define ROLE(id, name, scopes, text) [ROLE_##id] = { name, scopes, text },
+#include "core/roles.def"
+#undef ROLE
 };
 
 const struct metric_desc table_metrics[METRIC_MAX] = {
@@ -34,6 +44,9 @@ const char *const table_events[EVENT_MAX] = {
 };
 
 const char *const table_priorities[] = { "low", "next", "now", NULL };
+const char *const table_subtypes[] = { "message", "reminder", NULL };
 const char *const table_statuses[] = { "idle", "working", "dnd", NULL };
+const char *const table_peer_changes[] = { "peer_joined", "peer_returned",
+	"peer_left", "peer_visible", "peer_hidden", NULL };
 const char *const table_deliveries[] = { "queued", "pushed", "acked", "expired",
 	NULL };

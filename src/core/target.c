@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 
 #define TARGET_NEAR_MAX 5
 #define TARGET_NEAR_DISTANCE 3
@@ -25,6 +25,7 @@
 struct absent {
 	bool found;
 	struct id id; /* member, or past session */
+	struct id member;
 };
 
 struct resolve {
@@ -63,7 +64,8 @@ target_key(struct slice t, uint8_t key[CRYPTO_KEY_LEN])
 }
 
 static void
-target_add(struct resolve *v, const struct id *id, const struct session *s)
+target_add(struct resolve *v, const struct id *id, const struct id *member,
+    const struct session *s)
 {
 	struct target *t = &v->out;
 	struct recipient *grown, *to;
@@ -78,11 +80,13 @@ target_add(struct resolve *v, const struct id *id, const struct session *s)
 	to = &t->v[t->n++];
 	memset(to, 0, sizeof(*to));
 	to->id = *id;
+	to->who = *member;
 	if (s == NULL)
 		return;
 	to->member = !id_same(id, &s->info.id);
 	to->ref = s->info.ref;
 	to->holder = s->info.id;
+	to->host = s->info.host;
 	to->proc = s->info.proc;
 	to->admits = roster_admits(s->info.status, v->priority);
 }
@@ -94,7 +98,13 @@ target_add_session(struct resolve *v, struct session *s, uint64_t mark)
 	if (s->mark == mark || s->info.control)
 		return;
 	s->mark = mark;
-	target_add(v, &s->info.id, s->info.live ? s : NULL);
+	target_add(v, &s->info.id, &s->info.member, s->info.live ? s : NULL);
+}
+
+static const struct id *
+target_member_of(const struct roster_set *set)
+{
+	return &LIST_FIRST(&set->links)->session->info.member;
 }
 
 /* A member, of whom one session will do. */
@@ -104,8 +114,7 @@ target_add_member(
 {
 	struct session *from = v->request->client->session;
 	struct session *s = roster_best(set, v->priority, from);
-	const struct id *member =
-	    &LIST_FIRST(&set->links)->session->info.member;
+	const struct id *member = target_member_of(set);
 	size_t i;
 
 	if (s != NULL && s->mark == mark)
@@ -115,7 +124,32 @@ target_add_member(
 			return;
 	if (s != NULL)
 		s->mark = mark;
-	target_add(v, member, s);
+	target_add(v, member, member, s);
+}
+
+/* Does the member take no such messages of the sender? */
+static bool
+target_blocks(const struct resolve *v, const struct id *member, enum block what)
+{
+	const struct session *from = v->request->client->session;
+
+	return block_has(from->mesh, member, &from->info.member, what);
+}
+
+/* The same of a direct target, which is remembered then. */
+static bool
+target_refuses(struct resolve *v, struct slice target, const struct id *member)
+{
+	struct list *b = &v->out.blocked;
+
+	if (!target_blocks(v, member, BLOCK_DM))
+		return false;
+	if (b->v == NULL)
+		b->v = pool_alloc(
+		    &v->request->pool, v->targets->n * sizeof(struct slice));
+	((struct slice *)b->v)[b->n++] = target;
+	core_count(v->request->core, BLOCKED);
+	return true;
 }
 
 /*
@@ -171,17 +205,21 @@ target_choose(struct resolve *v, struct slice t, uint64_t mark)
 
 	if (target_key(t, key)) {
 		if ((s = roster_by_key(r, key)) != NULL) {
-			target_add_session(v, s, mark);
+			if (!target_refuses(v, t, &s->info.member))
+				target_add_session(v, s, mark);
 			return true;
 		}
 		if ((set = roster_member_key(r, key)) == NULL)
 			return false;
-		target_add_member(v, set, mark);
+		if (!target_refuses(v, t, target_member_of(set)))
+			target_add_member(v, set, mark);
 		return true;
 	}
 	set = target_named(r, t, &v->request->pool, &s, &several);
 	if (set == NULL)
 		return several;
+	if (target_refuses(v, t, target_member_of(set)))
+		return true;
 	if (s != NULL && target_own_name(s))
 		target_add_session(v, s, mark);
 	else
@@ -190,12 +228,13 @@ target_choose(struct resolve *v, struct slice t, uint64_t mark)
 }
 
 /* A sender does not hear its own multicast, nor does the member on whose
- * behalf a tool sends it. */
+ * behalf a tool sends it, nor who is hidden. */
 static bool
-target_is_sender(const struct session *from, const struct session *s)
+target_hears(const struct session *s, const struct session *from)
 {
-	return s == from || (from->info.control &&
-				id_same(&from->info.member, &s->info.member));
+	return !id_same(&s->info.id, &from->info.id) && !s->info.hidden &&
+	       !(from->info.control &&
+		   id_same(&from->info.member, &s->info.member));
 }
 
 static void
@@ -208,15 +247,29 @@ target_choose_group(struct resolve *v, struct slice t, uint64_t mark)
 
 	if (target_is_all(t)) {
 		TAILQ_FOREACH (s, &r->sessions, entry)
-			if (!target_is_sender(from, s))
+			if (target_hears(s, from) &&
+			    !target_blocks(v, &s->info.member, BLOCK_BROADCAST))
 				target_add_session(v, s, mark);
 		return;
 	}
 	if ((set = roster_group(r, t.p + 1, t.n - 1)) == NULL)
 		return;
 	LIST_FOREACH (l, &set->links, entry)
-		if (!target_is_sender(from, l->session))
+		if (target_hears(l->session, from) &&
+		    !target_blocks(
+			v, &l->session->info.member, BLOCK_BROADCAST))
 			target_add_session(v, l->session, mark);
+}
+
+/* Nobody is left. */
+static void
+target_blocked(struct resolve *v)
+{
+	const struct slice *t = v->out.blocked.v;
+
+	op_fail(v->request, ERR_BLOCKED,
+	    "\"" SLICE_FMT "\" takes no direct messages from you%s.",
+	    SLICE_ARG(*t), v->out.blocked.n > 1 ? ", nor do the others" : "");
 }
 
 static void
@@ -241,13 +294,18 @@ target_finish(struct resolve *v)
 		for (k = 0; k < v->out.n; k++)
 			if (id_same(&v->out.v[k].id, &v->absent[i].id))
 				break;
-		if (k == v->out.n)
-			target_add(v, &v->absent[i].id, NULL);
+		if (k == v->out.n &&
+		    !target_refuses(v, t[i], &v->absent[i].member))
+			target_add(
+			    v, &v->absent[i].id, &v->absent[i].member, NULL);
 	}
 	/* Its place in the order is settled when fn returns. */
 	held = v->request->holds;
 	v->request->holds = false;
-	v->fn(v->request, &v->out);
+	if (v->out.n == 0 && v->out.blocked.n > 0)
+		target_blocked(v);
+	else
+		v->fn(v->request, &v->out);
 	if (held)
 		op_go_on(c);
 }
@@ -351,6 +409,7 @@ target_found(void *arg, const struct db_result *r)
 	}
 	a->found = true;
 	db_id(r, 0, db_null(r, 0, 1) ? 0 : 1, &a->id);
+	db_id(r, 0, 0, &a->member);
 	v->next++;
 	target_next(v);
 }
@@ -469,4 +528,23 @@ target_resolve(struct request *r, const struct list *targets,
 	v->fn = fn;
 	v->absent = pool_zalloc(&r->pool, targets->n * sizeof(*v->absent));
 	target_next(v);
+}
+
+struct slice
+target_text(struct pool *pool, const struct list *targets)
+{
+	const struct slice *t = targets->v;
+	size_t i, n = 0;
+	char *text;
+
+	for (i = 0; i < targets->n; i++)
+		n += t[i].n + 1;
+	text = pool_alloc(pool, n);
+	for (n = 0, i = 0; i < targets->n; i++) {
+		if (i > 0)
+			text[n++] = ',';
+		memcpy(text + n, t[i].p, t[i].n);
+		n += t[i].n;
+	}
+	return (struct slice){ text, n };
 }

@@ -4,14 +4,16 @@
  * is one statement that takes a bounded number of rows and that any number of
  * hosts may run at once; when it found as many as it may take it runs again.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
-#include "core/core.h"
+#include "core/domain.h"
 
 #define UPKEEP_ROWS 1000
-#define UPKEEP_HOST_LEASE_MS 30000
 #define UPKEEP_SESSIONS_MS (7 * 86400000LL)
+/* Whoever missed changes for longer has lost its sessions too. */
+#define UPKEEP_STATE_MS 3600000
 
 /* Sessions of processes that died are over: their rows, and everybody's
  * roster. */
@@ -90,16 +92,47 @@ upkeep_due(struct core *c)
 	db_query(c->reads, p, upkeep_dued, c);
 }
 
+struct upkeep_lease {
+	struct core *core;
+	void (*outdated)(void *arg, const char *why);
+	void *arg;
+};
+
+static void
+upkeep_leased(void *arg, const struct db_result *r)
+{
+	struct upkeep_lease *l = arg;
+	char *why = NULL;
+
+	if (db_status(r) == DB_OK) {
+		if (db_bool(r, 0, 0)) {
+			log_warn("the lease of this host was over: others may "
+				 "have ended its sessions");
+			event_reload(l->core, NULL);
+		}
+		why = db_migrate_refusal(db_int(r, 0, 1), db_int(r, 0, 2));
+	}
+	if (why != NULL)
+		l->outdated(l->arg, why);
+	free(why);
+	free(l);
+}
+
 void
-upkeep_lease(struct core *c)
+upkeep_lease(
+    struct core *c, void (*outdated)(void *arg, const char *why), void *arg)
 {
 	struct db_params *p = db_params(STMT_host_lease);
+	struct upkeep_lease *l = xcalloc(1, sizeof(*l));
 
+	l->core = c;
+	l->outdated = outdated;
+	l->arg = arg;
 	db_put_id(p, &c->host);
 	db_put_str(p, c->host_name);
 	db_put_str(p, PACKAGE_VERSION);
-	db_put_int(p, UPKEEP_HOST_LEASE_MS);
-	db_query(c->reads, p, NULL, NULL);
+	db_put_int(p, c->limits.host_ms);
+	db_query(c->reads, p, upkeep_leased, l);
 }
 
 void
@@ -113,8 +146,17 @@ upkeep_clean(struct core *c)
 	db_query(c->reads, p, NULL, NULL);
 	p = db_params(STMT_upkeep_pending);
 	db_query(c->reads, p, NULL, NULL);
+	p = db_params(STMT_schedule_clean);
+	db_put_int(p, c->limits.keep_ms);
+	db_query(c->reads, p, NULL, NULL);
+	p = db_params(STMT_upkeep_gone_hosts);
+	db_query(c->reads, p, NULL, NULL);
 	p = db_params(STMT_upkeep_sessions);
 	db_put_int(p, UPKEEP_SESSIONS_MS + c->limits.hold_ms);
+	db_put_int(p, UPKEEP_ROWS);
+	db_query(c->reads, p, NULL, NULL);
+	p = db_params(STMT_upkeep_state);
+	db_put_int(p, UPKEEP_STATE_MS);
 	db_put_int(p, UPKEEP_ROWS);
 	db_query(c->reads, p, NULL, NULL);
 	/* Ids begin with their time. */

@@ -14,18 +14,19 @@
 
 #define DAEMON_WAIT_MS 10000
 #define DAEMON_JSON_NODES 20000
+#define DAEMON_JSON_DEPTH 8
 
 /* Asks; -1 and errno when nobody answers. */
 static int
-daemon_ask(struct ctl *c, const char *word, struct buf *reply)
+daemon_try(struct ctl *c, const char *const *words, struct buf *reply, int *fd)
 {
-	const char *const words[] = { word, NULL };
 	char *path = xasprintf("%s/control.sock", c->conf->state_dir);
 	uint32_t status;
-	int rc, saved;
+	int rc, saved, got;
 
 	buf_init(reply, IPC_CTL_REPLY_MAX);
-	rc = ipc_ctl_call(path, words, DAEMON_WAIT_MS, &status, reply);
+	rc = ipc_ctl_call_fd(path, words, DAEMON_WAIT_MS, &status, reply,
+	    fd != NULL ? fd : &got);
 	saved = errno;
 	free(path);
 	if (rc == 0 && status != 0)
@@ -34,109 +35,131 @@ daemon_ask(struct ctl *c, const char *word, struct buf *reply)
 	return rc;
 }
 
-static void
-daemon_must_ask(struct ctl *c, const char *word, struct buf *reply)
+void
+ctl_daemon_ask(
+    struct ctl *c, const char *const *words, struct buf *reply, int *fd)
 {
-	if (daemon_ask(c, word, reply) == 0)
+	if (daemon_try(c, words, reply, fd) == 0)
 		return;
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		ctl_fail(EX_UNAVAILABLE,
 		    "no linnetd runs with state_dir %s; start it, or say "
 		    "where it is: -o 'state_dir DIR'",
 		    c->conf->state_dir);
-	if (errno == EACCES)
+	if (errno == EACCES || errno == ECONNRESET || errno == EPIPE)
 		ctl_fail(EX_NOPERM,
-		    "only root and the user of linnetd may use %s",
+		    "only root and the user of linnetd may use %s; run this "
+		    "as one of them, as with sudo",
 		    c->conf->state_dir);
+	if (errno == EPROTO)
+		ctl_fail(EX_PROTOCOL,
+		    "the linnetd that runs is of another version than this "
+		    "linnetctl; restart it");
 	ctl_fail(EX_TEMPFAIL, "linnetd does not answer: %s", strerror(errno));
 }
 
-static const char *
-daemon_text(const struct json *j, size_t object, const char *key, char *out,
-    size_t size)
-{
-	size_t i = json_get(j, object, key);
-	const struct json_node *n = &j->nodes[i];
-
-	if (i == 0 || n->type == JSON_NULL)
-		return "-";
-	snprintf(out, size, "%.*s", (int)n->n, n->p);
-	return out;
-}
-
+/* The words of an array of the answer, each in a line of its own. */
 static void
-daemon_processes(const struct json *j, size_t list)
+daemon_list(const struct buf *reply, const char *key, const char *format)
 {
-	static const char *const keys[] = { "role", "number", "pid", "state",
-		"connections", "restarts", "uptime", "database", NULL };
-	char room[NELEM(keys)][64];
-	const char *cells[NELEM(keys)];
-	struct ctl_table *t = ctl_table_new(keys);
-	size_t i, k;
+	size_t list, i;
+	struct json j;
+	char *word;
 
-	for (i = JSON_FIRST(list); i != j->nodes[list].end;
-	     i = j->nodes[i].end) {
-		for (k = 0; keys[k] != NULL; k++)
-			cells[k] = daemon_text(
-			    j, i, keys[k], room[k], sizeof(room[k]));
-		ctl_table_row(t, cells);
-	}
-	ctl_table_print(t);
+	json_init(&j, DAEMON_JSON_NODES, DAEMON_JSON_DEPTH);
+	if (json_read(&j, reply->data, reply->len) == 0 &&
+	    (list = json_get(&j, 0, key)) != 0)
+		for (i = JSON_FIRST(list); i != j.nodes[list].end;
+		     i = j.nodes[i].end) {
+			word = xstrndup(j.nodes[i].p, j.nodes[i].n);
+			printf("%s%s\n", word, format);
+			free(word);
+		}
+	json_free(&j);
 }
 
-void
-ctl_daemon_status(struct ctl *c)
+/* Says so; what it answers says more only to programs. */
+static void
+daemon_do(struct ctl *c, const char *const *words, const char *done)
 {
-	char version[64], pid[32], uptime[32], database[64];
 	struct buf reply;
-	struct json j;
-	size_t list;
 
-	daemon_must_ask(c, "status", &reply);
+	ctl_daemon_ask(c, words, &reply, NULL);
 	if (c->json) {
 		ctl_print_json(&reply);
 		return;
 	}
-	json_init(&j, DAEMON_JSON_NODES, 8);
-	if (json_read(&j, reply.data, reply.len) != 0)
-		ctl_fail(EX_PROTOCOL, "linnetd answered no JSON");
-	printf("linnetd %s, pid %s, up %s s, database %s\n",
-	    daemon_text(&j, 0, "version", version, sizeof(version)),
-	    daemon_text(&j, 0, "pid", pid, sizeof(pid)),
-	    daemon_text(&j, 0, "uptime", uptime, sizeof(uptime)),
-	    daemon_text(&j, 0, "database", database, sizeof(database)));
-	if ((list = json_get(&j, 0, "processes")) != 0)
-		daemon_processes(&j, list);
-	json_free(&j);
+	printf("%s\n", done);
 	buf_free(&reply);
 }
 
 void
-ctl_daemon_word(struct ctl *c)
+ctl_ping(struct ctl *c)
 {
+	static const char *const words[] = { "ping", NULL };
+
+	daemon_do(c, words, "linnetd answers");
+}
+
+void
+ctl_reload(struct ctl *c)
+{
+	static const char *const words[] = { "reload", NULL };
 	struct buf reply;
 
-	daemon_must_ask(c, c->word, &reply);
-	if (c->json)
+	ctl_daemon_ask(c, words, &reply, NULL);
+	if (c->json) {
 		ctl_print_json(&reply);
-	else {
-		printf("%s: ok\n", c->word);
-		buf_free(&reply);
+		return;
 	}
+	printf("configuration reloaded\n");
+	daemon_list(&reply, "changed", " changed");
+	daemon_list(&reply, "restart",
+	    " needs a restart, and stays as it is until then");
+	buf_free(&reply);
+}
+
+void
+ctl_drain(struct ctl *c)
+{
+	int64_t ms = ctl_given_time(c, "timeout", 0, -1);
+	char text[32];
+	const char *const words[] = { "drain", ms >= 0 ? text : NULL, NULL };
+
+	snprintf(text, sizeof(text), "%" PRId64, ms);
+	daemon_do(
+	    c, words, "draining; linnetd ends when its clients have gone");
+}
+
+void
+ctl_stop(struct ctl *c)
+{
+	static const char *const words[] = { "stop", NULL };
+
+	daemon_do(c, words, "stopping");
+}
+
+void
+ctl_log_level(struct ctl *c)
+{
+	const char *const words[] = { "log-level", c->args[0], NULL };
+
+	daemon_do(c, words, "the log level is changed, until the next reload");
 }
 
 /* The first address that the daemon serves; NULL when it does not run. */
 static char *
 daemon_address(struct ctl *c)
 {
+	static const char *const words[] = { "status", NULL };
 	struct buf reply;
 	struct json j;
 	char *out = NULL;
 	size_t list;
 
-	if (daemon_ask(c, "status", &reply) != 0)
+	if (daemon_try(c, words, &reply, NULL) != 0)
 		return NULL;
-	json_init(&j, DAEMON_JSON_NODES, 8);
+	json_init(&j, DAEMON_JSON_NODES, DAEMON_JSON_DEPTH);
 	if (json_read(&j, reply.data, reply.len) == 0 &&
 	    (list = json_get(&j, 0, "listeners")) != 0 &&
 	    j.nodes[list].end > JSON_FIRST(list))
@@ -150,10 +173,11 @@ daemon_address(struct ctl *c)
 char *
 ctl_daemon_url(struct ctl *c)
 {
+	const char *given = ctl_given(c, "url");
 	char *address, *url;
 
-	if (c->url != NULL)
-		return xstrdup(c->url);
+	if (given != NULL)
+		return xstrdup(given);
 	if (*c->conf->mesh_join_url != '\0')
 		return xstrdup(c->conf->mesh_join_url);
 	if ((address = daemon_address(c)) == NULL)
@@ -161,6 +185,8 @@ ctl_daemon_url(struct ctl *c)
 		    xstrdup(c->conf->listen.n > 0 ? c->conf->listen.v[0] : "");
 	if (str_starts(address, "unix:"))
 		url = xstrdup(address);
+	else if (str_starts(address, "tls:"))
+		url = xasprintf("wss://%s/ws", address + 4);
 	else
 		url = xasprintf("ws://%s/ws", address);
 	free(address);

@@ -13,7 +13,8 @@
 
 #define INVITE_VERSION 1
 #define INVITE_USES_MAX 1000000
-#define INVITE_EXPIRES "7d"
+#define INVITE_EXPIRES_MS (7 * 86400000LL)
+#define INVITE_EXPIRES_MIN_MS 1000
 
 /* The JSON of the token, signed; see core/invite.c for what is signed.  Its
  * id is there to make it another token than one of the same second. */
@@ -58,25 +59,24 @@ invite_write(struct buf *b, const struct id *invite, const struct ctl_mesh *m,
 }
 
 char *
-ctl_invite_make(struct ctl *c, const struct ctl_mesh *m, const char *role,
-    int64_t uses, int64_t expires_ms)
+ctl_invite_make(struct ctl *c, const struct ctl_mesh *m, struct id *id,
+    const char *role, int64_t uses, int64_t expires_ms)
 {
 	uint8_t digest[CRYPTO_DIGEST_LEN];
 	struct db_params *p;
 	struct buf b;
-	struct id id;
 	char *token, *url = ctl_daemon_url(c);
 
 	buf_init(&b, 65536);
-	id_new(&id);
-	invite_write(&b, &id, m, url, expires_ms / 1000, role);
+	id_new(id);
+	invite_write(&b, id, m, url, expires_ms / 1000, role);
 	if (b.failed)
 		ctl_fail(EX_DATAERR, "the invite is too long");
 	token = xmalloc(CRYPTO_B64_LEN(b.len));
 	crypto_base64(token, b.data, b.len, CRYPTO_B64_URL);
 	crypto_digest(digest, token, strlen(token), NULL);
 	p = db_params(STMT_invite_create);
-	db_put_id(p, &id);
+	db_put_id(p, id);
 	db_put_id(p, &m->id);
 	db_put_bytes(p, digest, sizeof(digest));
 	db_put_str(p, role);
@@ -90,84 +90,160 @@ ctl_invite_make(struct ctl *c, const struct ctl_mesh *m, const char *role,
 
 /* The owner's secret key from a file, for a mesh whose key is not here. */
 static void
-invite_owner_key(struct ctl *c, struct ctl_mesh *m)
+invite_owner_key(struct ctl_mesh *m, const char *file)
 {
+	bool here = strcmp(file, "-") == 0;
 	char hex[2 * CRYPTO_SECRET_LEN + 2];
 	size_t n;
 	FILE *f;
 
-	if ((f = fopen(c->owner_key, "re")) == NULL)
-		ctl_fail(EX_NOINPUT, "%s: %s", c->owner_key, strerror(errno));
+	if ((f = here ? stdin : fopen(file, "re")) == NULL)
+		ctl_fail(EX_NOINPUT, "%s: %s", file, strerror(errno));
 	n = fread(hex, 1, sizeof(hex) - 1, f);
-	fclose(f);
+	if (!here)
+		fclose(f);
 	while (n > 0 && (hex[n - 1] == '\n' || hex[n - 1] == '\r'))
 		n--;
 	if (crypto_unhex(m->secret, CRYPTO_SECRET_LEN, hex, n) != 0)
 		ctl_fail(EX_DATAERR,
-		    "%s is no secret key: 128 hex digits are expected",
-		    c->owner_key);
+		    "%s is no secret key: 128 hex digits are expected", file);
 	crypto_wipe(hex, sizeof(hex));
 	if (memcmp(m->secret + CRYPTO_SECRET_LEN - CRYPTO_KEY_LEN, m->owner,
 		CRYPTO_KEY_LEN) != 0)
 		ctl_fail(EX_NOPERM, "%s is not the key of the owner of mesh %s",
-		    c->owner_key, m->slug);
+		    file, m->slug);
 	m->has_secret = true;
+}
+
+struct invite {
+	struct id id;
+	const char *role;
+	int64_t uses;
+	int64_t expires_ms;
+	char *token;
+	char *link;
+};
+
+static void
+invite_print(const struct ctl *c, const struct invite *v)
+{
+	struct json_writer w;
+	struct buf b;
+
+	if (!c->json) {
+		printf("%s\n", v->link);
+		if (ctl_given(c, "qr") != NULL)
+			ctl_qr_print(v->link);
+		return;
+	}
+	buf_init(&b, 65536);
+	json_start(&w, &b);
+	json_object(&w);
+	json_key(&w, "inviteId");
+	json_id(&w, &v->id);
+	json_key(&w, "link");
+	json_str(&w, v->link);
+	json_key(&w, "token");
+	json_str(&w, v->token);
+	json_key(&w, "role");
+	json_str(&w, v->role);
+	json_key(&w, "uses");
+	json_num(&w, v->uses);
+	json_key(&w, "expiresAt");
+	json_time(&w, v->expires_ms);
+	json_object_end(&w);
+	ctl_print_json(&b);
 }
 
 void
 ctl_invite_create(struct ctl *c)
 {
-	const char *role = c->role != NULL ? c->role : "member", *wrong;
-	char when[CLOCK_RFC3339_LEN + 1];
-	int64_t uses = 1, expires = 0;
-	struct json_writer w;
+	const char *role = ctl_given(c, "role"),
+		   *file = ctl_given(c, "owner-key");
+	struct invite v = {
+		.role = role != NULL ? role : "member",
+		.uses = ctl_given_num(c, "uses", 1, INVITE_USES_MAX, 1),
+		.expires_ms = ctl_given_time(
+		    c, "expires", INVITE_EXPIRES_MIN_MS, INVITE_EXPIRES_MS),
+	};
 	struct ctl_mesh m;
-	struct buf b;
-	char *token, *link;
 
-	if (strcmp(role, "member") != 0 && strcmp(role, "admin") != 0)
-		ctl_fail(EX_USAGE, "--role is member or admin");
-	if (c->uses != NULL &&
-	    (wrong = str_num(c->uses, 1, INVITE_USES_MAX, &uses)) != NULL)
-		ctl_fail(EX_USAGE, "--uses %s", wrong);
-	wrong = str_duration(
-	    c->expires != NULL ? c->expires : INVITE_EXPIRES, &expires);
-	if (wrong != NULL)
-		ctl_fail(EX_USAGE, "--expires %s", wrong);
-	if (expires < 1000)
-		ctl_fail(EX_USAGE, "--expires is too short");
-	ctl_database(c);
-	ctl_mesh_find(c, &m, c->args[0]);
-	if (c->owner_key != NULL)
-		invite_owner_key(c, &m);
+	if (ctl_given(c, "qr") != NULL)
+		ctl_qr_check();
+	ctl_mesh_find(c, &m, c->args[0], file == NULL ? CTL_MESH_SECRET : 0);
+	if (file != NULL)
+		invite_owner_key(&m, file);
 	if (!m.has_secret)
 		ctl_fail(EX_NOINPUT,
 		    "only the owner of mesh %s has its key; give it with "
 		    "--owner-key FILE",
 		    m.slug);
-	expires += clock_wall();
-	token = ctl_invite_make(c, &m, role, uses, expires);
+	v.expires_ms += clock_wall();
+	v.token = ctl_invite_make(c, &m, &v.id, v.role, v.uses, v.expires_ms);
 	crypto_wipe(m.secret, sizeof(m.secret));
-	link = xasprintf("linnet://join/%s", token);
-	clock_format(expires, when);
-	if (c->json) {
-		buf_init(&b, 65536);
-		json_start(&w, &b);
-		json_object(&w);
-		json_key(&w, "link");
-		json_str(&w, link);
-		json_key(&w, "token");
-		json_str(&w, token);
-		json_key(&w, "role");
-		json_str(&w, role);
-		json_key(&w, "uses");
-		json_num(&w, uses);
-		json_key(&w, "expiresAt");
-		json_str(&w, when);
-		json_object_end(&w);
-		ctl_print_json(&b);
-	} else
-		printf("%s\n", link);
-	free(link);
-	free(token);
+	v.link = xasprintf("linnet://join/%s", v.token);
+	invite_print(c, &v);
+	free(v.link);
+	free(v.token);
+}
+
+void
+ctl_invite_list(struct ctl *c)
+{
+	static const struct ctl_column columns[] = {
+		{ "ID", "inviteId", CTL_ID, 0 },
+		{ "STATE", "state", CTL_TEXT, 7 },
+		{ "ROLE", "role", CTL_TEXT, 1 },
+		{ "USED", "used", CTL_INT, 2 },
+		{ "USES", "uses", CTL_INT, 3 },
+		{ "CREATED", "createdAt", CTL_TIME, 4 },
+		{ "EXPIRES", "expiresAt", CTL_TIME, 5 },
+		{ "REVOKED", "revokedAt", CTL_TIME, 6 },
+	};
+	struct db_params *p;
+	struct ctl_mesh m;
+
+	ctl_mesh_find(c, &m, c->args[0], CTL_MESH_ARCHIVED);
+	p = db_params(STMT_invite_list);
+	db_put_id(p, &m.id);
+	ctl_print_rows(c, p, columns, NELEM(columns));
+}
+
+struct invite_revoke {
+	bool found;
+	bool before; /* it was revoked already */
+};
+
+static void
+invite_revoked(void *arg, const struct db_result *r)
+{
+	struct invite_revoke *v = arg;
+
+	v->found = db_rows(r) > 0;
+	v->before = v->found && !db_bool(r, 0, 0);
+}
+
+void
+ctl_invite_revoke(struct ctl *c)
+{
+	const char *text = c->args[0];
+	const char *const pairs[] = { "inviteId", text, NULL };
+	struct db_params *p = db_params(STMT_invite_revoke);
+	struct invite_revoke v = { false, false };
+	struct id id;
+
+	if (id_parse(&id, text, strlen(text)) != 0)
+		ctl_fail(EX_USAGE,
+		    "an invite is revoked by its id, 32 hex digits; linnetctl "
+		    "invite list MESH shows it");
+	db_put_id(p, &id);
+	ctl_query(c, p, invite_revoked, &v);
+	if (!v.found)
+		ctl_fail(EX_NOINPUT,
+		    "there is no invite %s; linnetctl invite list MESH shows "
+		    "those of a mesh",
+		    text);
+	ctl_print_done(c, pairs,
+	    v.before ? "invite %s was revoked before" : "invite %s revoked",
+	    text);
 }

@@ -1,109 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Meshes and their members.
- *
- * The owner's secret key signs invites.  It is kept in the database, sealed
- * with a key that is a file in state_dir, so that neither is worth anything
- * without the other; or only the owner has it (mesh create --show-key).
+ * Meshes: made, found, listed, shown.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "ctl/ctl.h"
-
-#define MESH_SEALED_LEN \
-	(CRYPTO_NONCE_LEN + CRYPTO_SECRET_LEN + CRYPTO_BOX_EXTRA)
-
-/* Makes the sealing key as a new file; false when there is one already. */
-static bool
-mesh_seal_key_make(const char *path, uint8_t secret[CRYPTO_SECRET_LEN])
-{
-	uint8_t pub[CRYPTO_KEY_LEN];
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0) {
-		if (errno == EEXIST)
-			return false;
-		ctl_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-	}
-	crypto_new_pair(pub, secret);
-	if (write(fd, secret, CRYPTO_SECRET_LEN) != CRYPTO_SECRET_LEN ||
-	    fsync(fd) != 0 || close(fd) != 0)
-		ctl_fail(EX_IOERR, "%s: %s", path, strerror(errno));
-	return true;
-}
-
-static void
-mesh_seal_key(struct ctl *c, uint8_t secret[CRYPTO_SECRET_LEN])
-{
-	char *path = xasprintf("%s/seal.key", c->conf->state_dir);
-	struct stat st;
-	int fd;
-
-	if (!mesh_seal_key_make(path, secret)) {
-		if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-			ctl_fail(EX_NOPERM, "%s: %s", path, strerror(errno));
-		if (fstat(fd, &st) != 0 || (st.st_mode & 077) != 0)
-			ctl_fail(EX_CONFIG,
-			    "%s can be read by others; chmod 600 it", path);
-		if (read(fd, secret, CRYPTO_SECRET_LEN) != CRYPTO_SECRET_LEN)
-			ctl_fail(EX_DATAERR, "%s is no sealing key", path);
-		close(fd);
-	}
-	free(path);
-}
-
-/* The public half stands behind the seed. */
-static const uint8_t *
-mesh_public(const uint8_t secret[CRYPTO_SECRET_LEN])
-{
-	return secret + CRYPTO_SECRET_LEN - CRYPTO_KEY_LEN;
-}
-
-static void
-mesh_seal(
-    struct ctl *c, const struct ctl_mesh *m, uint8_t sealed[MESH_SEALED_LEN])
-{
-	uint8_t key[CRYPTO_SECRET_LEN];
-
-	mesh_seal_key(c, key);
-	if (crypto_seal(sealed + CRYPTO_NONCE_LEN, sealed, m->secret,
-		CRYPTO_SECRET_LEN, mesh_public(key), key) != 0)
-		ctl_fail(EX_SOFTWARE, "the owner's key could not be sealed");
-	crypto_wipe(key, sizeof(key));
-}
-
-static void
-mesh_unseal(struct ctl *c, struct ctl_mesh *m, struct slice sealed)
-{
-	uint8_t key[CRYPTO_SECRET_LEN];
-
-	if (sealed.n != MESH_SEALED_LEN)
-		return;
-	mesh_seal_key(c, key);
-	if (crypto_open(m->secret, (const uint8_t *)sealed.p,
-		sealed.p + CRYPTO_NONCE_LEN, sealed.n - CRYPTO_NONCE_LEN,
-		mesh_public(key), key) != 0)
-		ctl_fail(EX_NOPERM,
-		    "%s/seal.key is not the key with which this mesh's owner "
-		    "key was sealed; give the owner's key with --owner-key",
-		    c->conf->state_dir);
-	crypto_wipe(key, sizeof(key));
-	m->has_secret = true;
-}
-
-static void
-mesh_made(void *arg, const struct db_result *r)
-{
-	*(bool *)arg = db_rows(r) > 0;
-}
 
 static bool
 mesh_is_slug(const char *s)
@@ -115,12 +21,11 @@ mesh_is_slug(const char *s)
 }
 
 void
-ctl_mesh_make(
-    struct ctl *c, struct ctl_mesh *m, const char *slug, const char *name)
+ctl_mesh_make(struct ctl *c, struct ctl_mesh *m, const char *slug,
+    const char *name, bool keep)
 {
-	uint8_t sealed[MESH_SEALED_LEN], root[CRYPTO_KEY_LEN];
+	uint8_t sealed[CTL_SEALED_LEN], root[CRYPTO_KEY_LEN];
 	struct db_params *p;
-	bool made = false;
 
 	if (!mesh_is_slug(slug))
 		ctl_fail(EX_DATAERR,
@@ -143,15 +48,13 @@ ctl_mesh_make(
 	db_put_str(p, m->slug);
 	db_put_str(p, m->name);
 	db_put_bytes(p, m->owner, sizeof(m->owner));
-	if (c->show_key)
-		db_put_null(p);
-	else {
-		mesh_seal(c, m, sealed);
+	if (keep) {
+		ctl_seal(c, m, sealed);
 		db_put_bytes(p, sealed, sizeof(sealed));
-	}
+	} else
+		db_put_null(p);
 	db_put_str(p, m->root_key);
-	ctl_query(c, p, mesh_made, &made);
-	if (!made)
+	if (ctl_query_rows(c, p) == 0)
 		ctl_fail(EX_DATAERR,
 		    "there is a mesh \"%s\" already; choose another name",
 		    slug);
@@ -160,6 +63,7 @@ ctl_mesh_make(
 struct mesh_found {
 	struct ctl *c;
 	struct ctl_mesh *m;
+	unsigned flags;
 	bool found;
 };
 
@@ -186,15 +90,17 @@ mesh_found(void *arg, const struct db_result *r)
 	key = db_bytes(r, 0, 3);
 	if (key.n == CRYPTO_KEY_LEN)
 		memcpy(f->m->owner, key.p, key.n);
-	if (f->c->owner_key == NULL && !db_null(r, 0, 4))
-		mesh_unseal(f->c, f->m, db_bytes(r, 0, 4));
+	if (f->flags & CTL_MESH_SECRET && !db_null(r, 0, 4))
+		ctl_unseal(f->c, f->m, db_bytes(r, 0, 4));
 	mesh_text(r, 5, f->m->root_key, sizeof(f->m->root_key));
+	f->m->archived = !db_null(r, 0, 6);
 }
 
 void
-ctl_mesh_find(struct ctl *c, struct ctl_mesh *m, const char *slug)
+ctl_mesh_find(
+    struct ctl *c, struct ctl_mesh *m, const char *slug, unsigned flags)
 {
-	struct mesh_found f = { c, m, false };
+	struct mesh_found f = { c, m, flags, false };
 	struct db_params *p = db_params(STMT_mesh_find);
 
 	memset(m, 0, sizeof(*m));
@@ -204,46 +110,59 @@ ctl_mesh_find(struct ctl *c, struct ctl_mesh *m, const char *slug)
 		ctl_fail(EX_NOINPUT,
 		    "there is no mesh \"%s\"; linnetctl mesh list shows all",
 		    slug);
+	if (m->archived && (flags & CTL_MESH_ARCHIVED) == 0)
+		ctl_fail(EX_NOINPUT,
+		    "mesh %s is archived; linnetctl mesh unarchive %s opens "
+		    "it again",
+		    slug, slug);
 }
 
-void
-ctl_mesh_create(struct ctl *c)
+static void
+mesh_print_made(struct ctl *c, const struct ctl_mesh *m, bool show)
 {
 	char hex[2 * CRYPTO_SECRET_LEN + 1], id[ID_HEX_LEN + 1];
 	struct json_writer w;
-	struct ctl_mesh m;
 	struct buf b;
 
-	ctl_database(c);
-	ctl_mesh_make(
-	    c, &m, c->args[0], c->name != NULL ? c->name : c->args[0]);
-	crypto_hex(hex, m.secret, sizeof(m.secret));
+	crypto_hex(hex, m->secret, sizeof(m->secret));
 	if (c->json) {
 		buf_init(&b, 65536);
 		json_start(&w, &b);
 		json_object(&w);
 		json_key(&w, "meshId");
-		json_id(&w, &m.id);
+		json_id(&w, &m->id);
 		json_key(&w, "slug");
-		json_str(&w, m.slug);
+		json_str(&w, m->slug);
 		json_key(&w, "name");
-		json_str(&w, m.name);
+		json_str(&w, m->name);
 		json_key(&w, "ownerPubkey");
-		json_hex(&w, m.owner, sizeof(m.owner));
-		if (c->show_key) {
+		json_hex(&w, m->owner, sizeof(m->owner));
+		if (show) {
 			json_key(&w, "ownerSecretKey");
 			json_str(&w, hex);
 		}
 		json_object_end(&w);
 		ctl_print_json(&b);
 	} else {
-		printf("mesh %s made, id %s\n", m.slug, id_hex(&m.id, id));
-		if (c->show_key)
+		printf("mesh %s made, id %s\n", m->slug, id_hex(&m->id, id));
+		if (show)
 			printf(
 			    "owner's secret key, shown this once: %s\n", hex);
-		printf("next: linnetctl invite create %s\n", m.slug);
+		printf("next: linnetctl invite create %s\n", m->slug);
 	}
 	crypto_wipe(hex, sizeof(hex));
+}
+
+void
+ctl_mesh_create(struct ctl *c)
+{
+	const char *name = ctl_given(c, "name");
+	bool show = ctl_given(c, "show-key") != NULL;
+	struct ctl_mesh m;
+
+	ctl_mesh_make(
+	    c, &m, c->args[0], name != NULL ? name : c->args[0], !show);
+	mesh_print_made(c, &m, show);
 	crypto_wipe(&m, sizeof(m));
 }
 
@@ -256,51 +175,124 @@ ctl_mesh_list(struct ctl *c)
 		{ "MEMBERS", "members", CTL_INT, 5 },
 		{ "SESSIONS", "sessions", CTL_INT, 6 },
 		{ "CREATED", "createdAt", CTL_TIME, 3 },
+		{ "ARCHIVED", "archivedAt", CTL_TIME, 4 },
 		{ "ID", "meshId", CTL_ID, 0 },
 	};
 
-	ctl_database(c);
 	ctl_print_rows(c, db_params(STMT_mesh_list), columns, NELEM(columns));
 }
 
-void
-ctl_member_list(struct ctl *c)
-{
-	static const struct ctl_column columns[] = {
-		{ "NAME", "name", CTL_TEXT, 1 },
-		{ "ROLE", "role", CTL_TEXT, 3 },
-		{ "SESSIONS", "sessions", CTL_INT, 6 },
-		{ "JOINED", "joinedAt", CTL_TIME, 4 },
-		{ "REVOKED", "revokedAt", CTL_TIME, 5 },
-		{ "ID", "memberId", CTL_ID, 0 },
-		{ "KEY", "pubkey", CTL_KEY, 2 },
-	};
-	struct db_params *p;
-	struct ctl_mesh m;
+/* What a mesh may have: as people and JSON call it, the option that holds
+ * where the mesh has no limit of its own, columns of mesh_show. */
+static const struct mesh_limit {
+	const char *heading;
+	const char *key;
+	enum conf_at option;
+	unsigned used, own;
+} mesh_limits[] = {
+	{ "SESSIONS", "sessions", CONF_AT_limit_sessions, 10, 16 },
+	{ "QUEUE", "queue", CONF_AT_limit_queue, 11, 17 },
+	{ "RECIPIENT-QUEUE", "recipientQueue", CONF_AT_limit_recipient_queue,
+	    12, 18 },
+	{ "STATE-KEYS", "stateKeys", CONF_AT_limit_state_keys, 13, 19 },
+	{ "STATE-BYTES", "stateBytes", CONF_AT_limit_state_bytes, 14, 20 },
+	{ "MEMORIES", "memories", CONF_AT_limit_memories, 15, 21 },
+};
 
-	ctl_database(c);
-	c->owner_key = ""; /* its secret is not needed */
-	ctl_mesh_find(c, &m, c->args[0]);
-	p = db_params(STMT_member_list);
-	db_put_id(p, &m.id);
-	ctl_print_rows(c, p, columns, NELEM(columns));
+static int64_t
+mesh_limit(const struct ctl *c, const struct db_result *r,
+    const struct mesh_limit *l, bool *own)
+{
+	const int64_t *all = conf_value(c->conf, &conf_options[l->option]);
+
+	*own = !db_null(r, 0, l->own);
+	return *own ? db_int(r, 0, l->own) : *all;
+}
+
+static const struct ctl_column mesh_columns[] = {
+	{ "SLUG", "slug", CTL_TEXT, 1 },
+	{ "NAME", "name", CTL_TEXT, 2 },
+	{ "ID", "meshId", CTL_ID, 0 },
+	{ "CREATED", "createdAt", CTL_TIME, 3 },
+	{ "ARCHIVED", "archivedAt", CTL_TIME, 4 },
+	{ "OWNER", "ownerPubkey", CTL_KEY, 5 },
+	{ "OWNER-KEY", "ownerKeyStored", CTL_BOOL, 6 },
+	{ "MEMBERS", "members", CTL_INT, 7 },
+	{ "BANNED", "banned", CTL_INT, 8 },
+	{ "INVITES", "openInvites", CTL_INT, 9 },
+};
+
+static void
+mesh_shown_json(struct ctl *c, const struct db_result *r)
+{
+	const struct mesh_limit *l;
+	struct json_writer w;
+	struct buf b;
+	bool own;
+
+	buf_init(&b, 65536);
+	json_start(&w, &b);
+	json_object(&w);
+	ctl_write_row(&w, r, 0, mesh_columns, NELEM(mesh_columns));
+	json_key(&w, "limits");
+	json_object(&w);
+	for (l = mesh_limits; l < mesh_limits + NELEM(mesh_limits); l++) {
+		json_key(&w, l->key);
+		json_object(&w);
+		json_key(&w, "used");
+		json_num(&w, db_int(r, 0, l->used));
+		json_key(&w, "limit");
+		json_num(&w, mesh_limit(c, r, l, &own));
+		json_key(&w, "own");
+		json_bool(&w, own);
+		json_object_end(&w);
+	}
+	json_object_end(&w);
+	json_object_end(&w);
+	ctl_print_json(&b);
+}
+
+static void
+mesh_print_limit(
+    struct ctl *c, const struct db_result *r, const struct mesh_limit *l)
+{
+	int64_t used = db_int(r, 0, l->used), limit;
+	bool own;
+
+	limit = mesh_limit(c, r, l, &own);
+	if (isatty(STDOUT_FILENO) == 1)
+		printf("%-17s%" PRId64 " of %" PRId64 "%s\n", l->heading, used,
+		    limit, own ? ", its own limit" : "");
+	else
+		printf("%s\t%" PRId64 "\t%" PRId64 "\t%s\n", l->heading, used,
+		    limit, own ? "own" : "-");
+}
+
+static void
+mesh_shown(void *arg, const struct db_result *r)
+{
+	const struct mesh_limit *l;
+	struct ctl *c = arg;
+
+	if (db_rows(r) == 0)
+		return;
+	if (c->json) {
+		mesh_shown_json(c, r);
+		return;
+	}
+	ctl_print_row(r, 0, mesh_columns, NELEM(mesh_columns));
+	for (l = mesh_limits; l < mesh_limits + NELEM(mesh_limits); l++)
+		mesh_print_limit(c, r, l);
 }
 
 void
-ctl_member_make(struct ctl *c, const struct ctl_mesh *m, const char *name,
-    const char *role, struct id *id, uint8_t pub[CRYPTO_KEY_LEN],
-    uint8_t secret[CRYPTO_SECRET_LEN])
+ctl_mesh_show(struct ctl *c)
 {
-	struct db_params *p = db_params(STMT_member_create);
-	char folded[520];
+	struct db_params *p;
+	struct ctl_mesh m;
 
-	id_new(id);
-	crypto_new_pair(pub, secret);
-	db_put_id(p, id);
-	db_put_id(p, &m->id);
-	db_put_bytes(p, pub, CRYPTO_KEY_LEN);
-	db_put_str(p, name);
-	db_put_text(p, folded, str_fold(folded, name, strlen(name)));
-	db_put_str(p, role);
-	ctl_query(c, p, NULL, NULL);
+	ctl_mesh_find(c, &m, c->args[0], CTL_MESH_ARCHIVED);
+	p = db_params(STMT_mesh_show);
+	db_put_id(p, &m.id);
+	ctl_query(c, p, mesh_shown, c);
 }

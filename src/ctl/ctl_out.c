@@ -11,8 +11,6 @@
 
 #include "ctl/ctl.h"
 
-#define CTL_JSON_MAX (256u << 20)
-
 struct ctl_table {
 	size_t columns;
 	size_t rows;
@@ -20,15 +18,28 @@ struct ctl_table {
 	size_t *widths;
 };
 
-/* What peers chose as a name must not drive the terminal. */
-static char *
-ctl_cell(const char *s)
+/* What peers chose as a name must not drive the terminal, nor look like another
+ * cell or row. */
+char *
+ctl_safe(const char *s, size_t n)
 {
-	char *out = xstrdup(s), *p;
+	struct buf b;
+	uint32_t cp;
+	size_t len;
+	char *out;
 
-	for (p = out; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	buf_init(&b, 8 * n + 1);
+	for (; n > 0; s += len, n -= len) {
+		len = str_char(s, n, &cp);
+		if (len == 0 || cp < ' ' || (cp >= 0x7f && cp < 0xa0) ||
+		    (cp != ' ' && !str_is_name(s, len))) {
+			len = len == 0 ? 1 : len;
+			buf_addc(&b, '?');
+		} else
+			buf_add(&b, s, len);
+	}
+	out = xstrdup(buf_str(&b));
+	buf_free(&b);
 	return out;
 }
 
@@ -53,7 +64,7 @@ ctl_table_row(struct ctl_table *t, const char *const *texts)
 	t->cells = xreallocarray(
 	    t->cells, (t->rows + 1) * t->columns, sizeof(*t->cells));
 	for (i = 0; i < t->columns; i++) {
-		cell = ctl_cell(texts[i]);
+		cell = ctl_safe(texts[i], strlen(texts[i]));
 		width = str_chars(cell, strlen(cell));
 		if (width > t->widths[i])
 			t->widths[i] = width;
@@ -103,6 +114,32 @@ ctl_print_json(struct buf *b)
 	buf_free(b);
 }
 
+void
+ctl_print_done(
+    const struct ctl *c, const char *const *pairs, const char *fmt, ...)
+{
+	struct json_writer w;
+	struct buf b;
+	va_list ap;
+
+	if (!c->json) {
+		va_start(ap, fmt);
+		vprintf(fmt, ap);
+		va_end(ap);
+		putchar('\n');
+		return;
+	}
+	buf_init(&b, CTL_JSON_MAX);
+	json_start(&w, &b);
+	json_object(&w);
+	for (; *pairs != NULL; pairs += 2) {
+		json_key(&w, pairs[0]);
+		json_str(&w, pairs[1]);
+	}
+	json_object_end(&w);
+	ctl_print_json(&b);
+}
+
 /* The rows of an answer on their way to be printed. */
 struct ctl_rows {
 	const struct ctl_column *columns;
@@ -119,15 +156,18 @@ ctl_value(struct pool *pool, const struct db_result *r, size_t row,
 	char text[2 * CRYPTO_KEY_LEN + 1];
 	struct slice s;
 	struct id id;
+	int64_t v;
 
 	if (db_null(r, row, col->at))
 		return "-";
 	switch (col->type) {
 	case CTL_TEXT:
 		s = db_text(r, row, col->at);
-		return pool_strndup(pool, s.p, s.n);
+		return s.n > 0 ? pool_strndup(pool, s.p, s.n) : "-";
 	case CTL_INT:
 		return pool_printf(pool, "%" PRId64, db_int(r, row, col->at));
+	case CTL_BOOL:
+		return db_bool(r, row, col->at) ? "yes" : "no";
 	case CTL_ID:
 		db_id(r, row, col->at, &id);
 		return pool_printf(pool, "%s", id_hex(&id, text));
@@ -140,21 +180,68 @@ ctl_value(struct pool *pool, const struct db_result *r, size_t row,
 	case CTL_TIME:
 		clock_format(db_time(r, row, col->at), text);
 		return pool_printf(pool, "%s", text);
+	case CTL_STATUS:
+		v = db_int(r, row, col->at);
+		return v >= STATUS_IDLE && v <= STATUS_DND ? table_statuses[v]
+							   : "-";
+	case CTL_WORKER:
+		return pool_printf(pool, "%u",
+		    SESSION_REF_PROC((uint64_t)db_int(r, row, col->at)) + 1);
 	}
 	return "-";
 }
 
-static void
-ctl_value_json(struct json_writer *w, struct pool *pool,
-    const struct db_result *r, size_t row, const struct ctl_column *col)
+void
+ctl_write_row(struct json_writer *w, const struct db_result *r, size_t row,
+    const struct ctl_column *columns, size_t n)
 {
-	json_key(w, col->key);
-	if (db_null(r, row, col->at))
-		json_null(w);
-	else if (col->type == CTL_INT)
-		json_num(w, db_int(r, row, col->at));
-	else
-		json_str(w, ctl_value(pool, r, row, col));
+	const struct ctl_column *col;
+	struct slice text;
+	struct pool pool;
+
+	pool_init(&pool);
+	for (col = columns; col < columns + n; col++) {
+		json_key(w, col->key);
+		if (db_null(r, row, col->at))
+			json_null(w);
+		else if (col->type == CTL_INT)
+			json_num(w, db_int(r, row, col->at));
+		else if (col->type == CTL_BOOL)
+			json_bool(w, db_bool(r, row, col->at));
+		else if (col->type == CTL_WORKER)
+			json_num(w, SESSION_REF_PROC(
+					(uint64_t)db_int(r, row, col->at)) +
+					1);
+		else if (col->type == CTL_TEXT) {
+			text = db_text(r, row, col->at);
+			json_strn(w, text.p, text.n);
+		} else
+			json_str(w, ctl_value(&pool, r, row, col));
+	}
+	pool_free(&pool);
+}
+
+void
+ctl_print_row(const struct db_result *r, size_t row,
+    const struct ctl_column *columns, size_t n)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+	const struct ctl_column *col;
+	struct pool pool;
+	const char *value;
+	char *safe;
+
+	pool_init(&pool);
+	for (col = columns; col < columns + n; col++) {
+		value = ctl_value(&pool, r, row, col);
+		safe = ctl_safe(value, strlen(value));
+		if (terminal)
+			printf("%-17s%s\n", col->heading, safe);
+		else
+			printf("%s\t%s\n", col->heading, safe);
+		free(safe);
+	}
+	pool_free(&pool);
 }
 
 static void
@@ -166,21 +253,17 @@ ctl_rows(void *arg, const struct db_result *r)
 	size_t row, i;
 
 	for (row = 0; row < db_rows(r); row++) {
-		pool_init(&pool);
-		if (rows->json != NULL)
+		if (rows->json != NULL) {
 			json_object(rows->json);
-		for (i = 0; i < rows->n; i++) {
-			if (rows->json != NULL)
-				ctl_value_json(rows->json, &pool, r, row,
-				    &rows->columns[i]);
-			else
-				cells[i] =
-				    ctl_value(&pool, r, row, &rows->columns[i]);
-		}
-		if (rows->json != NULL)
+			ctl_write_row(
+			    rows->json, r, row, rows->columns, rows->n);
 			json_object_end(rows->json);
-		else
-			ctl_table_row(rows->table, cells);
+			continue;
+		}
+		pool_init(&pool);
+		for (i = 0; i < rows->n; i++)
+			cells[i] = ctl_value(&pool, r, row, &rows->columns[i]);
+		ctl_table_row(rows->table, cells);
 		pool_free(&pool);
 	}
 }

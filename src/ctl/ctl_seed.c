@@ -41,14 +41,14 @@ ctl_seed(struct ctl *c)
 	struct json_writer w;
 	struct ctl_mesh m;
 	struct buf b;
+	struct id id;
 
-	ctl_database(c);
 	crypto_random_bytes(random, sizeof(random));
 	crypto_hex(hex, random, sizeof(random));
 	snprintf(slug, sizeof(slug), "seed-%s", hex);
-	ctl_mesh_make(c, &m, slug, slug);
-	token = ctl_invite_make(
-	    c, &m, "member", SEED_INVITE_USES, clock_wall() + SEED_INVITE_MS);
+	ctl_mesh_make(c, &m, slug, slug, true);
+	token = ctl_invite_make(c, &m, &id, "member", SEED_INVITE_USES,
+	    clock_wall() + SEED_INVITE_MS);
 	link = xasprintf("linnet://join/%s", token);
 	url = ctl_daemon_url(c);
 	buf_init(&b, 65536);

@@ -93,9 +93,10 @@ struct db_config {
 	const char *conninfo; /* libpq's */
 	const char *name;     /* application_name */
 	int64_t deadline_ms;  /* for queries and rows */
-	size_t batch_max;   /* rows of one commit, those of second groups too */
-	size_t queue_max;   /* rows and queries that may wait */
-	const char *listen; /* channel to LISTEN on, or NULL */
+	size_t batch_max; /* rows of one commit, those of second groups too */
+	size_t queue_max; /* rows and queries that may wait */
+	const char *const *listen; /* channels to LISTEN on, NULL-ended; or
+				    * NULL; they live as long as d */
 	void (*notify)(void *arg, const char *payload);
 	/* up: connected, prepared, and listening; also after a loss.  What was
 	 * notified in between is lost. */
@@ -157,10 +158,16 @@ void db_sync_rollback(struct db_sync *s);
 const char *db_sync_error(const struct db_sync *s);
 /* Brings the schema to this program's version, under an advisory lock.
  * Returns the number of migrations applied, or -1 with db_sync_error(): it
- * failed, or the schema is newer than this program. */
+ * failed, or the schema is too new for this program. */
 int db_migrate(struct db_sync *s) MUST_CHECK;
+/* Why this program may not run on a schema of a version that asks for programs
+ * which know the version `compatible`: a sentence to be freed; NULL: it may. */
+char *db_migrate_refusal(int64_t version, int64_t compatible) MUST_CHECK;
 /* The version this program needs, and the one that is there (-1: none). */
 int db_migrate_wanted(void);
 int db_migrate_present(struct db_sync *s);
+/* -1 with db_sync_error(): a schema of this version, which is there, is too new
+ * for this program. */
+int db_migrate_check(struct db_sync *s, int version) MUST_CHECK;
 
 #endif

@@ -145,10 +145,9 @@ conn_prepare(struct db *d, enum db_stmt stmt)
 }
 
 static bool
-conn_listen(struct db *d)
+conn_listen(struct db *d, const char *channel)
 {
-	char *name =
-	    PQescapeIdentifier(d->pg, d->c.listen, strlen(d->c.listen));
+	char *name = PQescapeIdentifier(d->pg, channel, strlen(channel));
 	char *text;
 	bool good;
 
@@ -165,6 +164,7 @@ conn_listen(struct db *d)
 static void
 conn_prepare_all(struct db *d)
 {
+	const char *const *channel = d->c.listen;
 	bool good;
 	int i;
 
@@ -172,8 +172,8 @@ conn_prepare_all(struct db *d)
 	good = PQsetnonblocking(d->pg, 1) == 0 && PQenterPipelineMode(d->pg);
 	for (i = 0; good && i < STMT_MAX; i++)
 		good = conn_prepare(d, i);
-	if (good && d->c.listen != NULL)
-		good = conn_listen(d);
+	for (; good && channel != NULL && *channel != NULL; channel++)
+		good = conn_listen(d, *channel);
 	if (!good)
 		d->broken = true;
 	db_conn_sent(d, &d->startup);
@@ -436,7 +436,6 @@ db_open(struct event_base *base, const struct db_config *c)
 	d->c = *c;
 	d->c.conninfo = xstrdup(c->conninfo);
 	d->c.name = xstrdup(c->name);
-	d->c.listen = c->listen != NULL ? xstrdup(c->listen) : NULL;
 	d->retry_ms = RETRY_MIN_MS;
 	d->stall_ms = 2 * c->deadline_ms;
 	d->startup.type = &conn_startup;
@@ -473,7 +472,6 @@ db_close(struct db *d)
 	event_free(d->kick);
 	free((char *)d->c.conninfo);
 	free((char *)d->c.name);
-	free((char *)d->c.listen);
 	free(d);
 }
 

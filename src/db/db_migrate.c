@@ -5,6 +5,10 @@
  * interrupted goes on where it ended.  All is done under an advisory lock of
  * the session: of programs that start together one migrates, the others wait
  * and then find nothing to do.
+ *
+ * A migration says which programs may run on what it makes: those that know
+ * its number `compatible`.  So a schema may be newer than a program that runs
+ * on it, and hosts are upgraded one by one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,9 +24,11 @@
 static const struct migration {
 	int version;
 	const char *name;
+	int compatible; /* the oldest program that may run on it */
 	const char *sql;
 } migrations[] = {
-#define MIGRATION(version, name, sql) { version, name, sql },
+#define MIGRATION(version, name, compatible, sql) \
+	{ version, name, compatible, sql },
 #include "db/migrations.inc"
 #undef MIGRATION
 };
@@ -31,6 +37,18 @@ int
 db_migrate_wanted(void)
 {
 	return (int)NELEM(migrations);
+}
+
+char *
+db_migrate_refusal(int64_t version, int64_t compatible)
+{
+	if (compatible <= db_migrate_wanted())
+		return NULL;
+	return xasprintf(
+	    "the schema of the database is version %lld and needs a program "
+	    "that knows version %lld; this one knows version %d at most: run "
+	    "a newer program",
+	    (long long)version, (long long)compatible, db_migrate_wanted());
 }
 
 /* The value of the first row and column; NULL when it failed. */
@@ -54,9 +72,9 @@ migrate_run(struct db_sync *s, const char *sql)
 }
 
 static int
-migrate_version(struct db_sync *s)
+migrate_number(struct db_sync *s, const char *sql)
 {
-	char *value = migrate_value(s, sql_version);
+	char *value = migrate_value(s, sql);
 	int64_t version = -1;
 
 	if (value != NULL && str_num(value, 0, INT32_MAX, &version) != NULL)
@@ -72,17 +90,18 @@ db_migrate_present(struct db_sync *s)
 	bool there = value != NULL && value[0] == 't';
 
 	free(value);
-	return there ? migrate_version(s) : -1;
+	return there ? migrate_number(s, sql_version) : -1;
 }
 
 static int
 migrate_apply(struct db_sync *s, const struct migration *m)
 {
-	char number[16];
-	const char *const values[] = { number, m->name };
+	char number[16], compatible[16];
+	const char *const values[] = { number, m->name, compatible };
 	PGresult *res = NULL;
 
 	snprintf(number, sizeof(number), "%d", m->version);
+	snprintf(compatible, sizeof(compatible), "%d", m->compatible);
 	if (db_sync_begin(s) == -1)
 		return -1;
 	if (migrate_run(s, m->sql) == -1)
@@ -101,6 +120,22 @@ fail:
 	return -1;
 }
 
+int
+db_migrate_check(struct db_sync *s, int version)
+{
+	int compatible = migrate_number(s, sql_compatible);
+	char *why;
+
+	if (compatible == -1)
+		return -1;
+	why = db_migrate_refusal(version, compatible);
+	if (why == NULL)
+		return 0;
+	db_sync_fail(s, "%s", why);
+	free(why);
+	return -1;
+}
+
 /* With the lock held. */
 static int
 migrate_all(struct db_sync *s)
@@ -109,16 +144,9 @@ migrate_all(struct db_sync *s)
 
 	if (migrate_run(s, sql_create) == -1)
 		return -1;
-	version = migrate_version(s);
-	if (version == -1)
+	version = migrate_number(s, sql_version);
+	if (version == -1 || db_migrate_check(s, version) == -1)
 		return -1;
-	if (version > db_migrate_wanted()) {
-		db_sync_fail(s,
-		    "the schema of the database is version %d, and this "
-		    "program knows version %d at most: run a newer program",
-		    version, db_migrate_wanted());
-		return -1;
-	}
 	for (; version < db_migrate_wanted(); version++, applied++)
 		if (migrate_apply(s, &migrations[version]) == -1)
 			return -1;

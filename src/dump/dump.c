@@ -259,6 +259,28 @@ dump_print_scopes(void)
 }
 
 static void
+dump_print_roles(void)
+{
+	const char *space;
+	unsigned i, s;
+
+	dump_begin();
+	for (i = 0; i < ROLE_MAX; i++) {
+		printf(".It Ic %s\n", table_roles[i].name);
+		dump_text(table_roles[i].text);
+		printf("Scopes:\n");
+		space = "";
+		for (s = SCOPE_UNSET + 1; s < SCOPE_MAX; s++)
+			if (table_roles[i].scopes & SCOPE_BIT(s)) {
+				printf("%s%s", space, table_scopes[s]);
+				space = ",\n";
+			}
+		printf(".\n");
+	}
+	dump_end();
+}
+
+static void
 dump_print_metrics(void)
 {
 	const struct dump_metric *m;
@@ -386,6 +408,8 @@ dump_op_rules(const struct op *op)
 		       ".Cm id\nor\n.Cm _reqId .\n");
 	if (op->flags & OP_PIPELINED)
 		printf("Several may be under way at once.\n");
+	if (op->flags & OP_UNCOUNTED)
+		printf("It is not counted by\n.Ic rate.requests .\n");
 	if (op->flags & OP_ECHOES)
 		printf("The answer always has\n.Cm id :\nthe request's, or "
 		       "an empty text.\n");
@@ -479,6 +503,7 @@ static const struct dump_table {
 	{ "MSGS", dump_print_msgs },
 	{ "OPS", dump_print_ops },
 	{ "OPTIONS", dump_print_options },
+	{ "ROLES", dump_print_roles },
 	{ "SCOPES", dump_print_scopes },
 };
 

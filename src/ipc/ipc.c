@@ -76,6 +76,11 @@ ipc_item_free(struct ipc_item *it)
 
 	for (i = 0; i < it->nfds; i++)
 		close(it->fds[i]);
+	/* It may have been a key. */
+	if (it->payload != NULL)
+		crypto_wipe(it->payload, ipc_payload_size(it->type));
+	if (it->tail != NULL)
+		crypto_wipe(it->tail, it->tail_len);
 	free(it->payload);
 	free(it->tail);
 	free(it);

@@ -18,7 +18,7 @@
 
 struct event_base;
 
-#define IPC_VERSION 1
+#define IPC_VERSION 4
 #define IPC_FDS_MAX 16
 #define IPC_PROCS_MAX 64
 #define IPC_TAIL_MAX (128 * 1024)
@@ -74,7 +74,30 @@ struct ipc_conns {
 	struct {
 		struct sockaddr_storage ss;
 		socklen_t len;
+		uint32_t tls; /* 0 or 1 */
 	} addr[IPC_FDS_MAX];
+};
+
+/* The tail is the chain, chain_len bytes, and then the key. */
+struct ipc_tls_cert {
+	uint32_t count;	 /* of the set; 0: it is empty, and there is no tail */
+	uint32_t number; /* in the set, from 0 */
+	uint32_t chain_len;
+};
+
+#define IPC_TICKET_LEN 80
+struct ipc_tls_tickets {
+	uint32_t n;
+	uint8_t keys[2][IPC_TICKET_LEN];
+};
+
+#define IPC_TRACE_TYPE 64
+#define IPC_TRACE_SESSION 512
+/* What is told of: empty texts and a null id stand for all. */
+struct ipc_trace {
+	struct id mesh;
+	char type[IPC_TRACE_TYPE];
+	char session[IPC_TRACE_SESSION]; /* id in hex, or name */
 };
 
 struct ipc_load {
@@ -139,6 +162,8 @@ enum ipc_got {
 #define IPC_BUF_SIZE (IPC_TAIL_MAX + 4096)
 enum ipc_got ipc_frame_recv(int fd, enum ipc_role from, enum ipc_role to,
     void *buf, struct ipc_msg *m, const char **why) MUST_CHECK;
+/* Overwrites payload and tail, which held a secret. */
+void ipc_frame_wipe(struct ipc_msg *m);
 /* Closes the descriptors that nobody took. */
 void ipc_frame_done(struct ipc_msg *m);
 /* Messages of a type that this process sent and received. */
@@ -258,6 +283,8 @@ void ipc_ctl_close(struct ipc_ctl_server *s);
  * success. */
 void ipc_ctl_reply(
     struct ipc_ctl_call *call, uint32_t status, const char *text, size_t n);
+/* Before the reply: a descriptor goes with it, and stays the caller's. */
+void ipc_ctl_reply_fd(struct ipc_ctl_call *call, int fd);
 /*
  * The client: sends NULL-ended words, waits, appends the answer to reply.
  * Returns 0, or -1 and errno: ENOENT or ECONNREFUSED when no daemon runs,
@@ -266,5 +293,9 @@ void ipc_ctl_reply(
  */
 int ipc_ctl_call(const char *path, const char *const *words, int64_t timeout_ms,
     uint32_t *status, struct buf *reply) MUST_CHECK;
+/* The same where a descriptor may come with the answer: the caller's, or -1. */
+int ipc_ctl_call_fd(const char *path, const char *const *words,
+    int64_t timeout_ms, uint32_t *status, struct buf *reply,
+    int *fd) MUST_CHECK;
 
 #endif

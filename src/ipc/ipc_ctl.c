@@ -145,6 +145,16 @@ static const struct ipc_handler ipc_ctl_handlers[] = {
 };
 
 void
+ipc_ctl_reply_fd(struct ipc_ctl_call *call, int fd)
+{
+	/* A client that is gone needs none, and no answer either. */
+	if (call->conn != NULL &&
+	    ipc_send(call->conn->peer, IPC_CTL_FD, NULL, NULL, 0, &fd, 1) == -1)
+		log_warn("ipc: a descriptor on the control socket: %s",
+		    strerror(errno));
+}
+
+void
 ipc_ctl_reply(
     struct ipc_ctl_call *call, uint32_t status, const char *text, size_t n)
 {
@@ -405,12 +415,30 @@ ipc_ctl_connect(const char *path)
 	return fd;
 }
 
+/* A part of an answer; true: the last one. */
+static bool
+ipc_ctl_got(struct ipc_msg *m, uint32_t *status, struct buf *reply, int *got)
+{
+	const struct ipc_ctl *head = m->payload;
+
+	if (m->type == IPC_CTL_FD) {
+		if (*got == -1) {
+			*got = m->fds[0];
+			m->fds[0] = -1;
+		}
+		ipc_frame_done(m);
+		return false;
+	}
+	*status = head->status;
+	buf_add(reply, m->tail, m->tail_len);
+	return head->more == 0;
+}
+
 /* Receives the parts of an answer; -1 and errno. */
 static int
-ipc_ctl_receive(
-    int fd, void *buf, int64_t deadline, uint32_t *status, struct buf *reply)
+ipc_ctl_receive(int fd, void *buf, int64_t deadline, uint32_t *status,
+    struct buf *reply, int *got)
 {
-	const struct ipc_ctl *head;
 	const char *why;
 	struct ipc_msg m;
 	bool more = true;
@@ -419,10 +447,7 @@ ipc_ctl_receive(
 		switch (
 		    ipc_frame_recv(fd, IPC_MASTER, IPC_CTL, buf, &m, &why)) {
 		case IPC_GOT_MSG:
-			head = m.payload;
-			*status = head->status;
-			more = head->more != 0;
-			buf_add(reply, m.tail, m.tail_len);
+			more = !ipc_ctl_got(&m, status, reply, got);
 			break;
 		case IPC_GOT_NONE:
 			if (ipc_ctl_wait(fd, POLLIN, deadline) == -1)
@@ -449,12 +474,25 @@ int
 ipc_ctl_call(const char *path, const char *const *words, int64_t timeout_ms,
     uint32_t *status, struct buf *reply)
 {
+	int fd, r;
+
+	r = ipc_ctl_call_fd(path, words, timeout_ms, status, reply, &fd);
+	if (fd != -1)
+		close(fd);
+	return r;
+}
+
+int
+ipc_ctl_call_fd(const char *path, const char *const *words, int64_t timeout_ms,
+    uint32_t *status, struct buf *reply, int *got)
+{
 	int64_t deadline = clock_usec() + timeout_ms * 1000;
 	struct ipc_ctl head = { 0 };
 	void *buf = NULL;
 	struct buf tail;
 	int fd, r = -1, saved;
 
+	*got = -1;
 	buf_init(&tail, IPC_TAIL_MAX);
 	fd = ipc_ctl_connect(path);
 	if (fd == -1)
@@ -469,7 +507,7 @@ ipc_ctl_call(const char *path, const char *const *words, int64_t timeout_ms,
 		tail.data, tail.len, NULL, 0) == -1)
 		goto done;
 	buf = xmalloc(IPC_BUF_SIZE);
-	r = ipc_ctl_receive(fd, buf, deadline, status, reply);
+	r = ipc_ctl_receive(fd, buf, deadline, status, reply, got);
 done:
 	saved = errno;
 	buf_free(&tail);

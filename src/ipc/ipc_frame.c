@@ -277,6 +277,13 @@ ipc_refuse(enum ipc_role from, enum ipc_role to, char *buf, size_t n, int flags,
 }
 
 void
+ipc_frame_wipe(struct ipc_msg *m)
+{
+	crypto_wipe((void *)(uintptr_t)m->payload, ipc_descs[m->type].size);
+	crypto_wipe((void *)(uintptr_t)m->tail, m->tail_len);
+}
+
+void
 ipc_frame_done(struct ipc_msg *m)
 {
 	unsigned i;

@@ -3,6 +3,7 @@
  * The jobs process: brings the schema up to date before anybody serves, then
  * does by the clock what no client asks for.
  */
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,9 @@ static struct jobs {
 	struct id live[IPC_PROCS_MAX]; /* incarnations of this host's workers */
 	size_t nlive;
 	unsigned seconds;
+	bool outdated;	   /* the master knows */
+	struct event *due; /* when something scheduled is */
+	int64_t due_ms;	   /* clock_mono(); INT64_MAX: it is not set */
 } jobs_self;
 
 /* Each job, and every how many seconds. */
@@ -26,10 +30,31 @@ jobs_due(struct jobs *j)
 	upkeep_due(j->role.core);
 }
 
+/* The schema has become too new: the host leaves in order. */
+static void
+jobs_outdated(void *arg, const char *why)
+{
+	struct jobs *j = arg;
+
+	if (j->outdated)
+		return;
+	j->outdated = true;
+	log_error("%s; draining", why);
+	role_send(&j->role, IPC_OUTDATED, NULL);
+}
+
+static unsigned
+jobs_lease_seconds(const struct jobs *j)
+{
+	return (unsigned)(j->role.core->limits.host_ms / 1000);
+}
+
+/* Renewed three times before it is over. */
 static void
 jobs_lease(struct jobs *j)
 {
-	upkeep_lease(j->role.core);
+	if (j->seconds % (jobs_lease_seconds(j) / 3) == 0)
+		upkeep_lease(j->role.core, jobs_outdated, j);
 }
 
 static void
@@ -43,7 +68,7 @@ jobs_depth(struct jobs *j)
 static void
 jobs_hosts(struct jobs *j)
 {
-	if (j->seconds > 0)
+	if (j->seconds >= jobs_lease_seconds(j))
 		upkeep_hosts(j->role.core);
 }
 
@@ -53,14 +78,22 @@ jobs_clean(struct jobs *j)
 	upkeep_clean(j->role.core);
 }
 
+/* Those that other hosts know of. */
+static void
+jobs_schedules(struct jobs *j)
+{
+	schedule_look(j->role.core);
+}
+
 static const struct job {
 	unsigned seconds;
 	void (*fn)(struct jobs *j);
 } jobs_table[] = {
 	{ 1, jobs_due },
 	{ 1, jobs_reap },
-	{ 10, jobs_lease },
-	{ 30, jobs_hosts },
+	{ 5, jobs_schedules },
+	{ 1, jobs_lease },
+	{ 2, jobs_hosts },
 	{ 30, jobs_depth },
 	{ 60, jobs_clean },
 };
@@ -107,6 +140,7 @@ static const struct ipc_handler jobs_from_master[] = {
 	{ IPC_PROC_LIVE, jobs_proc_live },
 	{ IPC_PROC_GONE, jobs_proc_gone },
 	{ IPC_RELOAD, role_reload },
+	{ IPC_LOG, role_log },
 };
 
 /* Nobody serves before the schema is what this program needs. */
@@ -129,6 +163,48 @@ jobs_migrate(struct role *r, const char *conninfo)
 }
 
 static void
+jobs_due_cb(int fd, short what, void *arg)
+{
+	struct jobs *j = arg;
+
+	(void)fd;
+	(void)what;
+	clock_update();
+	j->due_ms = INT64_MAX;
+	if (j->role.core->up)
+		schedule_look(j->role.core);
+}
+
+/* Sleeps until the next one is due. */
+static void
+jobs_turn(struct role *r)
+{
+	struct jobs *j = (struct jobs *)r;
+	int64_t at = schedule_next(r->core), wait;
+	struct timeval tv;
+
+	schedule_turn(r->core);
+	if (at == j->due_ms)
+		return;
+	j->due_ms = at;
+	if (at == INT64_MAX) {
+		event_del(j->due);
+		return;
+	}
+	wait = at > clock_mono() ? at - clock_mono() : 0;
+	tv.tv_sec = (time_t)(wait / 1000);
+	tv.tv_usec = (suseconds_t)(wait % 1000 * 1000);
+	if (event_add(j->due, &tv) != 0)
+		fatal("event_add");
+}
+
+static void
+jobs_close(struct role *r)
+{
+	event_free(((struct jobs *)r)->due);
+}
+
+static void
 jobs_open(struct role *r)
 {
 	struct jobs *j = (struct jobs *)r;
@@ -136,6 +212,10 @@ jobs_open(struct role *r)
 
 	for (i = 0; i < r->start.nlive; i++)
 		jobs_add_live(j, &r->start.live[i].id);
+	schedule_open(r->core);
+	j->due_ms = INT64_MAX;
+	if ((j->due = event_new(r->base, -1, 0, jobs_due_cb, j)) == NULL)
+		fatal("event_new");
 }
 
 /* Of what was done while the answer was lost nobody was told. */
@@ -145,6 +225,7 @@ jobs_database_up(struct role *r, bool up)
 	if (!up)
 		return;
 	((struct jobs *)r)->seconds = 0;
+	upkeep_lease(r->core, jobs_outdated, r);
 	event_reload(r->core, NULL);
 }
 
@@ -170,7 +251,9 @@ static const struct role_desc jobs_desc = {
 	.prepare = jobs_migrate,
 	.open = jobs_open,
 	.database_up = jobs_database_up,
+	.turn = jobs_turn,
 	.tick_second = jobs_tick,
+	.close = jobs_close,
 };
 
 int

@@ -5,12 +5,15 @@
  * The broker's codes stand here a second time because the library does not
  * know the broker; t/unit/lib_error.c compares them with core/errors.def.
  */
+#include "config.h"
+
 #include "lib/lib.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 static const struct {
 	const char *code;
@@ -25,15 +28,25 @@ static const struct {
 	{ "timestamp_skew", EX_NOPERM },
 	{ "bad_signature", EX_NOPERM },
 	{ "bad_session_pubkey", EX_NOPERM },
+	{ "bad_parent_pubkey", EX_NOPERM },
+	{ "attestation_mismatch", EX_NOPERM },
+	{ "expired", EX_NOPERM },
+	{ "ttl_too_long", EX_NOPERM },
+	{ "parent_member_id_mismatch", EX_NOPERM },
 	{ "unauthorized", EX_NOPERM },
 	{ "revoked", EX_NOPERM },
+	{ "banned", EX_NOPERM },
 	{ "replayed", EX_NOPERM },
 	{ "session_replaced", EX_TEMPFAIL },
+	{ "kicked", EX_TEMPFAIL },
+	{ "disconnected", EX_TEMPFAIL },
 	{ "forbidden", EX_NOPERM },
 	{ "not_found", EX_NOINPUT },
 	{ "unknown_target", EX_NOUSER },
 	{ "ambiguous_target", EX_NOUSER },
+	{ "blocked", EX_NOPERM },
 	{ "id_conflict", EX_DATAERR },
+	{ "version_conflict", EX_TEMPFAIL },
 	{ "quota", EX_UNAVAILABLE },
 	{ "rate_limited", EX_TEMPFAIL },
 	{ "too_big", EX_DATAERR },
@@ -55,17 +68,19 @@ static const struct {
 	{ "unsupported", EX_UNAVAILABLE },
 	{ "no_host", EX_NOHOST },
 	{ "unreachable", EX_UNAVAILABLE },
+	{ "bad_certificate", EX_NOPERM },
+	{ "tls", EX_PROTOCOL },
 	{ "timeout", EX_TEMPFAIL },
 	{ "closed", EX_TEMPFAIL },
-	{ "kicked", EX_NOPERM },
 	{ "protocol", EX_PROTOCOL },
+	{ "queue_full", EX_TEMPFAIL },
 	{ "busy", EX_SOFTWARE },
 };
 
 /* Of those whose status says "try later", these will not change by it; a
  * replayed hello is signed anew. */
 static const char *const error_lasting[] = { "session_replaced", "unsupported",
-	"quota" };
+	"quota", "kicked" };
 
 static void
 error_start_once(void)
@@ -91,6 +106,17 @@ linnet_exit_status(const char *code)
 		if (strcmp(error_table[i].code, code) == 0)
 			return error_table[i].status;
 	return EX_SOFTWARE;
+}
+
+bool
+linnet_error_known(const char *code)
+{
+	size_t i;
+
+	for (i = 0; i < NELEM(error_table); i++)
+		if (strcmp(error_table[i].code, code) == 0)
+			return true;
+	return false;
 }
 
 bool
@@ -129,4 +155,28 @@ int64_t
 linnet_now(void)
 {
 	return clock_usec() / 1000;
+}
+
+int64_t
+linnet_wall(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int
+linnet_random(int n)
+{
+	uint32_t random;
+
+	crypto_random_bytes(&random, sizeof(random));
+	return (int)(random % (uint32_t)n);
+}
+
+const char *
+linnet_version(void)
+{
+	return PACKAGE_VERSION;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * hello: who we are, signed by the member's key over
- *	meshId|memberId|pubkey|timestamp
- * The keys' letters are sent as they are signed.
+ * Saying who we are.  hello is signed by the member's key, session_hello by
+ * the session's, for which the member's attestation stands.  The letters of
+ * keys are sent as they are signed.
  */
 #include "lib/lib.h"
 
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define HELLO_CONTROL "control-plane"
+#define HELLO_ATTEST_MS ((int64_t)12 * 3600 * 1000)
 
 /* What the machine calls itself or its directories need not be UTF-8. */
 static void
@@ -54,14 +55,12 @@ hello_groups(struct json_writer *w, const struct linnet_config *c)
 }
 
 static void
-hello_sign(struct json_writer *w, const struct linnet *l, int64_t wall_ms)
+hello_sign(struct json_writer *w, const uint8_t secret[CRYPTO_SECRET_LEN],
+    int64_t wall_ms, char *text)
 {
-	const struct linnet_config *c = &l->config;
 	uint8_t sig[CRYPTO_SIG_LEN];
-	char *text = xasprintf("%s|%s|%s|%" PRId64, c->mesh_id, c->member_id,
-	    c->public_key, wall_ms);
 
-	crypto_make_sig(sig, text, strlen(text), l->secret);
+	crypto_make_sig(sig, text, strlen(text), secret);
 	free(text);
 	json_key(w, "timestamp");
 	json_num(w, wall_ms);
@@ -69,8 +68,59 @@ hello_sign(struct json_writer *w, const struct linnet *l, int64_t wall_ms)
 	json_hex(w, sig, sizeof(sig));
 }
 
+/* By the member. */
+static void
+hello_member(struct json_writer *w, const struct linnet *l, int64_t wall_ms)
+{
+	const struct linnet_config *c = &l->config;
+	const struct linnet_identity *id = &l->id;
+
+	json_key(w, "memberId");
+	json_str(w, c->member_id);
+	json_key(w, "pubkey");
+	json_str(w, id->member_key);
+	/* Only claimed: the broker may not know how to have it proven. */
+	hello_add(w, "sessionPubkey", id->session_key);
+	hello_sign(w, id->member_secret, wall_ms,
+	    xasprintf("%s|%s|%s|%" PRId64, c->mesh_id, c->member_id,
+		id->member_key, wall_ms));
+}
+
+/* By the session. */
+static void
+hello_session(struct json_writer *w, const struct linnet *l, int64_t wall_ms)
+{
+	const struct linnet_config *c = &l->config;
+	const struct linnet_identity *id = &l->id;
+	char made[LINNET_ATTESTATION_SIZE], member[LINNET_KEY_SIZE];
+	const char *attestation = id->attestation;
+	uint8_t key[CRYPTO_KEY_LEN];
+
+	if (crypto_unhex(
+		key, sizeof(key), id->member_key, strlen(id->member_key)) != 0)
+		fatalx("hex digits that are none");
+	crypto_hex(member, key, sizeof(key));
+	if (attestation[0] == '\0') {
+		linnet_identity_write(made, id->member_secret, member,
+		    id->session_key, wall_ms + HELLO_ATTEST_MS);
+		attestation = made;
+	}
+	json_key(w, "parentMemberId");
+	json_str(w, c->member_id);
+	json_key(w, "parentMemberPubkey");
+	json_str(w, member);
+	json_key(w, "sessionPubkey");
+	json_str(w, id->session_key);
+	json_key(w, "parentAttestation");
+	json_raw(w, attestation, strlen(attestation));
+	hello_sign(w, id->session_secret, wall_ms,
+	    xasprintf("claudemesh-session-hello|%s|%s|%s|%" PRId64, c->mesh_id,
+		member, id->session_key, wall_ms));
+}
+
 void
-linnet_hello_write(struct buf *out, const struct linnet *l, int64_t wall_ms)
+linnet_hello_write(
+    struct buf *out, const struct linnet *l, int64_t wall_ms, bool session)
 {
 	const struct linnet_config *c = &l->config;
 	struct json_writer w;
@@ -78,13 +128,9 @@ linnet_hello_write(struct buf *out, const struct linnet *l, int64_t wall_ms)
 	json_start(&w, out);
 	json_object(&w);
 	json_key(&w, "type");
-	json_str(&w, "hello");
+	json_str(&w, session ? "session_hello" : "hello");
 	json_key(&w, "meshId");
 	json_str(&w, c->mesh_id);
-	json_key(&w, "memberId");
-	json_str(&w, c->member_id);
-	json_key(&w, "pubkey");
-	json_str(&w, c->public_key);
 	hello_add(&w, "displayName", c->name);
 	json_key(&w, "sessionId");
 	json_str(&w, c->session_id);
@@ -92,6 +138,9 @@ linnet_hello_write(struct buf *out, const struct linnet *l, int64_t wall_ms)
 	json_num(&w, getpid());
 	hello_host(&w);
 	hello_add(&w, "cwd", c->cwd);
+	hello_add(&w, "peerType", c->peer_type);
+	hello_add(&w, "channel", c->channel);
+	hello_add(&w, "model", c->model);
 	if (c->control)
 		hello_add(&w, "peerRole", HELLO_CONTROL);
 	json_key(&w, "capabilities");
@@ -99,6 +148,9 @@ linnet_hello_write(struct buf *out, const struct linnet *l, int64_t wall_ms)
 	json_str(&w, "client_ack");
 	json_array_end(&w);
 	hello_groups(&w, c);
-	hello_sign(&w, l, wall_ms);
+	if (session)
+		hello_session(&w, l, wall_ms);
+	else
+		hello_member(&w, l, wall_ms);
 	json_object_end(&w);
 }

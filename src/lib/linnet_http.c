@@ -171,7 +171,7 @@ linnet_http_error(struct linnet_error *e, const struct linnet_http *h,
 	if (text[0] == '\0')
 		text = code;
 	if (code[0] == '\0' || strpbrk(code, " :") != NULL)
-		code = h->status == 503	  ? "unavailable"
+		code = h->status >= 500	  ? "unavailable"
 		       : h->status == 429 ? "rate_limited"
 					  : "protocol";
 	if (strcmp(code, "draining") == 0)
@@ -191,7 +191,8 @@ linnet_http_error(struct linnet_error *e, const struct linnet_http *h,
 static int
 http_wait(const struct linnet_socket *s, short events, int64_t deadline)
 {
-	struct pollfd p = { .fd = s->fd, .events = events };
+	struct pollfd p = { .fd = s->fd,
+		.events = s->wants != 0 ? s->wants : events };
 	int64_t left = deadline - linnet_now();
 
 	if (left <= 0)
@@ -210,14 +211,20 @@ http_timeout(struct linnet_error *e, const struct linnet_url *u)
 
 static int
 http_connect(struct linnet_socket *s, const struct linnet_url *u,
-    int64_t deadline, struct linnet_error *e)
+    struct ssl_ctx_st *ctx, int64_t deadline, struct linnet_error *e)
 {
-	int done = 0;
+	int done;
 
 	if (linnet_socket_start(s, u, e) != 0)
 		return -1;
 	while ((done = linnet_socket_check(s, u, e)) == 0)
 		if (http_wait(s, POLLOUT, deadline) != 0)
+			return http_timeout(e, u);
+	if (done < 0 || !u->tls)
+		return done > 0 ? 0 : -1;
+	linnet_tls_begin(s, ctx, u);
+	while ((done = linnet_tls_shake(s, u, e)) == 0)
+		if (http_wait(s, s->wants, deadline) != 0)
 			return http_timeout(e, u);
 	return done > 0 ? 0 : -1;
 }
@@ -282,8 +289,8 @@ http_get(struct linnet_socket *s, const struct linnet_url *u, struct buf *b,
 }
 
 int
-linnet_http_post(const struct linnet_url *u, const char *path,
-    const struct buf *body, struct buf *out, int timeout_ms,
+linnet_http_post(const struct linnet_url *u, struct ssl_ctx_st *ctx,
+    const char *path, const struct buf *body, struct buf *out, int timeout_ms,
     struct linnet_error *e)
 {
 	struct linnet_socket s;
@@ -306,7 +313,7 @@ linnet_http_post(const struct linnet_url *u, const char *path,
 		linnet_error_set(e, "bad_argument", "The request is too big.");
 		goto fail;
 	}
-	if (http_connect(&s, u, now + timeout_ms, e) != 0)
+	if (http_connect(&s, u, ctx, now + timeout_ms, e) != 0)
 		goto fail;
 	now = linnet_now();
 	if (http_put(&s, u, &b, now + timeout_ms, e) != 0)

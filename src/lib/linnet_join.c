@@ -89,9 +89,12 @@ join_read(const char *text, size_t n, struct linnet_error *error)
 
 struct linnet_membership *
 linnet_join(const struct linnet_invite *invite, const char *public_key,
-    const char *display_name, int timeout_ms, struct linnet_error *error)
+    const char *display_name, const struct linnet_tls *tls, int timeout_ms,
+    struct linnet_error *error)
 {
+	static const struct linnet_tls usual = { 0 };
 	struct linnet_membership *m = NULL;
+	struct ssl_ctx_st *ctx = NULL;
 	struct buf body, answer;
 	struct linnet_url url;
 
@@ -104,16 +107,20 @@ linnet_join(const struct linnet_invite *invite, const char *public_key,
 	}
 	if (linnet_url_read(&url, invite->broker_url, error) != 0)
 		return NULL;
+	if (url.tls &&
+	    (ctx = linnet_tls_new(tls != NULL ? tls : &usual, error)) == NULL)
+		return NULL;
 	buf_init(&body, SIZE_MAX / 2);
 	buf_init(&answer, JOIN_ANSWER_MAX);
 	join_write(&body, invite, public_key, display_name);
-	if (linnet_http_post(&url, "/join", &body, &answer,
+	if (linnet_http_post(&url, ctx, "/join", &body, &answer,
 		timeout_ms > 0 ? timeout_ms : LINNET_CONNECT_MS, error) == 0)
 		m = join_read(answer.data, answer.len, error);
 	if (answer.data != NULL)
 		crypto_wipe(answer.data, answer.len);
 	buf_free(&answer);
 	buf_free(&body);
+	linnet_tls_free(ctx);
 	return m;
 }
 

@@ -13,75 +13,110 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int
-message_seal_to(struct json_writer *w, const struct linnet *l, const char *key,
-    const struct linnet_outgoing *m)
+static void
+message_put(struct json_writer *w, const uint8_t nonce[CRYPTO_NONCE_LEN],
+    const void *bytes, size_t n)
 {
-	uint8_t to[CRYPTO_KEY_LEN], nonce[CRYPTO_NONCE_LEN];
-	char nonce64[CRYPTO_B64_LEN(CRYPTO_NONCE_LEN)], *text;
-	size_t n = m->length + CRYPTO_BOX_EXTRA;
-	uint8_t *box = xmalloc(n);
-	int r = -1;
+	char nonce64[CRYPTO_B64_LEN(CRYPTO_NONCE_LEN)];
+	char *text = xmalloc(CRYPTO_B64_LEN(n));
 
-	if (crypto_unhex(to, sizeof(to), key, strlen(key)) != 0 ||
-	    crypto_seal(box, nonce, m->text, m->length, to, l->secret) != 0)
-		goto fail;
-	text = xmalloc(CRYPTO_B64_LEN(n));
-	crypto_base64(nonce64, nonce, sizeof(nonce), CRYPTO_B64_STD);
-	crypto_base64(text, box, n, CRYPTO_B64_STD);
+	crypto_base64(nonce64, nonce, CRYPTO_NONCE_LEN, CRYPTO_B64_STD);
+	crypto_base64(text, bytes, n, CRYPTO_B64_STD);
 	json_key(w, "nonce");
 	json_str(w, nonce64);
 	json_key(w, "ciphertext");
 	json_str(w, text);
 	free(text);
+}
+
+/* What a message has whomever it is to. */
+static void
+message_begin(
+    struct json_writer *w, const struct linnet_outgoing *m, const char *id)
+{
+	json_key(w, "priority");
+	json_str(w, m->priority != NULL ? m->priority : "next");
+	json_key(w, "client_message_id");
+	json_str(w, id);
+	if (m->reply_to != NULL) {
+		json_key(w, "replyToId");
+		json_str(w, m->reply_to);
+	}
+	if (m->ttl_ms > 0) {
+		json_key(w, "ttl");
+		json_num(w, m->ttl_ms);
+	}
+}
+
+/*
+ * The same message, sent again under the same id by a program that was started
+ * again meanwhile, has to be the same bytes: else the broker takes it for
+ * another one.  So the nonce is no random number but a keyed digest of all
+ * that goes in; for different messages it differs.
+ */
+static void
+message_nonce(uint8_t nonce[CRYPTO_NONCE_LEN], const struct linnet *l,
+    const struct slice *to, const struct linnet_outgoing *m, const char *id)
+{
+	uint8_t digest[CRYPTO_DIGEST_LEN];
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX / 2);
+	buf_addf(&b, "linnet-nonce|%zu|%s|%zu|", strlen(id), id, to->n);
+	buf_add(&b, to->p, to->n);
+	buf_add(&b, m->length > 0 ? m->text : "", m->length);
+	if (b.failed)
+		fatalx("out of memory");
+	crypto_digest(digest, b.data, b.len, linnet_identity_secret(&l->id));
+	memcpy(nonce, digest, CRYPTO_NONCE_LEN);
+	crypto_wipe(b.data, b.len);
+	buf_free(&b);
+}
+
+int
+linnet_message_seal(struct buf *out, const struct linnet *l, const char *key,
+    const struct linnet_outgoing *m, const char *id, struct linnet_error *e)
+{
+	uint8_t to[CRYPTO_KEY_LEN], nonce[CRYPTO_NONCE_LEN];
+	const size_t n = m->length + CRYPTO_BOX_EXTRA;
+	uint8_t *box = xmalloc(n);
+	struct json_writer w;
+	int r = -1;
+
+	message_nonce(
+	    nonce, l, &(const struct slice){ key, strlen(key) }, m, id);
+	if (crypto_unhex(to, sizeof(to), key, strlen(key)) != 0 ||
+	    crypto_seal_as(box, nonce, m->text, m->length, to,
+		linnet_identity_secret(&l->id)) != 0) {
+		linnet_error_set(e, "bad_argument",
+		    "%.64s is no public key that one can encrypt to.", key);
+		goto fail;
+	}
+	json_start(&w, out);
+	json_key(&w, "targetSpec");
+	json_str(&w, key);
+	message_begin(&w, m, id);
+	message_put(&w, nonce, box, n);
 	r = 0;
 fail:
 	free(box);
 	return r;
 }
 
-static void
-message_put_clear(struct json_writer *w, const struct linnet_outgoing *m)
+void
+linnet_message_clear(struct buf *out, const struct linnet *l,
+    const struct slice *targets, const struct linnet_outgoing *m,
+    const char *id)
 {
 	uint8_t nonce[CRYPTO_NONCE_LEN];
-	char nonce64[CRYPTO_B64_LEN(CRYPTO_NONCE_LEN)];
-	char *text = xmalloc(CRYPTO_B64_LEN(m->length));
-
-	crypto_random_bytes(nonce, sizeof(nonce));
-	crypto_base64(nonce64, nonce, sizeof(nonce), CRYPTO_B64_STD);
-	crypto_base64(text, m->text, m->length, CRYPTO_B64_STD);
-	json_key(w, "nonce");
-	json_str(w, nonce64);
-	json_key(w, "ciphertext");
-	json_str(w, text);
-	free(text);
-}
-
-int
-linnet_message_seal(struct buf *out, const struct linnet *l, const char *target,
-    const struct linnet_outgoing *m, struct linnet_error *e)
-{
-	char id[2 * ID_LEN + 1];
-	uint8_t random[ID_LEN];
 	struct json_writer w;
 
-	crypto_random_bytes(random, sizeof(random));
-	crypto_hex(id, random, sizeof(random));
+	message_nonce(nonce, l, targets, m, id);
 	json_start(&w, out);
 	json_key(&w, "targetSpec");
-	json_str(&w, target);
-	json_key(&w, "priority");
-	json_str(&w, m->priority != NULL ? m->priority : "next");
-	json_key(&w, "client_message_id");
-	json_str(&w, m->id != NULL ? m->id : id);
-	if (linnet_target_is_many(target))
-		message_put_clear(&w, m);
-	else if (message_seal_to(&w, l, target, m) != 0) {
-		linnet_error_set(e, "bad_argument",
-		    "%.64s is no public key that one can encrypt to.", target);
-		return -1;
-	}
-	return 0;
+	json_raw(&w, targets->p, targets->n);
+	message_begin(&w, m, id);
+	message_put(&w, nonce, m->length > 0 ? m->text : "", m->length);
 }
 
 /* Text that people wrote has no control characters but those of layout. */
@@ -122,9 +157,22 @@ message_open(struct linnet_message *m, struct pool *p, const char *nonce64,
 	return true;
 }
 
+/* Whoever wrote to the member did not know the session, so both keys count. */
+static bool
+message_open_any(struct linnet_message *m, struct pool *p, const char *nonce64,
+    const char *box, size_t n, const struct linnet_identity *id)
+{
+	const uint8_t *bytes = (const uint8_t *)box;
+
+	return (id->session &&
+		   message_open(m, p, nonce64, bytes, n, id->session_secret)) ||
+	       (id->member &&
+		   message_open(m, p, nonce64, bytes, n, id->member_secret));
+}
+
 static void
 message_decode(struct linnet_message *m, struct pool *p, const char *nonce64,
-    const char *ciphertext, const uint8_t secret[CRYPTO_SECRET_LEN])
+    const char *ciphertext, const struct linnet_identity *id)
 {
 	size_t max = strlen(ciphertext);
 	char *bytes = pool_alloc(p, max + 1);
@@ -134,9 +182,7 @@ message_decode(struct linnet_message *m, struct pool *p, const char *nonce64,
 	m->secrecy = LINNET_UNREADABLE;
 	m->text = NULL;
 	m->length = 0;
-	if (n < 0 ||
-	    message_open(
-		m, p, nonce64, (const uint8_t *)bytes, (size_t)n, secret) ||
+	if (n < 0 || message_open_any(m, p, nonce64, bytes, (size_t)n, id) ||
 	    !message_is_text(bytes, (size_t)n))
 		return;
 	bytes[n] = '\0';
@@ -147,8 +193,9 @@ message_decode(struct linnet_message *m, struct pool *p, const char *nonce64,
 
 int
 linnet_message_read(struct linnet_message *m, struct pool *p,
-    const struct json *j, const uint8_t secret[CRYPTO_SECRET_LEN])
+    const struct json *j, const struct linnet_identity *id)
 {
+	*m = (struct linnet_message){ 0 };
 	m->id = linnet_json_str(p, j, 0, "messageId");
 	m->mesh_id = linnet_json_str(p, j, 0, "meshId");
 	m->sender_key = linnet_json_str(p, j, 0, "senderPubkey");
@@ -158,9 +205,11 @@ linnet_message_read(struct linnet_message *m, struct pool *p,
 	m->target = linnet_json_str(p, j, 0, "targetSpec");
 	m->priority = linnet_json_str(p, j, 0, "priority");
 	m->created_at = linnet_json_str(p, j, 0, "createdAt");
+	m->reply_to = linnet_json_str(p, j, 0, "replyToId");
+	m->subtype = linnet_json_str(p, j, 0, "subtype");
 	if (m->id[0] == '\0')
 		return -1;
 	message_decode(m, p, linnet_json_str(p, j, 0, "nonce"),
-	    linnet_json_str(p, j, 0, "ciphertext"), secret);
+	    linnet_json_str(p, j, 0, "ciphertext"), id);
 	return 0;
 }

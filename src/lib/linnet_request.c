@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Requests, their answers, and what else the broker sends.
+ * Requests, until they are answered.
  *
- * A request is written down whole, with its _reqId, until it is answered; so
- * one that may be repeated goes out again over the next connection exactly as
- * it was, and a send that was stored the first time is recognised by its id.
- * An answer that fits no request is for one whose time was over: dropped.
+ * A request is written down whole, with its _reqId; so one that may be
+ * repeated goes out again over the next connection exactly as it was, and a
+ * send that was stored the first time is recognised by its id.  They stay in
+ * the order in which they were asked, which is that of their answers.  An
+ * answer that fits no request is for one whose time was over: dropped.
  */
 #include "lib/lib.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,15 +21,18 @@ request_end(struct linnet *l, struct linnet_requests *from,
     struct linnet_pending *q, const struct linnet_reply *reply)
 {
 	TAILQ_REMOVE(from, q, entry);
-	q->fn(q->arg, l, reply);
+	l->npending--;
+	l->pending_bytes -= q->n;
+	if (q->fn != NULL)
+		q->fn(q->arg, l, reply);
 	free(q);
 }
 
 static void
-request_fail(struct linnet *l, struct linnet_requests *from, const char *code,
-    const char *text, const char *more)
+request_fail(struct linnet *l, struct linnet_requests *from,
+    struct linnet_pending *q, const char *code, const char *text,
+    const char *more)
 {
-	struct linnet_pending *q = TAILQ_FIRST(from);
 	struct linnet_error e;
 	struct linnet_reply reply = { .error = &e };
 
@@ -66,8 +69,41 @@ request_is_object(const struct buf *b, struct linnet_error *e)
 }
 
 int
-linnet_request(struct linnet *l, const char *type, const char *fields,
-    unsigned flags, linnet_reply_fn *fn, void *arg)
+linnet_request_room(struct linnet *l, size_t n)
+{
+	if (l->step == LINNET_STEP_NONE && l->lost.code[0] != '\0') {
+		l->error = l->lost;
+		return -1;
+	}
+	if (l->npending < l->config.max_queue &&
+	    l->pending_bytes + n <= l->config.max_queue_bytes)
+		return 0;
+	linnet_error_set(&l->error, "queue_full",
+	    "%zu requests of %zu bytes wait for an answer; wait for some of "
+	    "them.",
+	    l->npending, l->pending_bytes);
+	return -1;
+}
+
+static struct linnet_pending *
+request_new(struct linnet *l, const struct buf *b, unsigned flags, int ms,
+    linnet_reply_fn *fn, void *arg)
+{
+	struct linnet_pending *q = xcalloc(1, sizeof(*q) + b->len);
+
+	q->id = l->next_id;
+	q->deadline = ms > 0 ? linnet_now() + ms : INT64_MAX;
+	q->flags = flags;
+	q->fn = fn;
+	q->arg = arg;
+	q->n = b->len;
+	memcpy(q->text, b->data, b->len);
+	return q;
+}
+
+int
+linnet_request_within(struct linnet *l, const char *type, const char *fields,
+    unsigned flags, int ms, linnet_reply_fn *fn, void *arg)
 {
 	struct linnet_pending *q;
 	struct json_writer w;
@@ -85,23 +121,36 @@ linnet_request(struct linnet *l, const char *type, const char *fields,
 	json_object_end(&w);
 	if (b.failed)
 		fatalx("out of memory");
-	if (!request_is_object(&b, &l->error)) {
+	if (!request_is_object(&b, &l->error) ||
+	    (!(flags & LINNET_MADE_ROOM) &&
+		linnet_request_room(l, b.len) != 0)) {
 		buf_free(&b);
 		return -1;
 	}
-	q = xcalloc(1, sizeof(*q) + b.len);
-	q->id = l->next_id;
-	q->deadline = linnet_now() + l->config.request_ms;
-	q->flags = flags;
-	q->fn = fn;
-	q->arg = arg;
-	q->n = b.len;
-	memcpy(q->text, b.data, b.len);
+	q = request_new(l, &b, flags, ms, fn, arg);
 	buf_free(&b);
 	TAILQ_INSERT_TAIL(&l->requests, q, entry);
-	if (l->phase == LINNET_OPEN)
+	l->npending++;
+	l->pending_bytes += q->n;
+	if (q->deadline < l->pending_until)
+		l->pending_until = q->deadline;
+	if (l->step == LINNET_STEP_OPEN)
 		request_put(l, q);
 	return 0;
+}
+
+int
+linnet_request(struct linnet *l, const char *type, const char *fields,
+    unsigned flags, linnet_reply_fn *fn, void *arg)
+{
+	return linnet_request_within(
+	    l, type, fields, flags, l->config.request_ms, fn, arg);
+}
+
+size_t
+linnet_pending(const struct linnet *l)
+{
+	return l->npending;
 }
 
 void
@@ -110,44 +159,100 @@ linnet_request_flush(struct linnet *l)
 	struct linnet_pending *q;
 
 	TAILQ_FOREACH (q, &l->requests, entry)
-		request_put(l, q);
+		if (!q->sent)
+			request_put(l, q);
 }
 
 int64_t
 linnet_request_deadline(const struct linnet *l)
 {
-	const struct linnet_pending *q = TAILQ_FIRST(&l->requests);
+	return l->pending_until;
+}
 
-	/* All have the same time, so the first is the earliest. */
-	return q != NULL ? q->deadline : INT64_MAX;
+/* Takes those that `over` accepts out of the list, so that callbacks may ask
+ * again meanwhile. */
+static void
+request_take(struct linnet *l, struct linnet_requests *taken,
+    bool (*over)(const struct linnet_pending *q, int64_t now))
+{
+	int64_t now = linnet_now();
+	struct linnet_pending *q, *next;
+
+	TAILQ_INIT(taken);
+	l->pending_until = INT64_MAX;
+	for (q = TAILQ_FIRST(&l->requests); q != NULL; q = next) {
+		next = TAILQ_NEXT(q, entry);
+		if (over(q, now)) {
+			TAILQ_REMOVE(&l->requests, q, entry);
+			TAILQ_INSERT_TAIL(taken, q, entry);
+		} else if (q->deadline < l->pending_until)
+			l->pending_until = q->deadline;
+	}
+}
+
+static bool
+request_is_late(const struct linnet_pending *q, int64_t now)
+{
+	return q->deadline <= now;
+}
+
+static bool
+request_is_lost(const struct linnet_pending *q, int64_t now)
+{
+	(void)now;
+	return q->sent && !(q->flags & LINNET_REPEAT);
+}
+
+static bool
+request_is_any(const struct linnet_pending *q, int64_t now)
+{
+	(void)q;
+	(void)now;
+	return true;
 }
 
 void
 linnet_request_expire(struct linnet *l)
 {
-	int64_t now = linnet_now();
+	struct linnet_requests over;
 
-	while (linnet_request_deadline(l) <= now)
-		request_fail(l, &l->requests, "timeout",
-		    "The broker does not answer in time.", UNKNOWN_OUTCOME);
+	if (linnet_now() < l->pending_until)
+		return;
+	request_take(l, &over, request_is_late);
+	while (!TAILQ_EMPTY(&over))
+		request_fail(l, &over, TAILQ_FIRST(&over), "timeout",
+		    l->step == LINNET_STEP_OPEN
+			? "The broker does not answer in time."
+			: "There was no connection to the broker in time.",
+		    UNKNOWN_OUTCOME);
 }
 
 void
 linnet_request_lost(struct linnet *l, const struct linnet_error *why, bool all)
 {
-	struct linnet_requests over = TAILQ_HEAD_INITIALIZER(over);
-	struct linnet_pending *q, *next;
+	struct linnet_requests over;
+	struct linnet_pending *q;
 
-	for (q = TAILQ_FIRST(&l->requests); q != NULL; q = next) {
-		next = TAILQ_NEXT(q, entry);
-		if (!all && (q->flags & LINNET_REPEAT))
-			continue;
-		TAILQ_REMOVE(&l->requests, q, entry);
-		TAILQ_INSERT_TAIL(&over, q, entry);
-	}
+	request_take(l, &over, all ? request_is_any : request_is_lost);
 	while (!TAILQ_EMPTY(&over))
-		request_fail(l, &over, why->code, why->message,
-		    strcmp(why->code, "closed") == 0 ? UNKNOWN_OUTCOME : "");
+		request_fail(l, &over, TAILQ_FIRST(&over), why->code,
+		    why->message, UNKNOWN_OUTCOME);
+	/* The others go out again. */
+	TAILQ_FOREACH (q, &l->requests, entry)
+		q->sent = false;
+}
+
+void
+linnet_request_too_big(struct linnet *l, const struct linnet_error *why)
+{
+	struct linnet_pending *q, *largest = NULL;
+
+	TAILQ_FOREACH (q, &l->requests, entry)
+		if (q->sent && (largest == NULL || q->n > largest->n))
+			largest = q;
+	if (largest != NULL)
+		request_fail(
+		    l, &l->requests, largest, why->code, why->message, "");
 }
 
 void
@@ -161,9 +266,9 @@ linnet_request_forget(struct linnet *l)
 	}
 }
 
-/* An answer to a request of ours. */
-static void
-request_answered(struct linnet *l, bool is_error, const char *text, size_t n)
+void
+linnet_request_answered(
+    struct linnet *l, bool is_error, const char *text, size_t n)
 {
 	int64_t id = linnet_json_int(&l->json, 0, "_reqId");
 	struct linnet_reply reply = { .text = text, .n = n };
@@ -187,185 +292,82 @@ request_answered(struct linnet *l, bool is_error, const char *text, size_t n)
 }
 
 static void
-receive_push(struct linnet *l)
+request_texts(struct json_writer *w, const char *const *texts)
 {
-	struct linnet_message m;
-	struct pool p;
-
-	pool_init(&p);
-	if (linnet_message_read(&m, &p, &l->json, l->secret) == 0 &&
-	    l->config.callbacks.message != NULL)
-		l->config.callbacks.message(l->config.arg, l, &m);
-	pool_free(&p);
+	json_array(w);
+	for (; *texts != NULL; texts++)
+		json_str(w, *texts);
+	json_array_end(w);
 }
 
+/* One member, whose value is the next argument. */
 static void
-receive_state(struct linnet *l)
+request_field(struct json_writer *w, const char *name, char kind, va_list *ap)
 {
-	const struct json *j = &l->json;
-	size_t at = json_get(j, 0, "value");
-	const struct json_node *v = &j->nodes[at];
-	struct linnet_state_change s;
-	size_t quotes;
-	struct pool p;
+	const void *p = NULL;
+	int64_t number = 0;
 
-	if (l->config.callbacks.state == NULL || at == 0)
+	if (kind == 'i')
+		number = va_arg(*ap, int64_t);
+	else if (kind == 'b')
+		number = va_arg(*ap, int);
+	else if ((p = va_arg(*ap, const void *)) == NULL)
 		return;
-	pool_init(&p);
-	quotes = v->type == JSON_STRING;
-	s.key = linnet_json_str(&p, j, 0, "key");
-	s.value = pool_strndup(&p, v->p - quotes, v->n + 2 * quotes);
-	s.updated_by = linnet_json_str(&p, j, 0, "updatedBy");
-	s.updated_at = linnet_json_str(&p, j, 0, "updatedAt");
-	s.version = linnet_json_int(j, 0, "version");
-	l->config.callbacks.state(l->config.arg, l, &s);
-	pool_free(&p);
-}
-
-static void
-receive_greeting(
-    struct linnet *l, const struct json_node *type, const char *text, size_t n)
-{
-	const char *code, *message;
-	struct pool p;
-
-	if (json_is(type, "hello_ack")) {
-		linnet_opened(l, text, n);
-		return;
+	json_key(w, name);
+	switch (kind) {
+	case 's':
+		json_str(w, p);
+		break;
+	case 'j':
+		json_raw(w, p, strlen(p));
+		break;
+	case 'a':
+		request_texts(w, p);
+		break;
+	case 'b':
+		json_bool(w, number != 0);
+		break;
+	default:
+		json_num(w, number);
 	}
-	if (!json_is(type, "error"))
-		return;
-	pool_init(&p);
-	code = linnet_json_str(&p, &l->json, 0, "code");
-	message = linnet_json_str(&p, &l->json, 0, "message");
-	linnet_refuse(l, code[0] != '\0' ? code : "protocol", "%s", message);
-	pool_free(&p);
 }
 
 void
-linnet_receive(struct linnet *l, const char *text, size_t n)
+linnet_request_fields(struct buf *out, const char *names, va_list ap)
 {
-	const struct json_node *type;
-	size_t at;
-	bool is_error;
+	struct json_writer w;
+	char name[64];
+	va_list rest;
+	size_t n;
 
-	/* After a refusal, and after our own goodbye, nothing counts. */
-	if (l->ending.code[0] != '\0')
-		return;
-	if (json_read(&l->json, text, n) != 0 ||
-	    (at = json_get(&l->json, 0, "type")) == 0 ||
-	    l->json.nodes[at].type != JSON_STRING) {
-		linnet_refuse(l, "protocol",
-		    "The broker sent what is no message of the mesh "
-		    "protocol.");
-		return;
+	va_copy(rest, ap);
+	json_start(&w, out);
+	while (*names != '\0') {
+		n = strcspn(names, ":");
+		if (n >= sizeof(name) || names[n] == '\0' ||
+		    names[n + 1] == '\0' ||
+		    strchr("sjaib", names[n + 1]) == NULL)
+			fatalx("linnet_fields: \"%s\" is no name:kind", names);
+		memcpy(name, names, n);
+		name[n] = '\0';
+		request_field(&w, name, names[n + 1], &rest);
+		names += n + 2;
+		names += strspn(names, " ");
 	}
-	type = &l->json.nodes[at];
-	if (l->phase == LINNET_GREETING) {
-		receive_greeting(l, type, text, n);
-		return;
-	}
-	is_error = json_is(type, "error");
-	if (json_get(&l->json, 0, "_reqId") != 0)
-		request_answered(l, is_error, text, n);
-	else if (json_is(type, "push"))
-		receive_push(l);
-	else if (json_is(type, "state_change"))
-		receive_state(l);
-	/* Later brokers may say more; it is not for us. */
-}
-
-void
-linnet_answered(void *arg, struct linnet *l, const struct linnet_reply *reply)
-{
-	struct linnet_answer *a = arg;
-
-	a->done = true;
-	a->has_text = reply->text != NULL;
-	if ((a->failed = reply->error != NULL))
-		a->error = *reply->error;
-	buf_clear(&l->reply);
-	if (reply->text != NULL)
-		buf_add(&l->reply, reply->text, reply->n);
-	if (buf_str(&l->reply) == NULL)
+	va_end(rest);
+	if (buf_str(out) == NULL)
 		fatalx("out of memory");
 }
 
-/* Connects again for the sake of the requests that wait. */
-static void
-answer_reconnect(struct linnet *l)
+char *
+linnet_fields(const char *names, ...)
 {
-	int64_t left = linnet_request_deadline(l) - linnet_now();
-	struct linnet_error why = l->lost;
-	int delay = linnet_retry_delay(l);
-
-	if (delay < 0) {
-		linnet_request_lost(l, &why, true);
-		return;
-	}
-	if (left < 0)
-		left = 0;
-	(void)poll(NULL, 0, delay < left ? delay : (int)left);
-	linnet_request_expire(l);
-	if (!TAILQ_EMPTY(&l->requests))
-		(void)linnet_connect(l);
-}
-
-int
-linnet_answer_wait(
-    struct linnet *l, struct linnet_answer *a, struct linnet_reply *reply)
-{
-	while (!a->done) {
-		if (l->phase == LINNET_IDLE)
-			answer_reconnect(l);
-		else
-			(void)linnet_wait(l, -1);
-	}
-	*reply = (struct linnet_reply){ 0 };
-	if (a->has_text) {
-		reply->text = l->reply.data;
-		reply->n = l->reply.len;
-	}
-	if (!a->failed)
-		return 0;
-	l->error = a->error;
-	reply->error = &l->error;
-	return -1;
-}
-
-int
-linnet_call(struct linnet *l, const char *type, const char *fields,
-    unsigned flags, struct linnet_reply *reply)
-{
-	struct linnet_answer a = { 0 };
-
-	*reply = (struct linnet_reply){ .error = &l->error };
-	if (l->running) {
-		linnet_error_set(
-		    &l->error, "busy", "A callback cannot wait for an answer.");
-		return -1;
-	}
-	if (linnet_request(l, type, fields, flags, linnet_answered, &a) != 0)
-		return -1;
-	return linnet_answer_wait(l, &a, reply);
-}
-
-void
-linnet_ack(struct linnet *l, const char *message_id)
-{
-	struct json_writer w;
 	struct buf b;
+	va_list ap;
 
-	if (l->phase != LINNET_OPEN)
-		return;
 	buf_init(&b, SIZE_MAX / 2);
-	json_start(&w, &b);
-	json_object(&w);
-	json_key(&w, "type");
-	json_str(&w, "client_ack");
-	json_key(&w, "brokerMessageId");
-	json_str(&w, message_id);
-	json_object_end(&w);
-	linnet_ws_send(&l->ws, b.data, b.len);
-	buf_free(&b);
+	va_start(ap, names);
+	linnet_request_fields(&b, names, ap);
+	va_end(ap);
+	return b.data;
 }

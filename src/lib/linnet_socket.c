@@ -26,6 +26,8 @@ linnet_socket_init(struct linnet_socket *s)
 void
 linnet_socket_close(struct linnet_socket *s)
 {
+	if (s->ssl != NULL)
+		linnet_tls_end(s);
 	if (s->fd != -1)
 		(void)close(s->fd);
 	if (s->all != NULL)
@@ -146,6 +148,8 @@ linnet_socket_read(struct linnet_socket *s, void *p, size_t n)
 {
 	ssize_t got;
 
+	if (s->ssl != NULL)
+		return linnet_tls_read(s, p, n);
 	do
 		got = recv(s->fd, p, n, 0);
 	while (got == -1 && errno == EINTR);
@@ -159,6 +163,8 @@ linnet_socket_write(struct linnet_socket *s, const void *p, size_t n)
 {
 	ssize_t put;
 
+	if (s->ssl != NULL)
+		return linnet_tls_write(s, p, n);
 	do
 		put = send(s->fd, p, n, MSG_NOSIGNAL);
 	while (put == -1 && errno == EINTR);

@@ -138,3 +138,55 @@ fail:
 	json_free(&j);
 	return r;
 }
+
+/*
+ * Names that were looked up, so that not every message asks again.  They are
+ * few, and forgotten all at once: by their age, when peers come or go, and
+ * when the connection is a new one.
+ */
+struct names_entry {
+	struct hash_entry hash;
+	char key[LINNET_KEY_SIZE];
+	char name[];
+};
+
+void
+linnet_names_init(struct linnet_names *t)
+{
+	hash_init(&t->names);
+}
+
+void
+linnet_names_forget(struct linnet_names *t)
+{
+	struct hash_entry *e, *next;
+	size_t i;
+
+	HASH_FOREACH (e, next, i, &t->names)
+		free(CONTAINER(e, struct names_entry, hash));
+	hash_free(&t->names);
+}
+
+const char *
+linnet_names_find(struct linnet_names *t, const char *name)
+{
+	struct hash_entry *e;
+
+	if (t->names.count > 0 && linnet_now() - t->since_ms >= LINNET_NAMES_MS)
+		linnet_names_forget(t);
+	e = hash_find(&t->names, name, strlen(name));
+	return e != NULL ? CONTAINER(e, struct names_entry, hash)->key : NULL;
+}
+
+void
+linnet_names_add(struct linnet_names *t, const char *name, const char *key)
+{
+	const size_t n = strlen(name);
+	struct names_entry *e = xcalloc(1, sizeof(*e) + n + 1);
+
+	if (t->names.count == 0)
+		t->since_ms = linnet_now();
+	(void)str_copy(e->key, key, sizeof(e->key));
+	memcpy(e->name, name, n + 1);
+	hash_insert(&t->names, &e->hash, e->name, n);
+}

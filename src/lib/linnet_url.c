@@ -2,6 +2,7 @@
 /*
  * The address of a broker:
  *	ws://host[:port][/path]		http:// is the same
+ *	wss://host[:port][/path]	https:// is the same
  *	unix:/path/of/socket
  * The path is /ws unless it is given.  What is read here goes into the head of
  * an HTTP request, so nothing that could end a line passes.
@@ -13,13 +14,14 @@
 
 #define URL_PATH "/ws"
 #define URL_PORT "80"
+#define URL_PORT_TLS "443"
 
 static int
 url_fail(struct linnet_error *e, const char *url, const char *why)
 {
 	linnet_error_set(e, "bad_url",
 	    "\"%.200s\" is no address of a broker: %s. It looks like "
-	    "ws://host:7900/ws or unix:/path.",
+	    "ws://host:7900/ws, wss://host/ws or unix:/path.",
 	    url, why);
 	return -1;
 }
@@ -87,7 +89,8 @@ url_read_authority(struct linnet_url *u, const char *p, size_t n)
 	memcpy(u->host, host, (size_t)(host_end - host));
 	u->host[host_end - host] = '\0';
 	if (port == NULL) {
-		(void)str_copy(u->port, URL_PORT, sizeof(u->port));
+		(void)str_copy(
+		    u->port, u->tls ? URL_PORT_TLS : URL_PORT, sizeof(u->port));
 		return NULL;
 	}
 	if ((size_t)(end - port) >= sizeof(u->port))
@@ -96,6 +99,31 @@ url_read_authority(struct linnet_url *u, const char *p, size_t n)
 	u->port[end - port] = '\0';
 	if (str_num(u->port, 1, 65535, &number) != NULL)
 		return "the port is no number from 1 to 65535";
+	return NULL;
+}
+
+/* What follows the scheme; NULL: there is none that is known. */
+static const char *
+url_read_scheme(struct linnet_url *u, const char *url)
+{
+	static const struct {
+		const char *name;
+		bool tls;
+	} schemes[] = {
+		{ "ws://", false },
+		{ "wss://", true },
+		{ "http://", false },
+		{ "https://", true },
+	};
+	size_t i, n;
+
+	for (i = 0; i < NELEM(schemes); i++) {
+		n = strlen(schemes[i].name);
+		if (strncasecmp(url, schemes[i].name, n) == 0) {
+			u->tls = schemes[i].tls;
+			return url + n;
+		}
+	}
 	return NULL;
 }
 
@@ -108,23 +136,12 @@ linnet_url_read(struct linnet_url *u, const char *url, struct linnet_error *e)
 	memset(u, 0, sizeof(*u));
 	if (strncasecmp(url, "unix:", 5) == 0)
 		return url_read_local(u, url, url + 5, e);
-	if (strncasecmp(url, "wss://", 6) == 0 ||
-	    strncasecmp(url, "https://", 8) == 0) {
-		linnet_error_set(e, "unsupported",
-		    "\"%.200s\" wants TLS, which this version cannot speak; "
-		    "use a ws:// address, through a tunnel if need be.",
-		    url);
-		return -1;
-	}
 	if (!url_is_clean(url))
 		return url_fail(
 		    e, url, "there is a space or a strange character in it");
-	if (strncasecmp(url, "ws://", 5) == 0)
-		p = url + 5;
-	else if (strncasecmp(url, "http://", 7) == 0)
-		p = url + 7;
-	else
-		return url_fail(e, url, "it does not begin with ws://");
+	if ((p = url_read_scheme(u, url)) == NULL)
+		return url_fail(
+		    e, url, "it does not begin with ws:// or wss://");
 	n = strcspn(p, "/?#");
 	if ((why = url_read_authority(u, p, n)) != NULL)
 		return url_fail(e, url, why);

@@ -216,7 +216,15 @@ short
 linnet_ws_events(const struct linnet_ws *w)
 {
 	return (short)((ws_may_read(w) ? POLLIN : 0) |
-		       (wslay_event_want_write(w->ctx) ? POLLOUT : 0));
+		       (wslay_event_want_write(w->ctx) ? POLLOUT : 0) |
+		       w->l->socket.wants);
+}
+
+bool
+linnet_ws_more(const struct linnet_ws *w)
+{
+	return w->ctx != NULL && w->l->socket.ssl != NULL && ws_may_read(w) &&
+	       linnet_tls_pending(&w->l->socket);
 }
 
 int

@@ -183,24 +183,28 @@ run_role(const char *name, char **argv)
 static int
 run(struct master_args *args, enum action action)
 {
+	struct master_tls *tls = NULL;
 	struct conf *c;
 	char *error;
 	int r;
 
 	c = master_conf(args, &error);
-	if (c == NULL) {
+	if (c == NULL ||
+	    (action != PRINT && (tls = master_tls_read(c, &error)) == NULL)) {
 		fprintf(stderr, "linnetd: %s\n", error);
 		free(error);
+		conf_free(c);
 		return EX_CONFIG;
 	}
 	if (action != SERVE) {
 		r = show(c, action);
+		master_tls_free(tls);
 		conf_free(c);
 		return r;
 	}
 	if (!args->foreground)
 		args->waiter = daemonize();
-	return master(args, c);
+	return master(args, c, tls);
 }
 
 int

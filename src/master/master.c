@@ -113,12 +113,8 @@ serve(struct master *m)
 	size_t i;
 
 	m->phase = MASTER_SERVE;
-	for (i = 0; i < m->nlisteners; i++) {
-		log_info("listening on %s", master_accept_name(m, i));
-		if (m->args->foreground)
-			printf("listening on %s\n", master_accept_name(m, i));
-	}
-	fflush(stdout);
+	for (i = 0; i < m->nlisteners; i++)
+		master_accept_tell(m, i);
 	tell_waiter(m, "+");
 	master_accept_update(m);
 }
@@ -230,46 +226,155 @@ set_log_level(const struct master *m)
 		log_set_level(level);
 }
 
-char *
-master_reload(struct master *m)
+const char *
+master_log_level(struct master *m, const char *level)
 {
-	const struct conf_option *changed[CONF_COUNT];
-	struct conf *c;
+	enum log_level parsed;
 	char *error;
-	size_t n, i;
+
+	if (log_parse_level(level, &parsed) != 0)
+		return "there is no such level: error, warn, info, debug";
+	if (m->args->debug)
+		return "linnetd was started with -d and logs everything";
+	if (conf_put(m->conf, &conf_options[CONF_AT_log_level], level,
+		CONF_LINE, &error) == -1)
+		fatalx("%s", error);
+	set_log_level(m);
+	master_spawn_reload(m);
+	return NULL;
+}
+
+/* A daemon's log, from now on; at a reload, the one that has taken the place
+ * of a file that was moved away.  -1 and errno. */
+static int
+open_log(struct master *m)
+{
+	char *path;
+	int fd, r = -1;
+
+	if (m->args->foreground)
+		return 0;
+	path = master_state_path(m, "linnetd.log");
+	fd = open(
+	    path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd != -1) {
+		r = dup2(fd, STDERR_FILENO) == -1 ? -1 : 0;
+		close(fd);
+	}
+	free(path);
+	return r;
+}
+
+static void
+reopen_log(struct master *m)
+{
+	if (m->args->foreground)
+		return;
+	if (open_log(m) == -1)
+		log_warn("the log stays the old file: %s", strerror(errno));
+	else
+		master_spawn_log(m);
+}
+
+/* What a reload brings; all of it is there before any of it is used. */
+struct reload {
+	struct conf *conf;
+	struct master_tls *tls;
+	struct master_accept_next listeners;
+};
+
+/* NULL, or what is wrong, and nothing is left of it. */
+static char *
+reload_prepare(struct master *m, struct reload *r)
+{
+	char *error;
 
 	if (m->phase >= MASTER_DRAIN)
 		return xstrdup("linnetd is stopping");
-	master_state_root(m, true);
-	c = master_conf(m->args, &error);
-	master_state_root(m, false);
-	if (c == NULL)
+	r->conf = master_conf(m->args, &error);
+	if (r->conf == NULL)
 		return error;
-	n = conf_changes(m->conf, c, changed);
+	r->tls = master_tls_read(r->conf, &error);
+	if (r->tls != NULL) {
+		error = master_accept_prepare(m, r->conf, &r->listeners);
+		if (error == NULL)
+			return NULL;
+	}
+	master_tls_free(r->tls);
+	conf_free(r->conf);
+	return error;
+}
+
+/* The names of those that a reload can, or cannot, change. */
+static void
+reload_names(struct json_writer *w, const char *key, bool reloadable,
+    const struct conf_option **changed, size_t n)
+{
+	size_t i;
+
+	json_key(w, key);
+	json_array(w);
+	for (i = 0; i < n; i++) {
+		if (changed[i]->reload == reloadable)
+			json_str(w, changed[i]->name);
+	}
+	json_array_end(w);
+}
+
+static void
+reload_commit(struct master *m, struct reload *r, struct json_writer *w)
+{
+	const struct conf_option *changed[CONF_COUNT];
+	size_t n, i;
+
+	n = conf_changes(m->conf, r->conf, changed);
 	for (i = 0; i < n; i++) {
 		if (!changed[i]->reload)
-			log_warn("reload: %s stays as it is until a restart",
+			log_warn("reload: %s needs a restart, and stays as it "
+				 "is until then",
 			    changed[i]->name);
 	}
-	conf_keep(c, m->conf);
+	if (w != NULL) {
+		reload_names(w, "changed", true, changed, n);
+		reload_names(w, "restart", false, changed, n);
+	}
+	conf_keep(r->conf, m->conf);
 	conf_free(m->conf);
-	m->conf = c;
+	m->conf = r->conf;
+	master_tls_free(m->tls);
+	m->tls = r->tls;
 	set_log_level(m);
 	log_info("configuration reloaded; options that differ: %zu", n);
+	/* The text for the others has the ports that were bound.  Nobody is
+	 * accepted before we are back in the loop, and then all is in force. */
+	master_accept_commit(m, &r->listeners);
 	master_spawn_reload(m);
-	return NULL;
+	master_spawn_tls(m, true);
+}
+
+char *
+master_reload(struct master *m, struct json_writer *w)
+{
+	struct reload r;
+	char *error;
+
+	reopen_log(m);
+	master_state_root(m, true);
+	error = reload_prepare(m, &r);
+	master_state_root(m, false);
+	if (error == NULL)
+		reload_commit(m, &r, w);
+	else
+		log_error("reload refused, all stays as it was: %s", error);
+	return error;
 }
 
 static void
 hup_cb(int sig, short what, void *arg)
 {
-	char *error = master_reload(arg);
-
 	(void)sig;
 	(void)what;
-	if (error != NULL)
-		log_error("reload refused, all stays as it was: %s", error);
-	free(error);
+	free(master_reload(arg, NULL));
 }
 
 static void
@@ -343,25 +448,6 @@ raise_limits(void)
 	}
 }
 
-/* A daemon's log, from now on. */
-static void
-open_log(struct master *m)
-{
-	char *path;
-	int fd;
-
-	if (m->args->foreground)
-		return;
-	path = master_state_path(m, "linnetd.log");
-	fd = open(
-	    path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1 || dup2(fd, STDERR_FILENO) == -1)
-		fatal("%s", path);
-	close(fd);
-	free(path);
-	log_start("linnetd", log_level());
-}
-
 static void
 start(struct master *m)
 {
@@ -384,9 +470,11 @@ start(struct master *m)
 	master_state_open(m);
 	master_accept_open(m);
 	master_state_drop(m);
+	master_tls_open(m);
 	master_spawn_open(m);
 	master_ctl_open(m);
-	open_log(m);
+	if (open_log(m) == -1)
+		fatal("%s/linnetd.log", m->conf->state_dir);
 	log_info(
 	    "linnetd %s starts (process %d)", PACKAGE_VERSION, (int)getpid());
 	m->phase = MASTER_DATABASE;
@@ -401,7 +489,9 @@ finish(struct master *m)
 
 	log_info("linnetd ends");
 	ipc_ctl_close(m->ctl);
+	master_trace_close(m);
 	master_spawn_close(m);
+	master_tls_close(m);
 	master_postgres_close(m);
 	for (i = 0; i < NELEM(m->signals); i++)
 		event_free(m->signals[i]);
@@ -412,11 +502,13 @@ finish(struct master *m)
 }
 
 int
-master(const struct master_args *args, struct conf *conf)
+master(
+    const struct master_args *args, struct conf *conf, struct master_tls *tls)
 {
 	struct master m = {
 		.args = args,
 		.conf = conf,
+		.tls = tls,
 		.waiter = args->waiter,
 	};
 

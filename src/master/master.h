@@ -8,17 +8,22 @@
 #ifndef MASTER_MASTER_H
 #define MASTER_MASTER_H
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "base/base.h"
 #include "ipc/ipc.h"
+#include "net/net.h"
 
 struct bus;
 struct conf;
 struct event;
 struct event_base;
+struct json_writer;
 struct master_listener;
 struct master_postgres;
+struct master_tls;
+struct master_trace;
 
 /* What the command line says. */
 struct master_args {
@@ -123,12 +128,21 @@ struct master {
 	unsigned nchildren;
 
 	/* master_accept.c */
-	struct master_listener *listeners;
+	struct master_listener **listeners;
 	size_t nlisteners;
 	struct event *accept_pause;
 	int accept_reserve; /* a descriptor to give up when there are none */
 	int64_t accept_warned_ms;
 	bool accepting;
+
+	/* master_tls.c */
+	struct master_tls *tls;
+	struct ipc_tls_tickets tickets;
+	struct event *ticket_timer;
+
+	/* master_trace.c */
+	LIST_HEAD(, master_trace) traces;
+	unsigned ntraces;
 
 	struct master_postgres *postgres; /* NULL: it is somebody else's */
 	struct ipc_ctl_server *ctl;
@@ -137,17 +151,23 @@ struct master {
 /*
  * master.c: the life of the daemon.
  */
-/* Takes over the configuration; returns the exit status. */
-int master(const struct master_args *args, struct conf *conf);
+/* Takes over configuration and certificates; returns the exit status. */
+int master(
+    const struct master_args *args, struct conf *conf, struct master_tls *tls);
 /* Something that the phase may have waited for has happened. */
 void master_advance(struct master *m);
 /* Ends the daemon; asked again while it ends, it hastens. */
 void master_end(struct master *m, enum master_how how);
 /* The start has failed, for this reason. */
 void master_fail(struct master *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* Reads the configuration again.  NULL, or why the old one stays: a sentence,
- * the caller's to free. */
-char *master_reload(struct master *m);
+/* Reads the configuration and the certificates again, and opens the log
+ * again.  NULL, or why all stays as it was: a sentence, the caller's to free,
+ * and logged.  When w is not NULL, the members "changed" and "restart" (what
+ * differs but stays until a restart) are written to it. */
+char *master_reload(struct master *m, struct json_writer *w);
+/* Changes log.level for all processes, until the next reload.  NULL, or what is
+ * wrong. */
+const char *master_log_level(struct master *m, const char *level);
 const char *master_phase_name(const struct master *m);
 /* Reads the clocks; milliseconds of clock_mono(). */
 int64_t master_now(void);
@@ -200,6 +220,10 @@ bool master_spawn_reaped(struct master *m, pid_t pid, int status);
 /* "killed by signal 9", "exit status 1" */
 void master_spawn_why(int status, char *out, size_t size);
 void master_spawn_reload(struct master *m);
+/* Passes on the certificates, or only the keys of tickets. */
+void master_spawn_tls(struct master *m, bool certificates);
+/* Passes on stderr. */
+void master_spawn_log(struct master *m);
 void master_spawn_drain(struct master *m);
 bool master_spawn_is_drained(const struct master *m);
 /* No more starting; those that run are told to end, or killed. */
@@ -214,9 +238,53 @@ void master_accept_open(struct master *m);
 /* Accepts when there is a worker to take connections, else lets them wait. */
 void master_accept_update(struct master *m);
 void master_accept_close(struct master *m);
-/* The bound address. */
+/* A reload in two steps.  Prepared: what is new is bound.  NULL, or what is
+ * wrong, a sentence that is the caller's to free, and nothing is changed.  Then
+ * one of the others, after which next is over. */
+struct master_accept_next {
+	struct {
+		struct master_listener *l;
+		struct net_addr asked;
+		bool tls;
+	} * v;
+	size_t n;
+};
+char *master_accept_prepare(struct master *m, const struct conf *c,
+    struct master_accept_next *next) MUST_CHECK;
+void master_accept_commit(struct master *m, struct master_accept_next *next);
+void master_accept_abandon(struct master *m, struct master_accept_next *next);
+/* Says that it listens there. */
+void master_accept_tell(const struct master *m, size_t i);
+/* The bound address, after "tls:" where clients must speak TLS. */
 const char *master_accept_name(const struct master *m, size_t i);
 unsigned master_accept_port(const struct master *m, size_t i);
+
+/*
+ * master_tls.c: certificates, and keys of session tickets.
+ */
+/* Reads and checks what the configuration names; what is odd but no error is
+ * logged.  NULL and *error, the caller's to free. */
+struct master_tls *master_tls_read(const struct conf *c, char **error);
+void master_tls_free(struct master_tls *t);
+/* Makes the first key of tickets. */
+void master_tls_open(struct master *m);
+void master_tls_close(struct master *m);
+/* To a worker: the keys of tickets, and the certificates.  -1 and errno. */
+int master_tls_send(
+    const struct master *m, struct ipc_peer *p, bool certificates) MUST_CHECK;
+/* NULL: there are not so many. */
+const struct net_tls_cert *master_tls_cert(const struct master *m, size_t i);
+
+/*
+ * master_trace.c: what passes, told to linnetctl.
+ */
+/* Begins a trace in all workers; *reader, the caller's, is where its records
+ * come, one in each message, until it is closed.  NULL, or what is wrong. */
+const char *master_trace_begin(
+    struct master *m, const struct ipc_trace *what, int *reader) MUST_CHECK;
+/* To a new worker: the traces that run. */
+void master_trace_send(const struct master *m, struct ipc_peer *p);
+void master_trace_close(struct master *m);
 
 /*
  * master_postgres.c: the private PostgreSQL.

@@ -4,6 +4,10 @@
  * connection goes to the worker with the fewest, and those of one wake-up
  * travel together, up to 16 in a message.
  *
+ * A reload binds what is new before anything else happens, and closes what is
+ * not wanted any more when nothing can fail any more: a listener whose address
+ * stays is never closed, and nobody who waits in its queue is lost.
+ *
  * Nothing here may spin.  A listening socket stays readable as long as
  * anybody waits; so whenever a connection cannot be taken (no worker is
  * ready, or there is no descriptor) the listeners are switched off, until a
@@ -36,8 +40,11 @@
 
 struct master_listener {
 	struct master *m;
-	struct net_addr addr;
-	char name[NET_ADDR_LEN];
+	struct net_addr asked; /* as the configuration has it */
+	struct net_addr addr;  /* as it was bound */
+	bool tls;
+	bool stays; /* through the reload that is under way */
+	char name[NET_ADDR_LEN + 4];
 	int fd;
 	struct event *event;
 };
@@ -48,13 +55,13 @@ static void accept_pause_cb(int fd, short what, void *arg);
 const char *
 master_accept_name(const struct master *m, size_t i)
 {
-	return m->listeners[i].name;
+	return m->listeners[i]->name;
 }
 
 unsigned
 master_accept_port(const struct master *m, size_t i)
 {
-	const struct sockaddr_storage *ss = &m->listeners[i].addr.ss;
+	const struct sockaddr_storage *ss = &m->listeners[i]->addr.ss;
 
 	switch (ss->ss_family) {
 	case AF_INET:
@@ -71,39 +78,189 @@ accept_open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+static void
+accept_set_tls(struct master_listener *l, bool tls)
+{
+	char name[NET_ADDR_LEN];
+
+	l->tls = tls;
+	net_addr_print(&l->addr, name);
+	snprintf(l->name, sizeof(l->name), "%s%s", tls ? "tls:" : "", name);
+}
+
+static void
+accept_listener_close(struct master_listener *l)
+{
+	event_free(l->event);
+	close(l->fd);
+	if (l->addr.ss.ss_family == AF_UNIX) {
+		master_state_root(l->m, true);
+		if (unlink(((struct sockaddr_un *)&l->addr.ss)->sun_path) == -1)
+			log_debug("%s: %s", l->name, strerror(errno));
+		master_state_root(l->m, false);
+	}
+	free(l);
+}
+
+/* NULL and errno when it cannot be bound. */
+static struct master_listener *
+accept_listener_open(struct master *m, const struct net_addr *a, bool tls)
+{
+	struct master_listener *l = xcalloc(1, sizeof(*l));
+	mode_t old;
+
+	l->m = m;
+	l->asked = l->addr = *a;
+	/* Who may connect to a unix socket is decided by the directory that
+	 * it is in. */
+	old = umask(0111);
+	l->fd = net_listen(&l->addr, SOMAXCONN);
+	umask(old);
+	if (l->fd == -1) {
+		free(l);
+		return NULL;
+	}
+	accept_set_tls(l, tls);
+	l->event =
+	    event_new(m->base, l->fd, EV_READ | EV_PERSIST, accept_cb, l);
+	if (l->event == NULL)
+		fatalx("no event for %s", l->name);
+	return l;
+}
+
+static bool
+accept_is_same(const struct net_addr *a, const struct net_addr *b)
+{
+	return a->len == b->len && memcmp(&a->ss, &b->ss, a->len) == 0;
+}
+
+/* The listener that has this address already; of several that asked for any
+ * port, rather the one that speaks the same. */
+static struct master_listener *
+accept_find(const struct master *m, const struct net_addr *a, bool tls)
+{
+	struct master_listener *l, *other = NULL;
+	size_t i;
+
+	for (i = 0; i < m->nlisteners; i++) {
+		l = m->listeners[i];
+		if (l->stays || (!accept_is_same(&l->asked, a) &&
+				    !accept_is_same(&l->addr, a)))
+			continue;
+		if (l->tls == tls)
+			return l;
+		other = l;
+	}
+	return other;
+}
+
 void
-master_accept_open(struct master *m)
+master_accept_abandon(struct master *m, struct master_accept_next *next)
 {
 	size_t i;
 
-	m->listeners = xcalloc(m->conf->listen.n, sizeof(*m->listeners));
-	for (i = 0; i < m->conf->listen.n; i++) {
-		struct master_listener *l = &m->listeners[i];
-		const char *word = m->conf->listen.v[i], *wrong;
-		mode_t old;
-
-		l->m = m;
-		wrong = net_addr_parse(word, &l->addr);
-		if (wrong != NULL)
-			fatalx("listen \"%s\" %s", word, wrong);
-		/* Who may connect to a unix socket is decided by the directory
-		 * that it is in. */
-		old = umask(0111);
-		l->fd = net_listen(&l->addr, SOMAXCONN);
-		umask(old);
-		if (l->fd == -1)
-			fatal("cannot listen on %s", word);
-		net_addr_print(&l->addr, l->name);
-		l->event = event_new(
-		    m->base, l->fd, EV_READ | EV_PERSIST, accept_cb, l);
-		if (l->event == NULL)
-			fatalx("no event for %s", l->name);
-		m->nlisteners++;
+	for (i = 0; i < next->n; i++) {
+		if (next->v[i].l->stays)
+			next->v[i].l->stays = false;
+		else
+			accept_listener_close(next->v[i].l);
 	}
+	free(next->v);
+	(void)m;
+}
+
+char *
+master_accept_prepare(
+    struct master *m, const struct conf *c, struct master_accept_next *next)
+{
+	const char *wrong;
+	char *error;
+	size_t i;
+
+	next->v = xcalloc(c->listen.n, sizeof(*next->v));
+	next->n = 0;
+	for (i = 0; i < c->listen.n; i++) {
+		struct master_listener *l;
+		struct net_addr a;
+		bool tls;
+
+		wrong = net_listen_parse(c->listen.v[i], &a, &tls);
+		if (wrong == NULL && (l = accept_find(m, &a, tls)) != NULL)
+			l->stays = true;
+		else if (wrong == NULL &&
+			 (l = accept_listener_open(m, &a, tls)) == NULL)
+			wrong = strerror(errno);
+		if (wrong != NULL) {
+			error = xasprintf(
+			    "cannot listen on %s: %s", c->listen.v[i], wrong);
+			master_accept_abandon(m, next);
+			return error;
+		}
+		next->v[i].l = l;
+		next->v[i].asked = a;
+		next->v[i].tls = tls;
+		next->n++;
+	}
+	return NULL;
+}
+
+void
+master_accept_commit(struct master *m, struct master_accept_next *next)
+{
+	size_t i;
+
+	for (i = 0; i < m->nlisteners; i++) {
+		struct master_listener *l = m->listeners[i];
+
+		if (l->stays)
+			continue;
+		log_info("not listening on %s any more", l->name);
+		accept_listener_close(l);
+	}
+	free(m->listeners);
+	m->listeners = xcalloc(next->n, sizeof(*m->listeners));
+	m->nlisteners = next->n;
+	for (i = 0; i < next->n; i++) {
+		struct master_listener *l = next->v[i].l;
+		bool is_new = !l->stays || l->tls != next->v[i].tls;
+
+		m->listeners[i] = l;
+		l->stays = false;
+		l->asked = next->v[i].asked;
+		accept_set_tls(l, next->v[i].tls);
+		event_del(l->event);
+		if (is_new && m->phase >= MASTER_SERVE)
+			master_accept_tell(m, i);
+	}
+	free(next->v);
+	m->accepting = false;
+	master_accept_update(m);
+}
+
+void
+master_accept_tell(const struct master *m, size_t i)
+{
+	log_info("listening on %s", m->listeners[i]->name);
+	if (m->args->foreground) {
+		printf("listening on %s\n", m->listeners[i]->name);
+		fflush(stdout);
+	}
+}
+
+void
+master_accept_open(struct master *m)
+{
+	struct master_accept_next next;
+	char *error;
+
 	m->accept_reserve = accept_open_reserve();
 	m->accept_pause = event_new(m->base, -1, 0, accept_pause_cb, m);
 	if (m->accept_reserve == -1 || m->accept_pause == NULL)
 		fatal("starting to accept");
+	error = master_accept_prepare(m, m->conf, &next);
+	if (error != NULL)
+		fatalx("%s", error);
+	master_accept_commit(m, &next);
 }
 
 static bool
@@ -196,12 +353,14 @@ accept_hand_over(struct master_child *c)
 }
 
 static void
-accept_give(struct master_child *c, int fd, const struct net_addr *peer)
+accept_give(
+    struct master_child *c, int fd, const struct net_addr *peer, bool tls)
 {
 	struct ipc_conns *b = &c->batch;
 
 	memcpy(&b->addr[b->n].ss, &peer->ss, sizeof(peer->ss));
 	b->addr[b->n].len = peer->len;
+	b->addr[b->n].tls = tls;
 	c->batch_fds[b->n++] = fd;
 	if (b->n == IPC_FDS_MAX)
 		accept_hand_over(c);
@@ -288,7 +447,7 @@ accept_one(struct master_listener *l)
 		close(fd);
 		return true;
 	}
-	accept_give(c, fd, &peer);
+	accept_give(c, fd, &peer, l->tls);
 	return true;
 }
 
@@ -326,9 +485,9 @@ master_accept_update(struct master *m)
 		return;
 	m->accepting = on;
 	for (i = 0; i < m->nlisteners; i++) {
-		if ((on ? event_add(m->listeners[i].event, NULL)
-			: event_del(m->listeners[i].event)) == -1)
-			fatalx("no event for %s", m->listeners[i].name);
+		if ((on ? event_add(m->listeners[i]->event, NULL)
+			: event_del(m->listeners[i]->event)) == -1)
+			fatalx("no event for %s", m->listeners[i]->name);
 	}
 }
 
@@ -341,18 +500,8 @@ master_accept_close(struct master *m)
 		return;
 	event_free(m->accept_pause);
 	m->accept_pause = NULL;
-	for (i = 0; i < m->nlisteners; i++) {
-		struct master_listener *l = &m->listeners[i];
-
-		event_free(l->event);
-		close(l->fd);
-		if (l->addr.ss.ss_family != AF_UNIX)
-			continue;
-		master_state_root(m, true);
-		if (unlink(((struct sockaddr_un *)&l->addr.ss)->sun_path) == -1)
-			log_debug("%s: %s", l->name, strerror(errno));
-		master_state_root(m, false);
-	}
+	for (i = 0; i < m->nlisteners; i++)
+		accept_listener_close(m->listeners[i]);
 	free(m->listeners);
 	m->listeners = NULL;
 	m->nlisteners = 0;

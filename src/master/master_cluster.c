@@ -35,8 +35,9 @@
 #include "conf/conf.h"
 
 #define POSTGRES_ROOT "/usr/lib/postgresql"
-/* For connections of processes that start while others end, and for people
- * with psql(1). */
+/* Of each process (core.c opens them); and for processes that start while
+ * others end, and people with psql(1). */
+#define CONNECTIONS_PROCESS 3
 #define CONNECTIONS_SPARE 32
 #define CONNECTIONS_MIN 64
 #define LOCK_LINES 8 /* of postmaster.pid, miscadmin.h of PostgreSQL */
@@ -343,7 +344,8 @@ pid_t
 master_cluster_serve(
     struct master *m, const struct master_cluster *cl, int *out)
 {
-	unsigned connections = 2 * m->procs + CONNECTIONS_SPARE;
+	unsigned connections =
+	    CONNECTIONS_PROCESS * m->procs + CONNECTIONS_SPARE;
 	struct cluster_argv a = { .n = 0 };
 
 	if (connections < CONNECTIONS_MIN)

@@ -48,15 +48,16 @@ conf_check_listen(const struct conf *c)
 {
 	struct net_addr addr;
 	const char *wrong, *word;
+	bool tls;
 	size_t i;
 
 	if (c->listen.n == 0)
 		return xstrdup("listen has no address");
 	for (i = 0; i < c->listen.n; i++) {
 		word = c->listen.v[i];
-		wrong = net_addr_parse(word, &addr);
-		if (wrong == NULL && str_starts(word, "unix:") &&
-		    !str_starts(word, "unix:/"))
+		wrong = net_listen_parse(word, &addr, &tls);
+		if (wrong == NULL && addr.ss.ss_family == AF_UNIX &&
+		    strstr(word, "unix:/") == NULL)
 			wrong = "does not begin with unix:/";
 		if (wrong != NULL)
 			return xasprintf("listen \"%.256s\" %s", word, wrong);
@@ -153,7 +154,7 @@ master_conf_text(const struct master *m, struct buf *out)
 
 	for (i = 0; i < m->nlisteners; i++) {
 		word = m->conf->listen.v[i];
-		if (str_starts(word, "unix:"))
+		if (master_accept_port(m, i) == 0)
 			bound = xstrdup(word);
 		else
 			bound = xasprintf("%.*s:%u",

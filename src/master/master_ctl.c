@@ -15,23 +15,36 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "net/net.h"
 
-static uint32_t ctl_status(struct master *m, struct buf *out);
-static uint32_t ctl_ping(struct master *m, struct buf *out);
-static uint32_t ctl_reload(struct master *m, struct buf *out);
-static uint32_t ctl_drain(struct master *m, struct buf *out);
-static uint32_t ctl_stop(struct master *m, struct buf *out);
+/* Its arguments are good during the call. */
+struct ctl_request {
+	struct ipc_ctl_call *call;
+	char **args;
+	size_t nargs;
+};
 
-/* Each appends its answer and returns the status, 0 for success. */
+/* Appends its answer and returns the status, 0 for success. */
+typedef uint32_t ctl_fn(
+    struct master *m, const struct ctl_request *r, struct buf *out);
+static ctl_fn ctl_status;
+static ctl_fn ctl_ping;
+static ctl_fn ctl_reload;
+static ctl_fn ctl_drain;
+static ctl_fn ctl_stop;
+static ctl_fn ctl_log_level;
+static ctl_fn ctl_trace;
+
 static const struct {
 	const char *word;
-	uint32_t (*fn)(struct master *m, struct buf *out);
+	size_t min, max; /* arguments */
+	ctl_fn *fn;
 } requests[] = {
-	{ "status", ctl_status },
-	{ "ping", ctl_ping },
-	{ "reload", ctl_reload },
-	{ "drain", ctl_drain },
-	{ "stop", ctl_stop },
+	{ "status", 0, 0, ctl_status }, { "ping", 0, 0, ctl_ping },
+	{ "reload", 0, 0, ctl_reload },
+	{ "drain", 0, 1, ctl_drain }, /* milliseconds */
+	{ "stop", 0, 0, ctl_stop }, { "log-level", 1, 1, ctl_log_level },
+	{ "trace", 3, 3, ctl_trace }, /* mesh, type, session; or "" */
 };
 
 static const struct {
@@ -125,12 +138,34 @@ ctl_postgres(struct json_writer *w, const struct master *m)
 	json_object_end(w);
 }
 
+static void
+ctl_certificates(struct json_writer *w, const struct master *m)
+{
+	const struct net_tls_cert *c;
+	size_t i;
+
+	json_key(w, "certificates");
+	json_array(w);
+	for (i = 0; (c = master_tls_cert(m, i)) != NULL; i++) {
+		json_object(w);
+		ctl_key_str(w, "file", m->conf->tls_certificate.v[i]);
+		ctl_key_str(w, "name", c->name);
+		json_key(w, "begins");
+		json_time(w, c->begins_ms);
+		json_key(w, "ends");
+		json_time(w, c->ends_ms);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
 static uint32_t
-ctl_status(struct master *m, struct buf *out)
+ctl_status(struct master *m, const struct ctl_request *r, struct buf *out)
 {
 	struct json_writer w;
 	size_t i;
 
+	(void)r;
 	json_start(&w, out);
 	json_object(&w);
 	ctl_key_str(&w, "version", PACKAGE_VERSION);
@@ -147,6 +182,7 @@ ctl_status(struct master *m, struct buf *out)
 	for (i = 0; i < m->nlisteners; i++)
 		json_str(&w, master_accept_name(m, i));
 	json_array_end(&w);
+	ctl_certificates(&w, m);
 	json_key(&w, "processes");
 	json_array(&w);
 	for (i = 0; i < m->nchildren; i++)
@@ -158,10 +194,11 @@ ctl_status(struct master *m, struct buf *out)
 
 /* The answer of requests that have nothing else to say. */
 static uint32_t
-ctl_ping(struct master *m, struct buf *out)
+ctl_ping(struct master *m, const struct ctl_request *r, struct buf *out)
 {
 	struct json_writer w;
 
+	(void)r;
 	json_start(&w, out);
 	json_object(&w);
 	ctl_key_str(&w, "state", master_phase_name(m));
@@ -170,59 +207,119 @@ ctl_ping(struct master *m, struct buf *out)
 }
 
 static uint32_t
-ctl_reload(struct master *m, struct buf *out)
+ctl_reload(struct master *m, const struct ctl_request *r, struct buf *out)
 {
-	char *error = master_reload(m);
+	struct json_writer w;
+	char *error;
 
-	if (error == NULL)
-		return ctl_ping(m, out);
+	(void)r;
+	json_start(&w, out);
+	json_object(&w);
+	ctl_key_str(&w, "state", master_phase_name(m));
+	error = master_reload(m, &w);
+	if (error == NULL) {
+		json_object_end(&w);
+		return 0;
+	}
+	buf_clear(out);
 	buf_adds(out, error);
-	log_error("reload refused, all stays as it was: %s", error);
 	free(error);
 	return EX_CONFIG;
 }
 
+/* What the request was begun with is as it should be; else why not. */
 static uint32_t
-ctl_drain(struct master *m, struct buf *out)
+ctl_refuse(struct buf *out, uint32_t status, const char *why)
 {
-	if (m->phase < MASTER_DRAIN)
-		master_end(m, MASTER_GENTLY);
-	return ctl_ping(m, out);
+	buf_adds(out, why);
+	return status;
 }
 
 static uint32_t
-ctl_stop(struct master *m, struct buf *out)
+ctl_drain(struct master *m, const struct ctl_request *r, struct buf *out)
+{
+	const struct conf_option *o = &conf_options[CONF_AT_limit_drain_time];
+	int64_t ms;
+
+	if (r->nargs > 0 && str_num(r->args[0], o->min, o->max, &ms) != NULL)
+		return ctl_refuse(out, EX_USAGE,
+		    "the time to drain is longer than limit.drain_time may "
+		    "be: one hour");
+	if (m->phase >= MASTER_DRAIN)
+		return ctl_ping(m, r, out);
+	if (r->nargs > 0)
+		m->conf->limit_drain_time = ms;
+	master_end(m, MASTER_GENTLY);
+	return ctl_ping(m, r, out);
+}
+
+static uint32_t
+ctl_stop(struct master *m, const struct ctl_request *r, struct buf *out)
 {
 	if (m->phase < MASTER_STOP)
 		master_end(m, MASTER_FAST);
-	return ctl_ping(m, out);
+	return ctl_ping(m, r, out);
 }
 
 static uint32_t
-ctl_run(struct master *m, char **words, size_t nwords, struct buf *out)
+ctl_log_level(struct master *m, const struct ctl_request *r, struct buf *out)
+{
+	const char *wrong = master_log_level(m, r->args[0]);
+
+	return wrong != NULL ? ctl_refuse(out, EX_USAGE, wrong)
+			     : ctl_ping(m, r, out);
+}
+
+static uint32_t
+ctl_trace(struct master *m, const struct ctl_request *r, struct buf *out)
+{
+	const char *mesh = r->args[0], *wrong;
+	struct ipc_trace what;
+	int reader;
+
+	memset(&what, 0, sizeof(what));
+	if ((*mesh != '\0' && id_parse(&what.mesh, mesh, strlen(mesh)) != 0) ||
+	    str_copy(what.type, r->args[1], sizeof(what.type)) >=
+		sizeof(what.type) ||
+	    str_copy(what.session, r->args[2], sizeof(what.session)) >=
+		sizeof(what.session))
+		return ctl_refuse(
+		    out, EX_USAGE, "nothing can be called that; trace less");
+	if ((wrong = master_trace_begin(m, &what, &reader)) != NULL)
+		return ctl_refuse(out, EX_TEMPFAIL, wrong);
+	ipc_ctl_reply_fd(r->call, reader);
+	close(reader);
+	return ctl_ping(m, r, out);
+}
+
+static uint32_t
+ctl_run(struct master *m, const char *word, const struct ctl_request *r,
+    struct buf *out)
 {
 	size_t i;
 
 	for (i = 0; i < NELEM(requests); i++) {
-		if (strcmp(words[0], requests[i].word) != 0)
+		if (strcmp(word, requests[i].word) != 0)
 			continue;
-		if (nwords == 1)
-			return requests[i].fn(m, out);
-		buf_addf(out, "%s takes no argument", words[0]);
+		if (r->nargs >= requests[i].min && r->nargs <= requests[i].max)
+			return requests[i].fn(m, r, out);
+		buf_addf(out, "%s takes %zu to %zu arguments", word,
+		    requests[i].min, requests[i].max);
 		return EX_USAGE;
 	}
-	buf_addf(out, "there is no request \"%.64s\"", words[0]);
+	buf_addf(out, "there is no request \"%.64s\"", word);
 	return EX_USAGE;
 }
 
 static void
 ctl_request(struct ipc_ctl_call *call, char **words, size_t nwords, void *arg)
 {
+	const struct ctl_request r = { call, words + 1, nwords - 1 };
 	struct buf out;
 	uint32_t status;
 
 	buf_init(&out, IPC_CTL_REPLY_MAX);
-	status = ctl_run(arg, words, nwords, &out);
+	status = ctl_run(arg, words[0], &r, &out);
 	ipc_ctl_reply(call, status, out.data, out.len);
 	buf_free(&out);
 }

@@ -44,11 +44,17 @@
 static void child_ready(struct ipc_peer *p, struct ipc_msg *msg, void *arg);
 static void child_load(struct ipc_peer *p, struct ipc_msg *msg, void *arg);
 static void child_drained(struct ipc_peer *p, struct ipc_msg *msg, void *arg);
+static void child_outdated(struct ipc_peer *p, struct ipc_msg *msg, void *arg);
 
 static const struct ipc_handler from_worker[] = {
 	{ IPC_READY, child_ready },
 	{ IPC_LOAD, child_load },
 	{ IPC_DRAINED, child_drained },
+};
+
+static const struct ipc_handler from_jobs[] = {
+	{ IPC_READY, child_ready },
+	{ IPC_OUTDATED, child_outdated },
 };
 
 static const struct ipc_handler from_others[] = {
@@ -82,8 +88,8 @@ static const struct master_role roles[] = {
 	    .entry = jobs,
 	    .may = MASTER_DB | MASTER_BUS | MASTER_OUT,
 	    .tries = 1,
-	    .handlers = from_others,
-	    .nhandlers = NELEM(from_others),
+	    .handlers = from_jobs,
+	    .nhandlers = NELEM(from_jobs),
 	},
 };
 
@@ -153,6 +159,18 @@ child_ready(struct ipc_peer *p, struct ipc_msg *msg, void *arg)
 	    (int)c->pid);
 	master_accept_update(c->m);
 	master_advance(c->m);
+}
+
+/* It has told the log why. */
+static void
+child_outdated(struct ipc_peer *p, struct ipc_msg *msg, void *arg)
+{
+	struct master_child *c = arg;
+
+	(void)p;
+	(void)msg;
+	if (c->m->phase < MASTER_DRAIN)
+		master_end(c->m, MASTER_GENTLY);
 }
 
 static void
@@ -259,7 +277,12 @@ child_brief(struct master_child *c)
 		    child_send(c, IPC_PROC_LIVE, &inc, NULL, 0) == -1)
 			return -1;
 	}
-	return child_send(c, IPC_START, NULL, NULL, 0);
+	if (child_send(c, IPC_START, NULL, NULL, 0) == -1)
+		return -1;
+	if ((c->role->may & MASTER_NET) == 0)
+		return 0;
+	master_trace_send(m, c->peer);
+	return master_tls_send(m, c->peer, true);
 }
 
 static void
@@ -527,6 +550,39 @@ master_spawn_reload(struct master *m)
 	if (text.data != NULL)
 		crypto_wipe(text.data, text.len);
 	buf_free(&text);
+}
+
+void
+master_spawn_tls(struct master *m, bool certificates)
+{
+	struct master_child *c;
+	unsigned i;
+
+	for (i = 0; i < m->nchildren; i++) {
+		c = &m->children[i];
+		if ((c->role->may & MASTER_NET) == 0 || c->peer == NULL ||
+		    master_tls_send(m, c->peer, certificates) == 0)
+			continue;
+		log_warn("%s %u does not get the keys for TLS: %s",
+		    c->role->name, c->number, strerror(errno));
+		kill(c->pid, SIGKILL);
+	}
+}
+
+void
+master_spawn_log(struct master *m)
+{
+	static const int fd = STDERR_FILENO;
+	struct master_child *c;
+	unsigned i;
+
+	for (i = 0; i < m->nchildren; i++) {
+		c = &m->children[i];
+		if (c->peer != NULL &&
+		    ipc_send(c->peer, IPC_LOG, NULL, NULL, 0, &fd, 1) == -1)
+			log_warn("%s %u goes on with the old log: %s",
+			    c->role->name, c->number, strerror(errno));
+	}
 }
 
 void

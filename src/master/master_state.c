@@ -11,6 +11,7 @@
  * stay root, so that master_state_root() can return for the moment of a fork
  * or of reading the configuration.  Of root's capabilities it keeps
  *	CAP_SETUID, CAP_SETGID	for that return and for a child's new user,
+ *	CAP_NET_BIND_SERVICE	for a listener that a reload adds,
  *	CAP_DAC_READ_SEARCH	to read a configuration that is not root's, and
  *				for a child on its way to its new root,
  *	CAP_SYS_CHROOT		in the bounding set only: for children.
@@ -39,8 +40,9 @@
 
 #include "conf/conf.h"
 
-#define KEEP_PERMITTED \
-	(1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_DAC_READ_SEARCH)
+#define KEEP_PERMITTED                                                     \
+	(1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_DAC_READ_SEARCH | \
+	    1U << CAP_NET_BIND_SERVICE)
 #define KEEP_BOUNDING (KEEP_PERMITTED | 1U << CAP_SYS_CHROOT)
 
 static struct passwd *

@@ -93,6 +93,8 @@ net_free(struct net *n)
 	net_ws_fini(n);
 	hash_free(&n->peers);
 	frame_unref(n->ping);
+	net_tls_free(n->tls);
+	crypto_wipe(n->tickets, sizeof(n->tickets));
 	free(n);
 }
 
@@ -114,9 +116,8 @@ net_count(const struct net *n)
 	return n->count;
 }
 
-/* The bytes by which an address is counted; 0 when it is not. */
-static uint32_t
-net_peer_key(const struct net_addr *a, uint8_t key[16])
+uint32_t
+net_addr_key(const struct net_addr *a, uint8_t key[16])
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->ss;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->ss;
@@ -147,7 +148,7 @@ net_peer_get(struct net *n, const struct net_addr *a, struct net_peer **found)
 	uint32_t len;
 
 	*found = NULL;
-	if ((len = net_peer_key(a, key)) == 0)
+	if ((len = net_addr_key(a, key)) == 0)
 		return true;
 	if ((e = hash_find(&n->peers, key, len)) != NULL) {
 		p = CONTAINER(e, struct net_peer, entry);
@@ -204,21 +205,34 @@ net_set_options(const struct net *n, int fd)
 	    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof(dead));
 }
 
+static bool
+net_is_full(const struct net *n, bool tls)
+{
+	const struct net_limits *l = &n->limits;
+
+	if (l->conns > 0 && n->count >= l->conns)
+		return true;
+	return tls && (n->tls == NULL || (l->handshakes > 0 &&
+					     n->handshakes >= l->handshakes));
+}
+
 void
-net_adopt(struct net *n, int fd, const struct net_addr *peer)
+net_adopt(struct net *n, int fd, const struct net_addr *peer, bool tls)
 {
 	struct net_peer *p;
 	struct conn *c;
 
-	if ((n->limits.conns > 0 && n->count >= n->limits.conns) ||
-	    !net_peer_get(n, peer, &p)) {
-		net_turn_away(n, fd);
+	if (net_is_full(n, tls) || !net_peer_get(n, peer, &p)) {
+		if (tls)
+			net_tls_turn_away(n, fd);
+		else
+			net_turn_away(n, fd);
 		return;
 	}
 	if (peer->ss.ss_family != AF_UNIX)
 		net_set_options(n, fd);
 	n->stats.opened++;
-	c = conn_new(n, fd, peer);
+	c = conn_new(n, fd, peer, tls);
 	c->peer = p;
 	conn_timer(c);
 	conn_rearm(c);

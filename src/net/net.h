@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * net: sockets, HTTP/1.1 and WebSocket for one process with one libevent
+ * net: sockets, TLS, HTTP/1.1 and WebSocket for one process with one libevent
  * loop.  Knows nothing of agents: what arrives goes to the handler.
  *
  * A connection begins as HTTP and may become a WebSocket.  Output is queued
@@ -28,12 +28,19 @@ struct net_addr {
 /* "127.0.0.1:7900", "[::1]:0", "*:7900", "host:port" or "unix:/path".  NULL,
  * or what is wrong. */
 const char *net_addr_parse(const char *s, struct net_addr *a) MUST_CHECK;
+/* An address to listen on: one of these, or after "tls:" one of these whose
+ * clients must speak TLS. */
+const char *net_listen_parse(
+    const char *s, struct net_addr *a, bool *tls) MUST_CHECK;
 /* Prints what net_addr_parse reads; out has NET_ADDR_LEN bytes.  An IPv4
  * address mapped into IPv6 is printed as IPv4. */
 #define NET_ADDR_LEN 128
 void net_addr_print(const struct net_addr *a, char out[NET_ADDR_LEN]);
 /* Is it this machine: 127.0.0.0/8, ::1 (mapped too) or a unix socket? */
 bool net_addr_is_loopback(const struct net_addr *a);
+/* The bytes by which an address is counted (all of an IPv4 one, the /64 of an
+ * IPv6 one), at most 16; their number, or 0 for one that is not counted. */
+uint32_t net_addr_key(const struct net_addr *a, uint8_t key[16]);
 /* A listening, non-blocking, close-on-exec socket; -1 and errno.  a becomes
  * the bound address (port 0 resolved). */
 int net_listen(struct net_addr *a, int backlog) MUST_CHECK;
@@ -107,6 +114,7 @@ struct net_limits {
 	size_t message_early; /* bytes of a WebSocket message before... */
 	size_t message;	      /* ... and after conn_trust() */
 	size_t output;	      /* bytes queued for a peer that does not read */
+	int64_t tls_ms;	      /* time for a TLS handshake */
 	int64_t head_ms;      /* time for a whole request, head and body */
 	int64_t hello_ms;     /* from upgrade to conn_trust() */
 	int64_t message_ms;   /* time for a fragmented message to be complete */
@@ -115,6 +123,7 @@ struct net_limits {
 	int64_t write_ms;     /* without progress while output waits */
 	int64_t keep_ms;      /* idle HTTP connection kept open */
 	unsigned conns;	      /* connections of this process */
+	unsigned handshakes;  /* ... that have not finished TLS' handshake */
 	unsigned per_addr;    /* ... per IPv4 address or IPv6 /64 */
 	const char *const *origins; /* allowed Origin values, NULL-ended; "*"
 				     * allows any, and none means own host */
@@ -129,6 +138,15 @@ enum net_end {
 };
 const char *net_end_name(enum net_end e);
 
+/* How TLS handshakes end: likewise. */
+enum net_tls_result {
+#define NET_TLS(id, text) NET_TLS_##id,
+#include "net/tls.def"
+#undef NET_TLS
+	NET_TLS_MAX
+};
+const char *net_tls_result_name(enum net_tls_result r);
+
 struct net_stats {
 	uint64_t opened;
 	uint64_t upgraded;
@@ -139,6 +157,8 @@ struct net_stats {
 	uint64_t frames_out;
 	uint64_t writes;
 	uint64_t ended[NET_END_MAX];
+	uint64_t tls[NET_TLS_MAX];
+	uint64_t tls_resumed; /* of those that were OK */
 };
 
 /* What the layer above does.  Any of these may call conn_close() or
@@ -167,7 +187,7 @@ void net_set_limits(struct net *n, const struct net_limits *limits);
 const struct net_stats *net_stats(const struct net *n);
 size_t net_count(const struct net *n);
 /* Takes over an accepted socket.  Over a limit it is answered and closed. */
-void net_adopt(struct net *n, int fd, const struct net_addr *peer);
+void net_adopt(struct net *n, int fd, const struct net_addr *peer, bool tls);
 /* At the end of every turn (EVLOOP_ONCE): writes what was queued, calls
  * written() and closed(), frees what was closed.  What those two queue for
  * others than this net must be flushed after it. */
@@ -183,6 +203,7 @@ void *conn_data(const struct conn *c);
 /* Good until the next call. */
 const struct net_addr *conn_peer(const struct conn *c);
 bool conn_is_ws(const struct conn *c);
+bool conn_is_tls(const struct conn *c);
 /* Queues a frame (takes a reference of its own).  Returns the position of its
  * end in the output; CONN_UNSENT, which no output reaches, when the connection
  * is closing or this frame is what makes it. */
@@ -215,14 +236,44 @@ void conn_reply(struct conn *c, int status, const char *type,
 int conn_upgrade(struct conn *c, const struct http_request *r);
 
 /*
- * net_rate.c: token buckets.
+ * net_tls.c, net_tls_io.c: TLS 1.2 and 1.3 (RFC 5246, 8446) by OpenSSL, for
+ * HTTP/1.1 only (ALPN, RFC 7301), without renegotiation and early data.
  */
-struct net_bucket {
-	int64_t at_ms;
-	double tokens;
+struct net_tls;
+struct net_tls_options {
+	bool only_13;	     /* not TLS 1.2 */
+	const char *ciphers; /* of TLS 1.2, as ciphers(1) writes them */
+	int64_t session_ms;  /* how long a session may be resumed */
 };
-/* Takes one of a bucket that holds `burst` and gains `per_second`.  0, or the
- * milliseconds to wait. */
-int64_t net_rate(struct net_bucket *b, double burst, double per_second);
+struct net_tls_cert {
+	char name[256];	   /* the first that it is good for */
+	int64_t begins_ms; /* of its validity, since 1970 */
+	int64_t ends_ms;
+};
+/* A key for session tickets; name is public, the others are secret. */
+struct net_tls_ticket {
+	uint8_t name[16];
+	uint8_t aes[32];
+	uint8_t mac[32];
+};
+#define NET_TLS_TICKETS 2
+/* Once per process, before a chroot(2): reads OpenSSL's own configuration, and
+ * has SIGPIPE ignored.  Fatal when it fails. */
+void net_tls_start(void);
+struct net_tls *net_tls_new(const struct net_tls_options *o);
+void net_tls_free(struct net_tls *t);
+/* Adds a chain of certificates, the server's own first, and its private key,
+ * both PEM.  A client that asks for a name gets the first that has it, or the
+ * first of all.  NULL, or what is wrong: part of a sentence. */
+const char *net_tls_add(
+    struct net_tls *t, struct slice chain, struct slice key) MUST_CHECK;
+size_t net_tls_count(const struct net_tls *t);
+const struct net_tls_cert *net_tls_cert(const struct net_tls *t, size_t i);
+/* Takes over the certificates, one at least, or NULL for none; connections
+ * that exist keep theirs. */
+void net_set_tls(struct net *n, struct net_tls *t);
+/* Copies the keys: the first makes tickets, all open them. */
+void net_set_tickets(
+    struct net *n, const struct net_tls_ticket *keys, size_t count);
 
 #endif

@@ -22,6 +22,9 @@ conn_io_read(struct conn *c, void *p, size_t n)
 {
 	ssize_t r;
 
+	/* What is not listened to need not be deciphered. */
+	if (c->ssl != NULL && !c->deaf)
+		return conn_tls_read(c, p, n);
 	do {
 		r = recv(event_get_fd(&c->ev), p, n, MSG_DONTWAIT);
 	} while (r == -1 && errno == EINTR);
@@ -86,6 +89,12 @@ conn_is_ws(const struct conn *c)
 	return c->is_ws;
 }
 
+bool
+conn_is_tls(const struct conn *c)
+{
+	return c->is_tls;
+}
+
 void
 conn_mark(struct conn *c)
 {
@@ -106,6 +115,7 @@ conn_die(struct conn *c, enum net_end why)
 	/* The reason that was given first stands. */
 	if (c->state < CONN_CLOSING)
 		c->why = (uint8_t)why;
+	conn_tls_free(c);
 	c->state = CONN_DEAD;
 	event_del(&c->ev);
 	c->armed = 0;
@@ -161,6 +171,7 @@ conn_linger(struct conn *c)
 	 * (RFC 9112 9.6). */
 	if (!c->is_ws || c->deaf) {
 		c->deaf = 1;
+		conn_tls_bye(c);
 		(void)shutdown(event_get_fd(&c->ev), SHUT_WR);
 	}
 	conn_timer(c);
@@ -174,6 +185,11 @@ conn_close(struct conn *c, enum net_end why, uint16_t code, const char *reason)
 
 	if (c->state >= CONN_CLOSING)
 		return;
+	/* There is no way yet to say anything. */
+	if (c->state == CONN_TLS) {
+		conn_die(c, why);
+		return;
+	}
 	if (c->is_ws) {
 		f = net_ws_close_frame(code, reason);
 		conn_push(c, f);
@@ -214,6 +230,8 @@ bool
 conn_may_consume(const struct conn *c)
 {
 	switch ((enum conn_state)c->state) {
+	case CONN_TLS:
+		return false;
 	case CONN_HTTP:
 		return !c->is_busy && !c->is_paused && c->out == NULL;
 	case CONN_WS:
@@ -245,20 +263,30 @@ conn_may_read(const struct conn *c)
 	       kept < c->net->limits.head;
 }
 
+/* What libevent is to watch. */
+static short
+conn_want(const struct conn *c)
+{
+	short want = 0;
+
+	if (c->state == CONN_TLS || conn_may_read(c))
+		want |= c->tls_read_w ? EV_WRITE : EV_READ;
+	if (c->out != NULL && c->blocked)
+		want |= c->tls_write_r ? EV_READ : EV_WRITE;
+	return want;
+}
+
 static void conn_event_cb(evutil_socket_t fd, short what, void *arg);
 
 void
 conn_rearm(struct conn *c)
 {
 	int fd = event_get_fd(&c->ev);
-	short want = 0;
+	short want;
 
 	if (c->state == CONN_DEAD)
 		return;
-	if (conn_may_read(c))
-		want |= EV_READ;
-	if (c->out != NULL && c->blocked)
-		want |= EV_WRITE;
+	want = conn_want(c);
 	if (want != c->armed) {
 		event_del(&c->ev);
 		c->armed = 0;
@@ -271,7 +299,8 @@ conn_rearm(struct conn *c)
 		c->armed = want;
 	}
 	/* What waits in memory wakes nobody by itself. */
-	if (c->stalled && conn_may_consume(c))
+	if ((c->stalled && conn_may_consume(c)) ||
+	    (c->tls_more && conn_may_read(c)))
 		event_active(&c->ev, EV_READ, 0);
 }
 
@@ -347,6 +376,8 @@ conn_eof(struct conn *c)
 {
 	c->peer_eof = 1;
 	switch ((enum conn_state)c->state) {
+	case CONN_TLS:
+		break;
 	case CONN_HTTP:
 		/* Half closed: conn_settle() sees when all is answered. */
 		break;
@@ -410,29 +441,39 @@ static void
 conn_event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
+	bool readable, writable;
 
 	(void)fd;
 	if (c->state == CONN_DEAD)
 		return;
 	/* The loop may have slept since the last reading. */
 	clock_update();
-	if (what & EV_WRITE) {
+	readable = (what & (c->tls_read_w ? EV_WRITE : EV_READ)) != 0;
+	writable = (what & (c->tls_write_r ? EV_READ : EV_WRITE)) != 0;
+	if (c->state == CONN_TLS) {
+		conn_tls_shake(c);
+		/* The first request may have come with the handshake's end. */
+		readable = c->state != CONN_TLS;
+	}
+	if (writable && c->state != CONN_DEAD) {
 		c->writable = 1;
 		conn_mark(c);
 	}
-	if (what & EV_READ)
+	if (readable)
 		conn_read(c);
 	conn_settle(c);
 }
 
 struct conn *
-conn_new(struct net *n, int fd, const struct net_addr *peer)
+conn_new(struct net *n, int fd, const struct net_addr *peer, bool tls)
 {
 	struct conn *c = xcalloc(1, sizeof(*c));
 
 	(void)evutil_make_socket_nonblocking(fd);
 	c->net = n;
-	c->state = CONN_HTTP;
+	c->state = tls ? CONN_TLS : CONN_HTTP;
+	c->is_tls = tls;
+	n->handshakes += tls;
 	c->since_ms = c->heard_ms = clock_mono();
 	conn_set_addr(c, peer);
 	event_assign(

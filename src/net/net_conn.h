@@ -3,6 +3,9 @@
  * net's own view of a connection and of the set of them; only files of this
  * directory and their unit tests include it.
  *
+ *	TLS                             its handshake; to HTTP, or DEAD
+ *	  |
+ *	  v
  *	HTTP ------> WS                 requests, or messages
  *	  |           |   conn_close(), a peer's close, a violation
  *	  v           v
@@ -21,6 +24,7 @@
 #define NET_NET_CONN_H
 
 #include <sys/queue.h>
+#include <sys/uio.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <netinet/in.h>
@@ -32,7 +36,10 @@
 #define NET_CLOSE_MS 2000	     /* how long the peer may take to close */
 #define NET_WHEEL 64		     /* slots of a second; a power of two */
 
+#define NET_TLS_RECORD 16384 /* bytes of one, at most; RFC 8446 5.1 */
+
 enum conn_state {
+	CONN_TLS,
 	CONN_HTTP,
 	CONN_WS,
 	CONN_CLOSING,
@@ -68,6 +75,8 @@ struct net_ws;
 /* Connections of one address; exists while it has some. */
 struct net_peer;
 
+struct ssl_st;
+
 struct conn {
 	struct event ev;
 	struct net *net;
@@ -78,19 +87,26 @@ struct conn {
 	struct buf *in; /* bytes that could not be consumed yet */
 	struct net_ws *ws;
 	struct conn_out *out;
+	struct ssl_st *ssl; /* from the first byte of a TLS connection on */
 	struct net_peer *peer;
-	uint64_t queued;  /* position of the end of the output */
-	uint64_t written; /* position of the kernel */
-	size_t need;	  /* bytes of a request before it is read again */
-	int64_t heard_ms; /* the last byte of the peer */
-	int64_t since_ms; /* present phase: request, idle, hello, closing */
-	uint32_t due_s;	  /* slot of the wheel, 0 when in none */
+	uint64_t queued;   /* position of the end of the output */
+	uint64_t written;  /* position of the kernel */
+	size_t need;	   /* bytes of a request before it is read again */
+	int64_t heard_ms;  /* the last byte of the peer */
+	int64_t since_ms;  /* present phase: request, idle, hello, closing */
+	uint32_t due_s;	   /* slot of the wheel, 0 when in none */
+	uint32_t tls_pend; /* bytes of the output that are encrypted already */
 	struct conn_addr addr;
-	uint16_t code;		  /* close code for the handler */
-	uint8_t state;		  /* enum conn_state */
-	uint8_t why;		  /* enum net_end, from CLOSING on */
-	short armed;		  /* EV_READ, EV_WRITE that libevent watches */
-	unsigned is_ws : 1;	  /* was upgraded */
+	uint16_t code;	    /* close code for the handler */
+	uint8_t state;	    /* enum conn_state */
+	uint8_t why;	    /* enum net_end, from CLOSING on */
+	short armed;	    /* EV_READ, EV_WRITE that libevent watches */
+	unsigned is_ws : 1; /* was upgraded */
+	unsigned is_tls : 1;
+	unsigned tls_more : 1;	  /* OpenSSL holds input that we may read */
+	unsigned tls_read_w : 1;  /* it must write before it can read */
+	unsigned tls_write_r : 1; /* it must read before it can write */
+	unsigned tls_over : 1;	  /* it failed, and is not to be used */
 	unsigned is_dirty : 1;	  /* on the list of net_flush() */
 	unsigned is_paused : 1;	  /* conn_pause() */
 	unsigned is_trusted : 1;  /* conn_trust() */
@@ -133,6 +149,11 @@ struct net {
 	unsigned ws_lent; /* readers that connections hold */
 	struct frame *ping;
 	struct net_addr peer_addr; /* what conn_peer() returned last */
+	struct net_tls *tls;
+	struct net_tls_ticket tickets[NET_TLS_TICKETS];
+	size_t ntickets;
+	unsigned handshakes;	     /* connections in CONN_TLS */
+	char record[NET_TLS_RECORD]; /* small frames, to be encrypted */
 	char read[NET_READ_SIZE];
 };
 
@@ -149,7 +170,8 @@ void net_peer_put(struct net *n, struct conn *c);
 /*
  * net_conn.c: life and input.
  */
-struct conn *conn_new(struct net *n, int fd, const struct net_addr *peer);
+struct conn *conn_new(
+    struct net *n, int fd, const struct net_addr *peer, bool tls);
 /* Closes the descriptor; net_flush() does the rest. */
 void conn_die(struct conn *c, enum net_end why);
 /* After DEAD: tells the handler and frees. */
@@ -202,6 +224,22 @@ void conn_push_pong(struct conn *c, const void *p, size_t n);
 /* Ends a connection whose peer does not read. */
 void conn_cut(struct conn *c);
 void conn_out_free(struct conn *c);
+
+/*
+ * net_tls_io.c: connections with TLS.
+ */
+/* Goes on with the handshake; the state tells how far it came. */
+void conn_tls_shake(struct conn *c);
+void conn_tls_timeout(struct conn *c);
+/* As recv(2) and writev(2) on a non-blocking socket: -1 and errno. */
+ssize_t conn_tls_read(struct conn *c, void *p, size_t n);
+ssize_t conn_tls_write(struct conn *c, const struct iovec *iov, size_t n);
+/* Tells the peer that nothing follows (close_notify, RFC 8446 6.1). */
+void conn_tls_bye(struct conn *c);
+/* Before the descriptor is closed. */
+void conn_tls_free(struct conn *c);
+/* Closes a socket that is too many. */
+void net_tls_turn_away(struct net *n, int fd);
 
 /*
  * net_timer.c: deadlines.

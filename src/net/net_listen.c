@@ -114,6 +114,15 @@ net_addr_parse(const char *s, struct net_addr *a)
 	return addr_resolve(host, (uint16_t)port, false, a);
 }
 
+const char *
+net_listen_parse(const char *s, struct net_addr *a, bool *tls)
+{
+	static const char prefix[] = "tls:";
+
+	*tls = str_starts(s, prefix);
+	return net_addr_parse(*tls ? s + sizeof(prefix) - 1 : s, a);
+}
+
 static void
 addr_print_in6(const struct sockaddr_in6 *in6, char out[NET_ADDR_LEN])
 {

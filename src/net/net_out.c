@@ -28,6 +28,8 @@ conn_io_write(struct conn *c, struct iovec *iov, size_t n)
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = n };
 	ssize_t r;
 
+	if (c->ssl != NULL)
+		return conn_tls_write(c, iov, n);
 	do {
 		r = sendmsg(
 		    event_get_fd(&c->ev), &m, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -190,12 +192,27 @@ out_write(struct conn *c)
 		conn_out_free(c);
 }
 
+/* A frame that the peer has in part, or that OpenSSL has taken in part, must
+ * be completed, or the close frame would be read as a piece of it.  Returns
+ * the number of such frames. */
+static uint32_t
+out_begun(const struct conn *c)
+{
+	const struct conn_out *o = c->out;
+	size_t begun = o != NULL ? o->sent + c->tls_pend : 0, n = 0;
+	uint32_t i;
+
+	for (i = 0; o != NULL && i < o->count && n < begun; i++)
+		n += out_frame(o, i)->len;
+	return i;
+}
+
 void
 conn_cut(struct conn *c)
 {
 	struct conn_out *o = c->out;
 	struct frame *f;
-	uint32_t keep = o != NULL && o->sent > 0 ? 1 : 0;
+	uint32_t keep;
 
 	if (c->state >= CONN_CLOSING)
 		return;
@@ -204,15 +221,12 @@ conn_cut(struct conn *c)
 		return;
 	}
 	c->cut = 1;
-	/* A frame that the peer has in part must be completed, or the close
-	 * frame would be read as a piece of it. */
+	keep = out_begun(c);
 	while (o != NULL && o->count > keep) {
 		f = out_frame(o, --o->count);
 		o->bytes -= f->len;
 		frame_unref(f);
 	}
-	if (keep)
-		o->bytes = out_frame(o, 0)->len - o->sent;
 	if (o != NULL) {
 		frame_unref(o->pong);
 		o->pong = NULL;

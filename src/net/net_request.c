@@ -137,6 +137,12 @@ conn_feed_http(struct conn *c, const char *p, size_t n)
 	size_t need;
 	int status = 0;
 
+	/* The first byte of a TLS client, RFC 8446 5.1. */
+	if (!c->partial && p[0] == 0x16) {
+		conn_refuse(c, NET_END_PROTOCOL, 400,
+		    "This port speaks plain HTTP, not TLS.");
+		return n;
+	}
 	if (!c->partial) {
 		/* The clock of a request runs from its first byte to its
 		 * last, however it trickles in. */

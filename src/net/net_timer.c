@@ -35,6 +35,12 @@ timer_slow(struct conn *c)
 }
 
 static void
+timer_tls(struct conn *c)
+{
+	conn_tls_timeout(c);
+}
+
+static void
 timer_request(struct conn *c)
 {
 	conn_refuse(
@@ -118,6 +124,9 @@ timer_due(const struct conn *c)
 	struct due d = { NEVER, NULL };
 
 	switch ((enum conn_state)c->state) {
+	case CONN_TLS:
+		due_sooner(&d, c->since_ms, c->net->limits.tls_ms, timer_tls);
+		break;
 	case CONN_HTTP:
 		timer_http(c, &d);
 		break;

@@ -58,6 +58,23 @@ proto_peer(struct proto *p, struct conn *c, const struct client_calls *calls)
 	return peer;
 }
 
+bool
+proto_address(const struct client *c, uint8_t out[CLIENT_ADDRESS])
+{
+	const struct peer *peer =
+	    CONTAINER((struct client *)c, struct peer, client);
+
+	uint32_t n;
+
+	memset(out, 0, CLIENT_ADDRESS);
+	if (peer->conn == NULL)
+		return false;
+	n = net_addr_key(conn_peer(peer->conn), out);
+	/* Four bytes are another address than eight that begin like them. */
+	out[CLIENT_ADDRESS - 1] = (uint8_t)n;
+	return n > 0;
+}
+
 void
 proto_peer_over(struct peer *peer)
 {

@@ -47,6 +47,8 @@ struct peer {
 };
 struct peer *proto_peer(
     struct proto *p, struct conn *c, const struct client_calls *calls);
+/* client_calls.address of every protocol. */
+bool proto_address(const struct client *c, uint8_t out[CLIENT_ADDRESS]);
 /* The connection has no speaker any more; freed at the end of the turn. */
 void proto_peer_over(struct peer *p);
 
@@ -64,6 +66,8 @@ enum err decode_object(struct request *r, const struct json *j, size_t i,
 /* The members of an object, without its braces. */
 void encode_fields(
     struct json_writer *w, const struct field *fields, const void *in);
+/* The numbers of an error: of a limit that was reached, of a version. */
+void encode_numbers(struct json_writer *w, const struct request *r);
 
 /*
  * proto_mesh.c: the mesh protocol: JSON objects over WebSocket, linnet-

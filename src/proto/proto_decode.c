@@ -30,6 +30,19 @@ decode_expects(struct decode *d, const struct field *f, const char *what)
 	    d->request, ERR_MALFORMED, "%s must be %s.", f->name, what);
 }
 
+/* The greatest that may be: what the field says, or a lower option. */
+static int64_t
+decode_max(const struct decode *d, const struct field *f)
+{
+	unsigned limit = FIELD_LIMIT_OF(f->flags);
+	int64_t max;
+
+	if (limit == LIMIT_NONE)
+		return f->max;
+	max = d->request->core->limits.fields[limit];
+	return max < f->max ? max : f->max;
+}
+
 /* Copies the text of a string node; refuses NUL, which no text may have. */
 static enum err
 decode_text(struct decode *d, const struct field *f, size_t i,
@@ -67,7 +80,7 @@ decode_text(struct decode *d, const struct field *f, size_t i,
 static enum err
 decode_str(struct decode *d, const struct field *f, size_t i, void *out)
 {
-	return decode_text(d, f, i, out, f->min, f->max);
+	return decode_text(d, f, i, out, f->min, decode_max(d, f));
 }
 
 static enum err
@@ -76,7 +89,7 @@ decode_name(struct decode *d, const struct field *f, size_t i, void *out)
 	struct slice *s = out;
 	enum err e;
 
-	if ((e = decode_text(d, f, i, s, f->min, f->max)) != ERR_NONE)
+	if ((e = decode_text(d, f, i, s, f->min, decode_max(d, f))) != ERR_NONE)
 		return e;
 	if (s->n > 0 && !str_is_name(s->p, s->n))
 		return decode_expects(d, f,
@@ -178,11 +191,12 @@ decode_json(struct decode *d, const struct field *f, size_t i, void *out)
 	const struct json_node *n = &d->json->nodes[i];
 	struct slice *s = out;
 	size_t quotes = n->type == JSON_STRING;
+	int64_t max = decode_max(d, f);
 
 	s->n = n->n + 2 * quotes;
-	if ((int64_t)s->n > f->max)
+	if ((int64_t)s->n > max)
 		return op_error(d->request, ERR_TOO_BIG,
-		    "%s is longer than %" PRId64 " bytes.", f->name, f->max);
+		    "%s is longer than %" PRId64 " bytes.", f->name, max);
 	s->p = pool_dup(&d->request->pool, n->p - quotes, s->n);
 	return ERR_NONE;
 }
@@ -322,10 +336,14 @@ decode_object(struct request *r, const struct json *j, size_t i,
 		if (e != ERR_NONE)
 			return e;
 	}
-	for (f = fields; f->type != F_END; f++)
-		if (f->flags & FIELD_REQUIRED &&
-		    !(seen & UINT64_C(1) << (f - fields)))
+	for (f = fields; f->type != F_END; f++) {
+		if (seen & UINT64_C(1) << (f - fields))
+			continue;
+		if (f->flags & FIELD_REQUIRED)
 			return op_error(
 			    r, ERR_MALFORMED, "%s is missing.", f->name);
+		if (f->flags & FIELD_ABSENT)
+			*(int64_t *)(void *)((char *)out + f->offset) = -1;
+	}
 	return ERR_NONE;
 }

@@ -129,3 +129,22 @@ encode_fields(struct json_writer *w, const struct field *fields, const void *in)
 		encode_value(w, f, v);
 	}
 }
+
+void
+encode_numbers(struct json_writer *w, const struct request *r)
+{
+	if (r->error_limit + r->error_used > 0) {
+		json_key(w, "limit");
+		json_num(w, r->error_limit);
+		json_key(w, "used");
+		json_num(w, r->error_used);
+	}
+	if (r->error_retry_ms > 0) {
+		json_key(w, "retryAfterMs");
+		json_num(w, r->error_retry_ms);
+	}
+	if (r->error == ERR_VERSION_CONFLICT) {
+		json_key(w, "version");
+		json_num(w, r->error_version);
+	}
+}

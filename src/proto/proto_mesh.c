@@ -63,6 +63,7 @@ mesh_write_error(struct json_writer *w, const struct request *r)
 			json_strn(w, names[i].p, names[i].n);
 		json_array_end(w);
 	}
+	encode_numbers(w, r);
 }
 
 static void
@@ -137,6 +138,27 @@ mesh_discard(struct request *r)
 }
 
 static void
+mesh_write_text(struct json_writer *w, const char *key, struct slice s)
+{
+	if (s.n == 0)
+		return;
+	json_key(w, key);
+	json_strn(w, s.p, s.n);
+}
+
+static void
+mesh_write_more(struct json_writer *w, const struct message_more *m)
+{
+	mesh_write_text(w, "client_message_id", m->client_id);
+	mesh_write_text(w, "request_fingerprint", m->fingerprint);
+	mesh_write_text(w, "replyToId", m->reply_to);
+	if (m->subtype != SUBTYPE_MESSAGE) {
+		json_key(w, "subtype");
+		json_str(w, table_subtypes[m->subtype]);
+	}
+}
+
+static void
 mesh_write_push(struct json_writer *w, const struct message *m)
 {
 	json_key(w, "type");
@@ -163,6 +185,8 @@ mesh_write_push(struct json_writer *w, const struct message *m)
 	json_strn(w, m->sender_name.p, m->sender_name.n);
 	json_key(w, "targetSpec");
 	json_strn(w, m->target.p, m->target.n);
+	if (m->more != NULL)
+		mesh_write_more(w, m->more);
 }
 
 static void
@@ -173,13 +197,87 @@ mesh_write_state(struct json_writer *w, const struct state_change *s)
 	json_key(w, "key");
 	json_strn(w, s->key.p, s->key.n);
 	json_key(w, "value");
-	json_raw(w, s->value.p, s->value.n);
+	if (s->value.p != NULL)
+		json_raw(w, s->value.p, s->value.n);
+	else {
+		json_null(w);
+		json_key(w, "deleted");
+		json_bool(w, true);
+	}
 	json_key(w, "updatedBy");
 	json_strn(w, s->by_name.p, s->by_name.n);
 	json_key(w, "updatedAt");
 	json_time(w, s->updated_ms);
 	json_key(w, "version");
 	json_num(w, s->version);
+}
+
+/* As later clients of claudemesh know it. */
+static void
+mesh_write_peer(struct json_writer *w, const struct peer_change *c)
+{
+	static const uint8_t none[CRYPTO_KEY_LEN];
+	const struct session_info *s = c->peer;
+	size_t i;
+
+	json_key(w, "type");
+	json_str(w, "push");
+	json_key(w, "subtype");
+	json_str(w, "system");
+	json_key(w, "event");
+	json_str(w, table_peer_changes[c->kind]);
+	json_key(w, "eventData");
+	json_object(w);
+	json_key(w, "name");
+	json_strn(w, s->name.p, s->name.n);
+	json_key(w, "displayName");
+	json_strn(w, s->name.p, s->name.n);
+	json_key(w, "pubkey");
+	json_hex(w,
+	    crypto_same(s->key, none, sizeof(none)) ? s->member_key : s->key,
+	    CRYPTO_KEY_LEN);
+	json_key(w, "memberPubkey");
+	json_hex(w, s->member_key, CRYPTO_KEY_LEN);
+	json_key(w, "presenceId");
+	json_id(w, &s->id);
+	json_key(w, "groups");
+	json_array(w);
+	for (i = 0; i < s->ngroups; i++) {
+		json_object(w);
+		json_key(w, "name");
+		json_strn(w, s->groups[2 * i].p, s->groups[2 * i].n);
+		if (s->groups[2 * i + 1].n > 0) {
+			json_key(w, "role");
+			json_strn(
+			    w, s->groups[2 * i + 1].p, s->groups[2 * i + 1].n);
+		}
+		json_object_end(w);
+	}
+	json_array_end(w);
+	if (c->kind == PEER_RETURNED) {
+		json_key(w, "lastSeenAt");
+		json_time(w, s->seen_ms);
+		json_key(w, "summary");
+		if (s->summary.p != NULL)
+			json_strn(w, s->summary.p, s->summary.n);
+		else
+			json_null(w);
+	}
+	json_object_end(w);
+	json_key(w, "messageId");
+	json_id(w, &c->id);
+	json_key(w, "meshId");
+	json_id(w, &s->mesh);
+	json_key(w, "senderPubkey");
+	json_str(w, "system");
+	json_key(w, "priority");
+	json_str(w, "low");
+	json_key(w, "nonce");
+	json_str(w, "");
+	json_key(w, "ciphertext");
+	json_str(w, "");
+	json_key(w, "createdAt");
+	json_time(w, c->at_ms);
 }
 
 static struct frame *
@@ -192,8 +290,10 @@ mesh_encode_event(struct proto *p, const struct event *e)
 	json_object(&w);
 	if (e->type == EVENT_DELIVER)
 		mesh_write_push(&w, e->message);
-	else
+	else if (e->type == EVENT_STATE)
 		mesh_write_state(&w, e->state);
+	else
+		mesh_write_peer(&w, e->peer);
 	json_object_end(&w);
 	if (p->out.failed)
 		fatalx("an event larger than any answer");
@@ -242,6 +342,7 @@ static const struct client_calls mesh_calls = {
 	.want_written = mesh_want_written,
 	.pause = mesh_pause,
 	.close = mesh_close,
+	.address = proto_address,
 };
 
 void
@@ -285,6 +386,7 @@ mesh_protocol_message(struct peer *peer, const char *s, size_t n)
 	size_t i;
 
 	r->wire = wire;
+	r->size = n;
 	if (json_read(j, s, n) != 0) {
 		op_refuse(r, ERR_MALFORMED, "No JSON: %s at byte %zu.",
 		    j->error, j->error_at);

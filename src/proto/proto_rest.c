@@ -42,6 +42,7 @@ rest_encode(struct request *r, const void *out)
 		json_str(&w, table_errors[r->error].name);
 		json_key(&w, "message");
 		json_str(&w, r->error_text);
+		encode_numbers(&w, r);
 	} else
 		encode_fields(&w, r->op->out, out);
 	json_object_end(&w);
@@ -97,6 +98,7 @@ static const struct client_calls rest_calls = {
 	.want_written = rest_switch,
 	.pause = rest_switch,
 	.close = rest_close,
+	.address = proto_address,
 };
 
 /* "POST /join": does it have this path, and this method? */
@@ -155,6 +157,7 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
 
 	r->wire = wire;
 	r->op = op;
+	r->size = h->body.n;
 	wire->bearer = rest_bearer(r, h);
 	if (http_cors(p, h, cors) != NULL) {
 		wire->cors.n = strlen(cors);

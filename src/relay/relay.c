@@ -1,86 +1,72 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The relay: what the bus carries inside this host goes to the other hosts of
- * the database by NOTIFY, and theirs comes onto this bus.
+ * the database whom it concerns, and theirs comes onto this bus.
  *
- * The relay is interested in exactly those meshes that other hosts serve, so
- * that a host alone on its database never notifies anybody.  A payload is
- *	host SPACE record [SPACE record ...]
- * with the sender's id in hex and each record in base64: two bytes of type,
- * then what was on the bus.  What does not fit, and whatever may have been
- * missed while the connection was away, becomes RELOAD: the database knows.
+ * A record for a mesh goes to the hosts that serve it (relay_mesh.c), one for
+ * holders of sessions to the host where these are.  The relay is interested in
+ * exactly those meshes that other hosts serve, so that a host alone on its
+ * database tells nobody.  On its way between hosts a record is a byte of
+ * format, two of type, then what was on the bus.
+ *
+ * The transport may lose records, and says so; then the database is read.  The
+ * database knows everything: no record may be the only place of a truth.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "relay/relay.h"
-#include "role/role.h"
+#include "relay/relay_process.h"
 
-/* PostgreSQL takes payloads of less than 8,000 bytes. */
-#define RELAY_PAYLOAD_MAX 7900
-#define RELAY_RECORD_MAX ((RELAY_PAYLOAD_MAX - ID_HEX_LEN - 2) / 4 * 3 - 8)
-#define RELAY_CHANNEL "linnet"
-/* A mesh that was served elsewhere until lately will be again. */
-#define RELAY_UNSEEN_MS 60000
+#define RECORD_HEAD (1 + sizeof(uint16_t))
+#define RECORD_MAX 65536
+/* Every so many seconds it is read who serves what, whatever was told. */
+#define RELAY_READ_SECONDS 5
 
-struct relay_mesh {
-	struct hash_entry hash;
-	struct id id;
-	int64_t seen_ms;
+static struct relay relay_self;
+
+struct relay_part {
+	struct relay *relay;
+	const struct id *to;
 };
 
-static struct relay {
-	struct role role; /* first: a role is a relay here */
-	struct db *listen;
-	struct hash meshes; /* served elsewhere */
-	struct buf payload; /* of this turn */
-	bool missed;	    /* something was not told to the others */
-} relay_self;
-
+/* One that fits. */
 static void
-relay_told(void *arg, const struct db_result *res)
+relay_send(void *arg, uint16_t type, const char *p, size_t n)
 {
-	struct relay *r = arg;
+	const struct relay_part *part = arg;
+	struct relay *r = part->relay;
+	char record[RECORD_MAX];
 
-	if (db_status(res) != DB_OK)
-		r->missed = true;
+	record[0] = (char)event_format();
+	memcpy(record + 1, &type, sizeof(type));
+	memcpy(record + RECORD_HEAD, p, n);
+	core_count(r->role.core, RELAY_OUT);
+	r->type->send(r->transport, part->to, record, RECORD_HEAD + n);
 }
 
-static void
-relay_send(struct relay *r)
+void
+relay_tell(struct relay *r, const struct id *to, uint16_t type, const char *p,
+    size_t n)
 {
-	struct db_params *p;
+	size_t max = r->type->record_max - RECORD_HEAD;
+	struct relay_part part = { r, to };
 
-	if (r->payload.len == 0)
-		return;
-	p = db_params(STMT_relay_tell);
-	db_put_text(p, r->payload.data, r->payload.len);
-	db_query(r->role.core->reads, p, relay_told, r);
-	buf_clear(&r->payload);
+	if (n <= max)
+		relay_send(&part, type, p, n);
+	else
+		event_refer(type, p, n, max, relay_send, &part);
 }
 
+/* The others shall read every mesh from the database. */
 static void
-relay_add(struct relay *r, uint16_t type, const char *data, size_t n)
+relay_tell_reload(struct relay *r)
 {
-	uint8_t record[sizeof(type) + RELAY_RECORD_MAX];
-	char text[CRYPTO_B64_LEN(sizeof(record))], hex[ID_HEX_LEN + 1];
+	static const struct id every;
 
-	memcpy(record, &type, sizeof(type));
-	memcpy(record + sizeof(type), data, n);
-	crypto_base64(text, record, sizeof(type) + n, CRYPTO_B64_STD);
-	if (r->payload.len + 1 + strlen(text) > RELAY_PAYLOAD_MAX)
-		relay_send(r);
-	if (r->payload.len == 0)
-		buf_adds(&r->payload, id_hex(&r->role.start.config.host, hex));
-	buf_addc(&r->payload, ' ');
-	buf_adds(&r->payload, text);
-}
-
-/* The others shall read the mesh, or every mesh, from the database. */
-static void
-relay_reload(struct relay *r, const struct id *mesh)
-{
-	relay_add(r, EVENT_RELOAD, (const char *)mesh->b, ID_LEN);
+	if (r->pairs > 0)
+		relay_tell(
+		    r, NULL, EVENT_RELOAD, (const char *)every.b, ID_LEN);
 }
 
 static void
@@ -88,6 +74,7 @@ relay_lost(struct core *c)
 {
 	(void)c;
 	relay_self.missed = true;
+	relay_self.behind = true;
 }
 
 /* From the bus of this host. */
@@ -96,193 +83,182 @@ relay_receive(
     struct core *c, unsigned from, uint16_t type, const char *p, size_t n)
 {
 	struct relay *r = &relay_self;
+	struct relay_pair *pair;
+	struct relay_mesh *m;
+	struct id mesh, host;
 
 	(void)c;
 	(void)from;
-	if (n < ID_LEN || (type == EVENT_RELOAD && r->meshes.count == 0))
+	if (n < ID_LEN)
 		return;
-	if (n <= RELAY_RECORD_MAX)
-		relay_add(r, type, p, n);
-	else
-		relay_add(r, EVENT_RELOAD, p, ID_LEN);
+	memcpy(mesh.b, p, ID_LEN);
+	if (type == EVENT_SERVES) {
+		relay_mesh_serve(r, &mesh);
+	} else if (event_host(type, p, n, &host)) {
+		relay_tell(r, &host, type, p, n);
+	} else if (id_is_null(&mesh)) {
+		/* Perhaps nobody has heard of this host for a while. */
+		relay_mesh_repeat(r);
+		relay_tell_reload(r);
+	} else if ((m = relay_mesh_find(r, &mesh)) != NULL) {
+		LIST_FOREACH (pair, &m->hosts, entry)
+			relay_tell(r, &pair->host, type, p, n);
+	}
 }
 
 /* Onto the bus of this host, for those who serve the mesh. */
 static void
-relay_publish(struct relay *r, uint16_t type, const uint8_t *data, size_t n)
+relay_publish(struct relay *r, uint16_t type, const char *p, size_t n)
 {
-	struct slice part = { (const char *)data, n };
+	struct slice part = { p, n };
 	struct id mesh;
 	uint64_t to;
 
-	memcpy(mesh.b, data, ID_LEN);
+	memcpy(mesh.b, p, ID_LEN);
 	to = id_is_null(&mesh) ? BUS_ALL : bus_interest(r->role.bus, &mesh);
 	to &= ~BUS_BIT(bus_self(r->role.bus));
 	if (to != 0 && bus_publish(r->role.bus, type, to, &part, 1) != 0)
 		log_error("a record from another host does not fit the bus");
 }
 
+/* This host shall read everything. */
 static void
-relay_record(struct relay *r, const char *text, size_t n)
+relay_reload(struct relay *r)
 {
-	uint8_t record[RELAY_PAYLOAD_MAX];
-	uint16_t type;
-	ptrdiff_t len;
+	static const struct id every;
 
-	len = crypto_unbase64(record, sizeof(record), text, n, CRYPTO_B64_STD);
-	if (len < (ptrdiff_t)(sizeof(type) + ID_LEN)) {
+	relay_publish(r, EVENT_RELOAD, (const char *)every.b, ID_LEN);
+}
+
+/* From another host. */
+static void
+relay_arrived(void *arg, const struct id *from, const char *p, size_t n)
+{
+	struct relay *r = arg;
+	uint16_t type;
+	struct id mesh;
+
+	core_count(r->role.core, RELAY_IN);
+	if (n < RECORD_HEAD + ID_LEN) {
 		log_warn("a malformed record from another host");
 		return;
 	}
-	memcpy(&type, record, sizeof(type));
-	relay_publish(
-	    r, type, record + sizeof(type), (size_t)len - sizeof(type));
-}
-
-/* From the other hosts, and from this one. */
-static void
-relay_notified(void *arg, const char *payload)
-{
-	struct relay *r = arg;
-	const char *end = strchr(payload, ' ');
-	struct id host;
-
-	if (end == NULL ||
-	    id_parse(&host, payload, (size_t)(end - payload)) != 0) {
-		log_warn("a notification that is none of linnetd's");
+	/* One of another version: it says nothing, but that there was
+	 * something to say. */
+	if ((uint8_t)p[0] != event_format()) {
+		r->behind = true;
 		return;
 	}
-	if (id_same(&host, &r->role.start.config.host))
-		return;
-	while (*end == ' ') {
-		payload = end + 1;
-		end = payload + strcspn(payload, " ");
-		relay_record(r, payload, (size_t)(end - payload));
-	}
-}
-
-/* While the connection was away others may have told of anything. */
-static void
-relay_listening(void *arg, bool up)
-{
-	static const uint8_t every[ID_LEN];
-	struct relay *r = arg;
-
-	if (up)
-		relay_publish(r, EVENT_RELOAD, every, sizeof(every));
-}
-
-/*
- * Of a mesh that is new here nothing was told to the others until now: they
- * read it again.  They do the same for us.
- */
-static void
-relay_learn(struct relay *r, const struct id *id)
-{
-	struct hash_entry *e = hash_find(&r->meshes, id->b, ID_LEN);
-	struct relay_mesh *m;
-
-	if (e != NULL)
-		m = CONTAINER(e, struct relay_mesh, hash);
-	else {
-		m = xcalloc(1, sizeof(*m));
-		m->id = *id;
-		hash_insert(&r->meshes, &m->hash, m->id.b, ID_LEN);
-		bus_interest_add(r->role.bus, &m->id);
-		relay_reload(r, &m->id);
-	}
-	m->seen_ms = clock_mono();
+	memcpy(&type, p + 1, sizeof(type));
+	p += RECORD_HEAD;
+	n -= RECORD_HEAD;
+	memcpy(mesh.b, p, ID_LEN);
+	if (type == EVENT_SERVES)
+		relay_mesh_served(r, from, &mesh);
+	else
+		relay_publish(r, type, p, n);
 }
 
 static void
-relay_learned(void *arg, const struct db_result *res)
+relay_missed(void *arg, const struct id *from)
 {
 	struct relay *r = arg;
-	struct hash_entry *e, *next;
-	struct relay_mesh *m;
-	struct id id;
-	size_t i;
+	char hex[ID_HEX_LEN + 1];
 
-	if (db_status(res) != DB_OK)
-		return;
-	for (i = 0; i < db_rows(res); i++) {
-		db_id(res, i, 0, &id);
-		relay_learn(r, &id);
-	}
-	HASH_FOREACH (e, next, i, &r->meshes) {
-		m = CONTAINER(e, struct relay_mesh, hash);
-		if (clock_mono() - m->seen_ms < RELAY_UNSEEN_MS)
-			continue;
-		bus_interest_drop(r->role.bus, &m->id);
-		hash_remove(&r->meshes, e);
-		free(m);
-	}
+	core_count(r->role.core, RELAY_LOST);
+	log_debug("records of host %s were lost; reading the database",
+	    id_hex(from, hex));
+	relay_reload(r);
+}
+
+/* Others may have told of anything, and not have heard of this host. */
+static void
+relay_up(void *arg)
+{
+	struct relay *r = arg;
+
+	relay_mesh_read_own(r);
+	relay_mesh_repeat(r);
+	relay_mesh_read(r);
+	r->behind = false;
+	relay_reload(r);
 }
 
 static void
 relay_tick(struct role *role)
 {
-	static const struct id every;
 	struct relay *r = (struct relay *)role;
-	struct db_params *p;
 
 	if (!role->core->up)
 		return;
 	if (r->missed) {
 		r->missed = false;
-		if (r->meshes.count > 0)
-			relay_reload(r, &every);
+		relay_tell_reload(r);
 	}
-	p = db_params(STMT_relay_meshes);
-	db_put_id(p, &role->start.config.host);
-	db_query(role->core->reads, p, relay_learned, role);
+	/* Once a second at most, whatever happens. */
+	if (r->behind) {
+		r->behind = false;
+		relay_reload(r);
+	}
+	if (r->again) {
+		r->again = false;
+		relay_mesh_read_own(r);
+		relay_mesh_repeat(r);
+	}
+	relay_mesh_tick(r);
+	if (++r->seconds % RELAY_READ_SECONDS == 0)
+		relay_mesh_read(r);
 }
 
 static void
 relay_flush(struct role *role)
 {
-	relay_send((struct relay *)role);
+	struct relay *r = (struct relay *)role;
+
+	relay_mesh_flush(r);
+	r->type->flush(r->transport);
 }
 
 static void
 relay_open(struct role *role)
 {
 	struct relay *r = (struct relay *)role;
-	struct db_config config;
+	const struct relay_transport_config config = {
+		.base = role->base,
+		.conninfo = role->conninfo,
+		.core = role->core,
+		.deadline_ms = role->core->limits.request_ms,
+		.host = role->start.config.host,
+		.incarnation = role->start.config.incarnation,
+		.receive = relay_arrived,
+		.lost = relay_missed,
+		.up = relay_up,
+		.arg = r,
+	};
 
 	hash_init(&r->meshes);
-	buf_init(&r->payload, RELAY_PAYLOAD_MAX + 1);
+	TAILQ_INIT(&r->unsaid);
 	role->core->receive = relay_receive;
 	role->core->lost = relay_lost;
-	memset(&config, 0, sizeof(config));
-	config.conninfo = role->conninfo;
-	config.name = "linnetd relay listens";
-	config.deadline_ms = role->core->limits.request_ms;
-	config.batch_max = 1;
-	config.queue_max = 1;
-	config.listen = RELAY_CHANNEL;
-	config.notify = relay_notified;
-	config.state = relay_listening;
-	config.arg = r;
-	r->listen = db_open(role->base, &config);
+	r->type = &relay_postgres;
+	if (r->type->record_max > RECORD_MAX)
+		fatalx(
+		    "%s carries larger records than there are", r->type->name);
+	r->transport = r->type->open(&config);
 }
 
 static void
 relay_close(struct role *role)
 {
 	struct relay *r = (struct relay *)role;
-	struct hash_entry *e, *next;
-	size_t i;
 
-	db_close(r->listen);
-	HASH_FOREACH (e, next, i, &r->meshes)
-		free(CONTAINER(e, struct relay_mesh, hash));
-	hash_free(&r->meshes);
-	buf_free(&r->payload);
+	r->type->close(r->transport);
+	relay_mesh_close(r);
 }
 
 static const struct ipc_handler relay_from_master[] = {
 	{ IPC_RELOAD, role_reload },
+	{ IPC_LOG, role_log },
 };
 
 static const struct role_desc relay_desc = {

@@ -9,6 +9,7 @@
  * Everything that a turn gathers goes together, so that under load batches
  * form by themselves.
  */
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +27,44 @@ role_limits(const struct conf *c, struct core_limits *l)
 		.keep_ms = c->mesh_keep,
 		.ack_ms = c->mesh_ack_time,
 		.lease_ms = c->mesh_lease,
+		.host_ms = c->host_lease,
 		.status_ms = c->mesh_status_time,
 		.clock_ms = c->mesh_clock_window,
 		.request_ms = c->limit_request_time,
-		.sessions = c->limit_sessions,
+		.quotas = {
+			[QUOTA_SESSIONS] = c->limit_sessions,
+			[QUOTA_QUEUE] = c->limit_queue,
+			[QUOTA_RECIPIENT_QUEUE] = c->limit_recipient_queue,
+			[QUOTA_STATE_KEYS] = c->limit_state_keys,
+			[QUOTA_STATE_BYTES] = c->limit_state_bytes,
+			[QUOTA_MEMORIES] = c->limit_memories,
+		},
+		.blocks = c->limit_blocks,
+		.rates = {
+			[RATE_MEMBER] = { c->rate_member, c->rate_member_burst },
+			[RATE_NOW] = { c->rate_now, c->rate_now_burst },
+			[RATE_PAIR] = { c->rate_pair, c->rate_pair_burst },
+			[RATE_REQUESTS] = { c->rate_requests,
+			    c->rate_requests_burst },
+			[RATE_REFUSED] = { c->rate_refused,
+			    c->rate_refused_burst },
+		},
 		.output = c->limit_output,
 		.unacked = c->limit_unacked,
 		.pending = c->limit_pending,
 		.targets = c->limit_targets,
 		.groups = c->limit_groups,
+		.watches = c->limit_watches,
+		.member_sessions = c->limit_member_sessions,
+		.fields = {
+			[LIMIT_NAME] = c->limit_name,
+			[LIMIT_GROUP_NAME] = c->limit_group_name,
+			[LIMIT_STATE_KEY] = c->limit_state_key,
+			[LIMIT_STATE_VALUE] = c->limit_state_value,
+			[LIMIT_MEMORY] = c->limit_memory,
+		},
+		.peer_events = c->limit_peer_events,
+		.schedules = c->limit_schedules,
 		.hook_rate = c->hook_rate,
 		.hook_loopback = c->hook_loopback,
 	};
@@ -78,6 +108,15 @@ role_reload(struct ipc_peer *p, struct ipc_msg *m, void *arg)
 	if (r->desc->reload != NULL)
 		r->desc->reload(r);
 	conf_free(old);
+}
+
+void
+role_log(struct ipc_peer *p, struct ipc_msg *m, void *arg)
+{
+	(void)p;
+	(void)arg;
+	if (dup2(m->fds[0], STDERR_FILENO) == -1)
+		log_warn("the log stays the old file: %s", strerror(errno));
 }
 
 /* Without a master nobody brings work or starts us again. */

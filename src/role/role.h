@@ -57,7 +57,8 @@ struct role_desc {
 int role_run(struct role *r, const struct role_desc *desc, char **argv);
 /* To the master; a loss is logged. */
 void role_send(struct role *r, enum ipc_type type, const void *payload);
-/* The handler of IPC_RELOAD. */
+/* The handlers of IPC_RELOAD and IPC_LOG. */
 void role_reload(struct ipc_peer *p, struct ipc_msg *m, void *arg);
+void role_log(struct ipc_peer *p, struct ipc_msg *m, void *arg);
 
 #endif

@@ -49,7 +49,10 @@ sub program {
 
 # Starts a daemon and waits until it listens.  workers; options: lines of the
 # configuration; listen (127.0.0.1:0); env: more environment; args: more
-# arguments; dir: a state directory of the test's; start => 0 only prepares.
+# arguments; wrap: a command before the daemon; dir: a state directory of the
+# test's; start => 0 only prepares; tls: arguments of clients of addresses with
+# tls:, see Linnet::Tls; expect: how many addresses, where the configuration
+# file has them and listen is [].
 sub broker {
 	my ($class, %o) = @_;
 	my $self = bless {
@@ -60,9 +63,12 @@ sub broker {
 		listen => $o{listen} // ['127.0.0.1:0'],
 		env => $o{env} || {},
 		args => $o{args} || [],
+		wrap => $o{wrap} || [],
 		allow => [],
+		tls => $o{tls} // [],
 	}, $class;
 	$self->{listen} = [$self->{listen}] unless ref $self->{listen};
+	$self->{expect} = $o{expect} // @{ $self->{listen} };
 	if (my $use = $ENV{LINNET_USE}) {
 		my ($where, $dir) = split /,/, $use, 2;
 		$self->{addresses} = [$where];
@@ -85,22 +91,23 @@ sub start {
 	my @pdeath = -x '/usr/bin/setpriv'
 	    ? ('/usr/bin/setpriv', '--pdeathsig=TERM', '--') : ();
 	$self->{pid} = Linnet::Proc::start([
-		@pdeath, shellwords($ENV{LINNET_WRAP} // ''),
+		@pdeath, @{ $self->{wrap} },
+		shellwords($ENV{LINNET_WRAP} // ''),
 		$self->program('linnetd'), '-f', $self->option_args,
 		@{ $self->{args} },
 	], stdout => $out, stderr => $self->log_file, env => $self->{env});
 	my @there;
 	wait_until {
 		@there = slurp($out) =~ /^listening on (\S+)$/mg;
-		@there >= @{ $self->{listen} } || $self->ended
+		@there >= $self->{expect} || $self->ended
 	} 60;
-	if (@there < @{ $self->{listen} }) {
+	if (@there < $self->{expect}) {
 		my $status = $self->ended ? "exit status $self->{status}" : 'timeout';
 		croak "linnetd does not listen: $status\n" . $self->log_tail;
 	}
 	$self->{addresses} = \@there;
 	# A restart serves where clients look for it.
-	$self->{listen} = [@there];
+	$self->{listen} = [@there] if @{ $self->{listen} };
 	return $self;
 }
 
@@ -144,8 +151,9 @@ sub where {
 	my ($self, $n) = @_;
 	my $a = $self->address($n);
 	return (path => $1) if $a =~ /^unix:(.*)/;
-	my ($host, $port) = $a =~ /^\[?(.*?)\]?:(\d+)$/;
-	return (host => $host, port => $port);
+	my ($tls, $host, $port) = $a =~ /^(tls:)?\[?(.*?)\]?:(\d+)$/;
+	return (host => $host, port => $port,
+	    $tls ? (tls => $self->{tls}) : ());
 }
 
 # Has the master ended?  Then status is how.

@@ -127,7 +127,7 @@ rig_connect_from(const char *ip)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 		fds) == -1)
 		fatal("socketpair");
-	net_adopt(rig.net, fds[0], &a);
+	net_adopt(rig.net, fds[0], &a, false);
 	return fds[1];
 }
 

@@ -2,7 +2,10 @@
 /*
  * checker: is anything lost while the server is being killed?
  *
- *	checker HOST PORT SEED PAIRS RATE SECONDS
+ *	checker HOST PORT[,PORT...] SEED PAIRS RATE SECONDS
+ *
+ * With several ports the sender and the receiver of a pair connect to
+ * different ones, as long as somebody answers there.
  *
  * Senders send numbered messages to receivers, RATE a second over all PAIRS.
  * Whoever loses its connection connects again as the same session; a sender
@@ -291,6 +294,8 @@ main(int argc, char **argv)
 		checker.pairs[i] = (struct pair){ .from = &crowd.conns[i],
 			.to = &crowd.conns[checker.n + i],
 			.index = i };
+	for (i = 0; i < crowd.n; i++)
+		crowd.conns[i].place = i % checker.n + i / checker.n;
 	while (crowd.ready < crowd.n)
 		checker_turn();
 	printf("ready\n");

@@ -22,6 +22,7 @@
 #define CROWD_READ 65536
 #define CROWD_PAST_MS 30000 /* half the server's clock window */
 #define CROWD_PORTS 10000   /* of one source address */
+#define CROWD_ADDRS 8
 
 struct crowd_member {
 	char id[ID_HEX_LEN + 1];
@@ -31,7 +32,8 @@ struct crowd_member {
 };
 
 struct crowd crowd;
-static struct sockaddr_in crowd_addr;
+static struct sockaddr_in crowd_addrs[CROWD_ADDRS];
+static unsigned crowd_naddrs;
 static char crowd_mesh[ID_HEX_LEN + 1];
 static struct crowd_member crowd_members[2];
 static int crowd_epoll = -1;
@@ -129,6 +131,9 @@ crowd_gone(struct crowd_conn *c)
 		crowd.ready--;
 	else
 		crowd.opening--;
+	/* Whom nobody answers tries the next address. */
+	if (c->state == CROWD_CONNECT)
+		c->refused++;
 	c->state = CROWD_GONE;
 	crowd.gone++;
 	close(c->fd);
@@ -147,7 +152,10 @@ static void
 crowd_message(struct crowd_conn *c, const char *p, size_t n)
 {
 	if (c->state != CROWD_HELLO) {
-		crowd.calls->message(c, p, n);
+		/* Of peers that come and go nobody here wants to hear. */
+		if (!crowd_is(
+			p, n, "{\"type\":\"push\",\"subtype\":\"system\""))
+			crowd.calls->message(c, p, n);
 		return;
 	}
 	if (!crowd_is(p, n, "{\"type\":\"hello_ack\"")) {
@@ -240,6 +248,7 @@ crowd_connect(struct crowd_conn *c)
 {
 	struct epoll_event e = { .events = EPOLLOUT, .data.ptr = c };
 	struct sockaddr_in from = { .sin_family = AF_INET };
+	const struct sockaddr_in *to;
 	int on = 1;
 
 	buf_init(&c->in, 64u << 20);
@@ -257,8 +266,8 @@ crowd_connect(struct crowd_conn *c)
 		fatal("epoll_ctl");
 	c->state = CROWD_CONNECT;
 	crowd.opening++;
-	if (connect(c->fd, (struct sockaddr *)&crowd_addr,
-		sizeof(crowd_addr)) != 0 &&
+	to = &crowd_addrs[(c->place + c->refused) % crowd_naddrs];
+	if (connect(c->fd, (const struct sockaddr *)to, sizeof(*to)) != 0 &&
 	    errno != EINPROGRESS)
 		crowd_gone(c);
 }
@@ -344,18 +353,33 @@ crowd_seed(const char *file)
 	json_free(&j);
 }
 
+/* One port, or several with commas between. */
+static void
+crowd_address(const char *host, const char *ports)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	char *end;
+
+	if (inet_pton(AF_INET, host, &addr.sin_addr) != 1)
+		fatalx("%s is no IPv4 address", host);
+	do {
+		addr.sin_port = htons((uint16_t)strtoul(ports, &end, 10));
+		if (end == ports || crowd_naddrs == CROWD_ADDRS)
+			fatalx("%s: not a list of ports", ports);
+		crowd_addrs[crowd_naddrs++] = addr;
+		ports = end + 1;
+	} while (*end == ',');
+}
+
 void
-crowd_start(const char *host, const char *port, const char *seed, unsigned n,
+crowd_start(const char *host, const char *ports, const char *seed, unsigned n,
     const struct crowd_calls *calls)
 {
 	uint8_t key[CRYPTO_KEY_LEN];
 	unsigned i;
 
 	crypto_start();
-	crowd_addr.sin_family = AF_INET;
-	crowd_addr.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
-	if (inet_pton(AF_INET, host, &crowd_addr.sin_addr) != 1)
-		fatalx("%s is no IPv4 address", host);
+	crowd_address(host, ports);
 	crowd_seed(seed);
 	if ((crowd_epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
 		fatal("epoll_create1");

@@ -21,6 +21,8 @@ struct crowd_conn {
 	int fd;
 	enum crowd_state state;
 	unsigned number;
+	unsigned place;	  /* which of the addresses */
+	unsigned refused; /* times that nobody was there */
 	struct buf in;
 	struct buf out;
 	char key[2 * CRYPTO_KEY_LEN + 1]; /* of the session, for its life */
@@ -49,7 +51,7 @@ struct crowd {
 extern struct crowd crowd;
 
 /* seed: a file with the output of `linnetctl seed`. */
-void crowd_start(const char *host, const char *port, const char *seed,
+void crowd_start(const char *host, const char *ports, const char *seed,
     unsigned n, const struct crowd_calls *calls);
 /* Connects one that is new or gone. */
 void crowd_connect(struct crowd_conn *c);

@@ -370,6 +370,9 @@ test_check(void)
 		{ "database mine", "database is neither" },
 		{ "host_name \" x\"", "host_name has characters" },
 		{ "mesh.join_url http://x", "mesh.join_url does not" },
+		{ "tls.min_version 1.1", "tls.min_version is neither" },
+		{ "tls.key /k", "tls.certificate and tls.key have not" },
+		{ "listen tls:a:1", "listen has an address for TLS" },
 		{ "http.origin https://x/", "http.origin has an entry" },
 		{ "http.origin example", "http.origin has an entry" },
 		{ "http.origin ://x", "http.origin has an entry" },
@@ -443,19 +446,21 @@ test_changes(void)
 	ok(conf_set(b, "limit.head 4k", &error) == 0 &&
 		conf_set(b, "user other", &error) == 0 &&
 		conf_set(b, "http.origin https://a", &error) == 0 &&
+		conf_set(b, "workers 3", &error) == 0 &&
 		conf_set(b, "listen a:1 b:1", &error) == 0,
-	    "four changes");
+	    "five changes");
 	n = conf_changes(a, b, changed);
-	is_int(n, 4, "are four");
+	is_int(n, 5, "are five");
 	is_str(changed[0]->name, "listen", "in the order of the table");
-	ok(!changed[0]->reload && !changed[1]->reload && changed[2]->reload &&
-		changed[3]->reload,
+	ok(changed[0]->reload && !changed[1]->reload && !changed[2]->reload &&
+		changed[3]->reload && changed[4]->reload,
 	    "two need a restart");
 	conf_keep(b, a);
 	n = conf_changes(a, b, changed);
-	is_int(n, 2, "keeping takes those two back");
-	is_str(changed[1]->name, "limit.head", "and leaves the others");
-	is_str(b->listen.v[0], "127.0.0.1:7900", "a list too");
+	is_int(n, 3, "keeping takes those two back");
+	is_str(changed[2]->name, "limit.head", "and leaves the others");
+	is_str(b->listen.v[0], "a:1", "a list too");
+	is_str(b->user, "linnet", "a text is the old one again");
 	conf_free(a);
 	conf_free(b);
 }

@@ -45,13 +45,15 @@ on_notify(void *arg, const char *payload)
 static void
 open_db(int64_t deadline_ms)
 {
+	static const char *const channels[] = { "linnet_second", "linnet_test",
+		NULL };
 	struct db_config c = {
 		.conninfo = pg.conninfo,
 		.name = "linnet test",
 		.deadline_ms = deadline_ms,
 		.batch_max = 100,
 		.queue_max = 10000,
-		.listen = "linnet_test",
+		.listen = channels,
 		.notify = on_notify,
 		.state = on_state,
 	};
@@ -349,6 +351,8 @@ test_listen(void)
 	notify("three");
 	ok(until(notes == 3), "it listens again");
 	is_str(note, "three", "with the payload");
+	pg_number(psql, "notify linnet_second, 'four'");
+	ok(until(notes == 4), "on every channel");
 }
 
 /*

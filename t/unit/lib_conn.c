@@ -20,19 +20,13 @@ static struct seen {
 	size_t longest;
 	char state[256];
 	char opened[256];
+	char phases[32]; /* C, O, W, S, or - for closing */
+	int delay;
 	int close_code;
 	char close_error[64];
 	char answers[256];
 	bool ack;
 } seen;
-
-static void
-on_open(void *arg, struct linnet *l, const char *text, size_t n)
-{
-	(void)arg;
-	(void)l;
-	snprintf(seen.opened, sizeof(seen.opened), "%.*s", (int)n, text);
-}
 
 static void
 on_message(void *arg, struct linnet *l, const struct linnet_message *m)
@@ -60,16 +54,29 @@ on_state(void *arg, struct linnet *l, const struct linnet_state_change *s)
 	(void)arg;
 	(void)l;
 	snprintf(seen.state, sizeof(seen.state), "%s=%s by %s v%lld", s->key,
-	    s->value, s->updated_by, (long long)s->version);
+	    s->value != NULL ? s->value : "deleted", s->updated_by,
+	    (long long)s->version);
 }
 
 static void
-on_closed(void *arg, struct linnet *l, int code, const struct linnet_error *e)
+on_phase(void *arg, struct linnet *l, const struct linnet_change *c)
 {
+	static const char letters[] = "SCOW-";
+	size_t n = strlen(seen.phases);
+
 	(void)arg;
-	(void)l;
-	seen.close_code = code;
-	snprintf(seen.close_error, sizeof(seen.close_error), "%s", e->code);
+	ok(c->phase == linnet_phase(l), "the phase is what was told");
+	if (n + 1 < sizeof(seen.phases))
+		seen.phases[n] = letters[c->phase];
+	if (c->phase == LINNET_OPEN)
+		snprintf(seen.opened, sizeof(seen.opened), "%.*s", (int)c->n,
+		    c->text);
+	if (c->phase == LINNET_WAITING || c->phase == LINNET_STOPPED) {
+		seen.delay = c->phase == LINNET_STOPPED ? -1 : c->delay_ms;
+		seen.close_code = c->close_code;
+		snprintf(seen.close_error, sizeof(seen.close_error), "%s",
+		    c->error->code);
+	}
 }
 
 static struct linnet *
@@ -93,7 +100,10 @@ connection(const struct peer *p)
 		.connect_ms = 5000,
 		.request_ms = 5000,
 		.max_message = 200000,
-		.callbacks = { on_open, on_message, on_state, on_closed },
+		.once = true,
+		.callbacks = { .phase = on_phase,
+		    .message = on_message,
+		    .state = on_state },
 	};
 	struct linnet_error e;
 
@@ -158,7 +168,7 @@ check_hello(const char *hello)
 	IS("sessionId", "session-1");
 	IS("cwd", "/somewhere");
 	IS("peerRole", "control-plane");
-	IS("sessionPubkey", "");
+	IS("sessionPubkey", ""); /* a control session has none */
 	is_int(linnet_json_int(&j, 0, "pid"), getpid(), "pid");
 	ok(strstr(hello, "\"capabilities\":[\"client_ack\"]") != NULL,
 	    "it can ack");
@@ -197,6 +207,7 @@ test_hello(void)
 	while (linnet_wait(l, -1) >= 0)
 		;
 	is_int(seen.close_code, 1000, "both said goodbye");
+	is_str(seen.phases, "CO-S", "the phases of its life");
 	check_hello(p->note);
 	finish(l, p);
 }
@@ -274,6 +285,8 @@ script_frames(struct peer *p)
 {
 	static const char push[] = "{\"type\":\"push\",\"messageId\":\"m1\","
 				   "\"ciphertext\":\"aGk=\"}";
+	static const char other[] = "{\"type\":\"push\",\"messageId\":"
+				    "\"m3\",\"ciphertext\":\"aGk=\"}";
 	char *big = malloc(140000);
 	size_t n;
 
@@ -286,7 +299,7 @@ script_frames(struct peer *p)
 	if (peer_frame(p) != (PEER_FIN | PEER_PONG) ||
 	    strcmp(p->frame, "are you there") != 0)
 		peer_fail(p, "no pong");
-	peer_send_frame(p, PEER_FIN | PEER_BINARY, push, sizeof(push) - 1);
+	peer_send_frame(p, PEER_FIN | PEER_BINARY, other, sizeof(other) - 1);
 	n = (size_t)sprintf(big, "{\"type\":\"push\",\"messageId\":\"m2\","
 				 "\"ciphertext\":\"");
 	memset(big + n, 'a', 130000);
@@ -308,11 +321,11 @@ test_frames(void)
 		;
 	is_int(seen.messages, 3, "three messages");
 	is_str(seen.texts[0], "m1:hi", "one in pieces");
-	is_str(seen.texts[1], "m1:hi", "one in a binary frame");
+	is_str(seen.texts[1], "m3:hi", "one in a binary frame");
 	ok(strncmp(seen.texts[2], "m2:", 3) == 0, "one that is large");
 	is_int(seen.close_code, 4001, "the close code");
 	is_str(seen.close_error, "kicked", "and what it means");
-	is_int(linnet_retry_delay(l), -1, "there is no way back");
+	is_int(seen.delay, -1, "there is no way back");
 	finish(l, p);
 }
 
@@ -402,17 +415,22 @@ test_bad_frames(void)
 		size_t n;
 		const char *error;
 		const char *says; /* close code that we send */
+		bool again;
 	} rows[] = {
-		{ PEER_FIN | PEER_TEXT, "no json", 7, "protocol", "" },
-		{ PEER_FIN | PEER_TEXT, "[1]", 3, "protocol", "" },
-		{ PEER_FIN | PEER_TEXT, "\xff\xfe", 2, "protocol", "1007" },
-		{ PEER_FIN | 0x40 | PEER_TEXT, "{}", 2, "protocol", "1002" },
-		{ PEER_FIN | 5, "x", 1, "protocol", "1002" },
+		{ PEER_FIN | PEER_TEXT, "no json", 7, "protocol", "", false },
+		{ PEER_FIN | PEER_TEXT, "[1]", 3, "protocol", "", false },
+		{ PEER_FIN | PEER_TEXT, "\xff\xfe", 2, "protocol", "1007",
+		    false },
+		{ PEER_FIN | 0x40 | PEER_TEXT, "{}", 2, "protocol", "1002",
+		    false },
+		{ PEER_FIN | 5, "x", 1, "protocol", "1002", false },
 		/* masked, which only clients do */
-		{ -1, "\x81\x82\x01\x02\x03\x04zz", 8, "protocol", "1002" },
+		{ -1, "\x81\x82\x01\x02\x03\x04zz", 8, "protocol", "1002",
+		    false },
 		/* 1 MB announced, past the limit of 200,000 */
-		{ -1, "\x81\x7f\0\0\0\0\0\x10\0\0z", 11, "too_big", "1009" },
-		{ PEER_FIN | PEER_CLOSE, "\x03\xf5", 2, "too_big", NULL },
+		{ -1, "\x81\x7f\0\0\0\0\0\x10\0\0z", 11, "too_big", "1009",
+		    false },
+		{ PEER_FIN | PEER_CLOSE, "\x03\xf5", 2, "too_big", NULL, true },
 	};
 	struct linnet *l;
 	struct peer *p;
@@ -426,14 +444,16 @@ test_bad_frames(void)
 			bad_data = "\x03\xf1"; /* 1009 */
 		p = peer_start(script_bad_frame);
 		l = connection(p);
+		l->config.once = false;
 		/* It may be over by the time it is looked at. */
 		(void)linnet_open(l);
 		ok(seen.opened[0] != '\0', "open");
-		while (linnet_wait(l, -1) >= 0)
-			;
+		while (seen.close_error[0] == '\0')
+			(void)linnet_wait(l, -1);
 		is_str(seen.close_error, rows[i].error, "frame %zu: %s", i,
 		    linnet_last_error(l)->message);
-		is_int(linnet_retry_delay(l), -1, "connecting again is vain");
+		is_int(seen.delay < 0, rows[i].again == 0,
+		    "connecting again is %s", rows[i].again ? "good" : "vain");
 		linnet_free(l);
 		peer_join(p);
 		if (rows[i].says != NULL)
@@ -466,9 +486,11 @@ test_refused(void)
 		snprintf(bad_open, sizeof(bad_open), "%s", rows[i].text);
 		p = peer_start(script_refused);
 		l = connection(p);
+		l->config.once = false;
 		ok(linnet_open(l) == -1, "hello is refused");
 		is_str(linnet_last_error(l)->code, rows[i].code, "%s",
 		    linnet_last_error(l)->message);
+		is_int(seen.delay, -1, "linnet_open() is one try");
 		ok((linnet_retry_delay(l) >= 0) == rows[i].again,
 		    "and %s to try again", rows[i].again ? "worth" : "vain");
 		finish(l, p);
@@ -494,6 +516,7 @@ test_replayed(void)
 	struct peer *p = peer_start(script_replayed);
 	struct linnet *l = connection(p);
 
+	l->config.once = false;
 	ok(linnet_open(l) == 0, "a replayed hello is signed anew");
 	finish(l, p);
 }
@@ -528,13 +551,14 @@ test_repeat(void)
 	struct linnet *l = connection(p);
 	struct linnet_outgoing m = { .to = "*", .text = "hi", .length = 2 };
 	struct linnet_reply reply;
-	int i, delay, most = 0;
 
+	l->config.once = false;
 	ok(linnet_open(l) == 0, "open");
 	ok(linnet_send_wait(l, &m, &reply) == 0, "sent: %s",
 	    linnet_last_error(l)->message);
 	ok(reply.text != NULL && strstr(reply.text, "\"m9\"") != NULL,
 	    "with the answer of the second time");
+	is_str(seen.phases, "COWCO", "it connected again by itself");
 	/* As if it had been open for a while. */
 	l->opened_ms -= 10000;
 	ok(linnet_call(l, "remember", "\"content\":\"x\"", 0, &reply) == -1,
@@ -544,17 +568,440 @@ test_repeat(void)
 	ok(strstr(linnet_last_error(l)->message, "not known") != NULL,
 	    "and says that nobody knows");
 	is_int(seen.close_code, 1012, "the broker restarted");
-	for (i = 0; i < 40; i++) {
-		delay = linnet_retry_delay(l);
-		if (i == 0)
-			is_int(delay, 0, "after a restart at once");
-		else if (i < 4)
-			ok(delay >= 0 && delay < 500 << i, "then below %d ms",
-			    500 << i);
-		most = delay > most ? delay : most;
+	ok(seen.delay >= 0 && seen.delay < 250, "it goes back at once");
+	linnet_free(l);
+	peer_join(p);
+	is_str(p->failed, "", "the script came to its end");
+	free(p);
+}
+
+/* What an end means for coming back: code, and the limits of the first and
+ * the last of many delays. */
+static void
+test_delays(void)
+{
+	static const struct {
+		const char *code;
+		int close_code;
+		bool was_open;
+		int least, most; /* of the first; most < 0: never */
+	} rows[] = {
+		{ "closed", 1006, true, 0, 500 },
+		{ "closed", 1001, true, 0, 500 },
+		{ "closed", 1012, true, 0, 250 },
+		{ "unreachable", 0, false, 0, 500 },
+		{ "no_host", 0, false, 0, 500 },
+		{ "timeout", 1006, false, 0, 500 },
+		{ "overloaded", 1013, true, 1000, 4000 },
+		{ "capacity", 1008, false, 1000, 4000 },
+		{ "unavailable", 1013, false, 1000, 4000 },
+		{ "replayed", 1008, false, 0, 20 },
+		{ "disconnected", 1000, true, 0, 500 },
+		{ "too_big", 1009, true, 0, 500 },
+		{ "too_big", 1009, false, 0, -1 },
+		{ "session_replaced", 1000, true, 0, -1 },
+		{ "kicked", 4001, true, 0, -1 },
+		{ "banned", 4002, true, 0, -1 },
+		{ "revoked", 4002, true, 0, -1 },
+		{ "unauthorized", 1008, false, 0, -1 },
+		{ "timestamp_skew", 1008, false, 0, -1 },
+		{ "expired", 1008, false, 0, -1 },
+		{ "bad_certificate", 1006, false, 0, -1 },
+		{ "protocol", 1006, false, 0, -1 },
+	};
+	struct peer nobody = { .url = "unix:/nowhere" };
+	struct linnet *l;
+	size_t i;
+	int k, delay, most;
+
+	for (i = 0; i < NELEM(rows); i++) {
+		l = connection(&nobody);
+		linnet_error_set(&l->lost, rows[i].code, "x");
+		l->close_code = rows[i].close_code;
+		l->was_open = rows[i].was_open;
+		for (k = 0, most = -1; k < 60; k++) {
+			delay = linnet_retry_delay(l);
+			if (k == 0 && rows[i].most >= 0)
+				ok(delay >= rows[i].least &&
+					delay < rows[i].most,
+				    "%s %d: first after %d ms", rows[i].code,
+				    rows[i].close_code, delay);
+			most = delay > most ? delay : most;
+		}
+		if (rows[i].most < 0)
+			is_int(most, -1, "%s %d: never", rows[i].code,
+			    rows[i].close_code);
+		else
+			ok(most > 15000 && most < 30000, "%s: later up to 30 s",
+			    rows[i].code);
+		linnet_free(l);
 	}
-	ok(most > 5000 && most < 30000, "up to 30 s");
+	l = connection(&nobody);
+	linnet_error_set(&l->lost, "rate_limited", "x");
+	l->retry_after_ms = 100000;
+	is_int(linnet_retry_delay(l), 100000, "the broker's own time counts");
+	linnet_free(l);
+}
+
+/* Sends while there is no connection: kept, in their order, each once. */
+static void
+script_offline(struct peer *p)
+{
+	char id[64];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		if (!peer_hear(p))
+			return;
+		snprintf(id, sizeof(id), "\"client_message_id\":\"m-%d\"", i);
+		if (strstr(p->frame, id) == NULL)
+			peer_fail(p, "not the next message");
+		/* The last answer is lost. */
+		if (i == 2)
+			break;
+		snprintf(p->frame, 256, "{\"type\":\"ack\",\"_reqId\":%lld}",
+		    (long long)peer_reqid(p));
+		peer_say(p, p->frame);
+	}
+	peer_say_close(p, 1012, "");
+	if (!peer_greet(p) || !peer_hear(p))
+		return;
+	if (strstr(p->frame, "m-2") == NULL)
+		peer_fail(p, "not the next message");
+	snprintf(p->frame, 256, "{\"type\":\"ack\",\"_reqId\":%lld}",
+	    (long long)peer_reqid(p));
+	peer_say(p, p->frame);
+	/* A message too large: the broker says so by closing. */
+	if (!peer_hear(p))
+		return;
+	peer_say_close(p, 1009, "too big");
+	if (peer_greet(p))
+		(void)peer_read(p, p->frame, 1);
+	p->failed[0] = '\0';
+}
+
+static void
+script_offline_start(struct peer *p)
+{
+	if (peer_greet(p))
+		script_offline(p);
+}
+
+static void
+test_offline(void)
+{
+	static char names[3][8] = { "one", "two", "three" };
+	static char big[] = "big", full[] = "full";
+	struct peer *p = peer_start(script_offline_start);
+	struct linnet *l = connection(p);
+	char id[8];
+	struct linnet_outgoing m = { .to = "*", .text = "hi", .length = 2 };
+	int i;
+
+	l->config.once = false;
+	l->config.max_queue = 3;
+	for (i = 0; i < 3; i++) {
+		snprintf(id, sizeof(id), "m-%d", i);
+		m.id = id;
+		ok(linnet_send(l, &m, answer_n, names[i]) == 0, "queued");
+	}
+	is_int(linnet_pending(l), 3, "three wait");
+	ok(linnet_send(l, &m, answer_n, full) == -1, "a fourth is too much");
+	is_str(linnet_last_error(l)->code, "queue_full", "and says so");
+	ok(linnet_connect(l) == 0, "connect");
+	while (linnet_pending(l) > 0 && linnet_wait(l, -1) >= 0)
+		;
+	is_str(seen.answers, "one:good two:good three:good ",
+	    "each is answered, also the one whose answer was lost");
+	is_str(seen.phases, "COWCO", "over two connections");
+	m.id = "big";
+	ok(linnet_send(l, &m, answer_n, big) == 0, "one that is too big");
+	while (linnet_pending(l) > 0 && linnet_wait(l, -1) >= 0)
+		;
+	ok(strstr(seen.answers, "big:too_big") != NULL, "is told so");
+	while (!linnet_is_open(l) && linnet_wait(l, -1) >= 0)
+		;
+	is_str(seen.phases, "COWCOWCO", "and the connection comes back");
 	finish(l, p);
+}
+
+/* The same message again: after it was acked, and before. */
+static void
+script_again(struct peer *p)
+{
+	static const char push[] =
+	    "{\"type\":\"push\",\"messageId\":\"m%d\",\"ciphertext\":"
+	    "\"aGk=\"}";
+	char text[128];
+	int i, ids[] = { 1, 1, 2, 1, 2 };
+
+	if (!peer_greet(p))
+		return;
+	for (i = 0; i < 5; i++) {
+		snprintf(text, sizeof(text), push, ids[i]);
+		peer_say(p, text);
+	}
+	for (i = 0; i < 3; i++)
+		if (!peer_hear(p) || strstr(p->frame, "\"m1\"") == NULL)
+			peer_fail(p, "not the acks of m1");
+	peer_say_close(p, 4001, "kicked");
+	(void)peer_frame(p);
+}
+
+static void
+on_message_ack(void *arg, struct linnet *l, const struct linnet_message *m)
+{
+	(void)arg;
+	seen.messages++;
+	if (strcmp(m->id, "m1") == 0)
+		linnet_ack(l, m->id);
+}
+
+static void
+test_again(void)
+{
+	struct peer *p = peer_start(script_again);
+	struct linnet *l = connection(p);
+
+	l->config.callbacks.message = on_message_ack;
+	ok(linnet_open(l) == 0, "open");
+	while (linnet_wait(l, -1) >= 0)
+		;
+	is_int(seen.messages, 2, "each message is shown once");
+	finish(l, p);
+}
+
+/* Names are looked up once, several targets are several messages, and what is
+ * sent later waits behind them. */
+#define BOB "2152f8d19b791d24453242e15f2eab6cb7cffa7b6a5ed30097960e069881db12"
+static void
+script_targets(struct peer *p)
+{
+	static const char *const want[] = {
+		"\"targetSpec\":[\"@dev\",\"*\"]",
+		"\"targetSpec\":\"" BOB "\"",
+		"\"targetSpec\":\"@later\"",
+		"\"targetSpec\":\"" BOB "\"",
+	};
+	static const char *const ids[] = { "\"t\"", "\"t:1\"", "", "" };
+	size_t i;
+
+	if (!peer_greet(p) || !peer_hear(p))
+		return;
+	if (strstr(p->frame, "\"list_peers\"") == NULL)
+		peer_fail(p, "names are not looked up first");
+	snprintf(p->frame, 512,
+	    "{\"type\":\"peers_list\",\"_reqId\":%lld,\"peers\":["
+	    "{\"displayName\":\"Bob\",\"pubkey\":\"" BOB "\"}]}",
+	    (long long)peer_reqid(p));
+	peer_say(p, p->frame);
+	for (i = 0; i < NELEM(want); i++) {
+		if (!peer_hear(p))
+			return;
+		if (strstr(p->frame, want[i]) == NULL ||
+		    strstr(p->frame, ids[i]) == NULL)
+			peer_fail(p, want[i]);
+		snprintf(p->frame, 256,
+		    "{\"type\":\"ack\",\"messageId\":\"i%zu\",\"_reqId\":%lld}",
+		    i, (long long)peer_reqid(p));
+		peer_say(p, p->frame);
+	}
+	(void)peer_read(p, p->frame, 1);
+	p->failed[0] = '\0';
+}
+
+static void
+answer_text(void *arg, struct linnet *l, const struct linnet_reply *reply)
+{
+	(void)arg;
+	(void)l;
+	snprintf(seen.opened, sizeof(seen.opened), "%s",
+	    reply->text != NULL ? reply->text : reply->error->code);
+}
+
+static void
+test_targets(void)
+{
+	static const char *const also[] = { "bob", "*", NULL };
+	static char later[] = "later", again[] = "again", nobody[] = "nobody";
+	struct peer *p = peer_start(script_targets);
+	struct linnet *l = connection(p);
+	struct linnet_outgoing m = {
+		.to = "@dev", .also = also, .text = "hi", .length = 2, .id = "t"
+	};
+	struct linnet_json *j;
+
+	ok(linnet_open(l) == 0, "open");
+	ok(linnet_send(l, &m, answer_text, NULL) == 0, "to several");
+	m = (struct linnet_outgoing){ .to = "@later" };
+	ok(linnet_send(l, &m, answer_n, later) == 0, "and one later");
+	m.to = "BOB";
+	ok(linnet_send(l, &m, answer_n, again) == 0, "and to bob again");
+	is_int(linnet_pending(l), 4, "these wait, and the list");
+	while (linnet_pending(l) > 0 && linnet_wait(l, -1) >= 0)
+		;
+	is_str(seen.answers, "later:good again:good ", "they are answered");
+	if ((j = linnet_json_read(seen.opened, strlen(seen.opened))) == NULL)
+		abort();
+	is_int(linnet_json_count(j, "answers"), 2, "two messages of the first");
+	is_str(linnet_json_get(j, "answers.0.to"), "[\"@dev\",\"*\"]", "one");
+	is_str(
+	    linnet_json_get(j, "answers.0.answer.messageId"), "i0", "its id");
+	is_str(linnet_json_get(j, "answers.1.to"), "bob", "the other");
+	is_str(
+	    linnet_json_get(j, "answers.1.answer.messageId"), "i1", "its id");
+	linnet_json_free(j);
+	m.to = "nobody";
+	ok(linnet_send(l, &m, answer_n, nobody) == 0, "to nobody");
+	/* What is forgotten with the connection is freed. */
+	m.to = "bob";
+	m.also = also;
+	ok(linnet_send(l, &m, answer_n, again) == 0, "and one more");
+	finish(l, p);
+}
+
+/* Who only has a session key and an attestation; and a broker of before. */
+static void
+script_session(struct peer *p)
+{
+	if (!peer_meet(p))
+		return;
+	(void)str_copy(p->note, p->frame, sizeof(p->note));
+	peer_say(p, "{\"type\":\"error\",\"code\":\"unknown_message_type\","
+		    "\"message\":\"What?\"}");
+	if (peer_hear(p) && strstr(p->frame, "\"type\":\"hello\"") != NULL)
+		peer_say(p, "{\"type\":\"hello_ack\"}");
+	(void)peer_read(p, p->frame, 1);
+	p->failed[0] = '\0';
+}
+
+static void
+test_session(void)
+{
+	char key[LINNET_KEY_SIZE], secret[LINNET_SECRET_SIZE];
+	char word[LINNET_ATTESTATION_SIZE], other[LINNET_KEY_SIZE];
+	struct linnet_config c = { .mesh_id = MESH, .member_id = MEMBER };
+	struct linnet_error e;
+	struct linnet *l;
+	struct peer *p;
+
+	linnet_new_key(key, secret);
+	ok(linnet_attest(my_secret, key, 3600, word, &e) == 0, "attested");
+	ok(linnet_attest(my_secret, key, 86401, word, &e) == -1, "a day");
+	ok(linnet_attest(my_secret, "x", 0, word, &e) == -1, "no key");
+	p = peer_start(script_session);
+	c.url = p->url;
+	c.session_key = secret;
+	c.attestation = word;
+	l = linnet_new(&c, &e);
+	is_str(linnet_key(l), key, "it is known by its own key");
+	ok(linnet_open(l) == -1, "the broker does not know this");
+	is_str(linnet_last_error(l)->code, "unsupported", "and that is why");
+	ok(strstr(p->note, "\"type\":\"session_hello\"") != NULL &&
+		strstr(p->note, word) != NULL,
+	    "the attestation was sent");
+	linnet_new_key(other, secret);
+	ok(linnet_attest(my_secret, other, 0, word, &e) == 0, "for another");
+	ok(linnet_set_attestation(l, word) == -1, "an attestation must fit");
+	ok(linnet_set_attestation(l, "{}") == -1, "and be one");
+	finish(l, p);
+	p = peer_start(script_session);
+	c = (struct linnet_config){ .url = p->url,
+		.mesh_id = MESH,
+		.member_id = MEMBER,
+		.public_key = my_key,
+		.secret_key = my_secret };
+	l = linnet_new(&c, &e);
+	ok(linnet_open(l) == 0, "with the member's key it falls back");
+	finish(l, p);
+	c.url = "unix:/nowhere";
+	c.secret_key = NULL;
+	ok(linnet_new(&c, &e) == NULL, "nobody without a key");
+	c.attestation = word;
+	ok(linnet_new(&c, &e) == NULL, "nor with an attestation alone");
+}
+
+/* Watches are asked for again, and what was missed is told. */
+static void
+script_watch(struct peer *p)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (!peer_greet(p) || !peer_hear(p))
+			return;
+		if (strstr(p->frame, "\"watch_state\"") == NULL ||
+		    strstr(p->frame, "\"prefix\":\"a/\"") == NULL)
+			peer_fail(p, "no watch");
+		snprintf(p->frame, 512,
+		    "{\"type\":\"state_watched\",\"_reqId\":%lld,"
+		    "\"prefix\":\"a/\",\"entries\":[{\"key\":\"a/%d\","
+		    "\"value\":1,\"updatedBy\":\"bob\",\"version\":%d}]}",
+		    (long long)peer_reqid(p), i, i + 1);
+		peer_say(p, p->frame);
+		if (i == 0)
+			peer_say_close(p, 1012, "");
+	}
+	if (!peer_hear(p))
+		return;
+	peer_say(p, "{\"type\":\"state_change\",\"key\":\"a/2\",\"value\":"
+		    "null,\"deleted\":true,\"version\":3}");
+	(void)peer_read(p, p->frame, 1);
+	p->failed[0] = '\0';
+}
+
+static void
+test_watch(void)
+{
+	static char watched[] = "watched";
+	struct peer *p = peer_start(script_watch);
+	struct linnet *l = connection(p);
+
+	l->config.once = false;
+	ok(linnet_open(l) == 0, "open");
+	ok(linnet_watch_state(l, "a/", answer_n, watched) == 0, "watch");
+	while (seen.state[0] == '\0' && linnet_wait(l, -1) >= 0)
+		;
+	is_str(
+	    seen.answers, "watched:good ", "the first answer is the caller's");
+	is_str(seen.state, "a/1=1 by bob v2", "the second is told as a change");
+	seen.state[0] = '\0';
+	ok(linnet_get_state(l, "a/2", NULL, NULL) == 0, "on it goes");
+	while (seen.state[0] == '\0' && linnet_wait(l, -1) >= 0)
+		;
+	is_str(
+	    seen.state, "a/2=deleted by  v3", "what is deleted has no value");
+	finish(l, p);
+}
+
+static void
+test_results(void)
+{
+	static const char text[] = "{\"a\":[{\"b\":\"x\\ny\"},2],\"n\":null}";
+	const char *tags[] = { "a", "b", NULL };
+	char *fields;
+	struct linnet_json *j;
+
+	fields = linnet_fields("s:s none:s n:i yes:b raw:j tags:a", "\"x", NULL,
+	    (int64_t)-5, true, "[1]", tags);
+	is_str(fields,
+	    "\"s\":\"\\\"x\",\"n\":-5,\"yes\":true,\"raw\":[1],"
+	    "\"tags\":[\"a\",\"b\"]",
+	    "fields of a request");
+	free(fields);
+	j = linnet_json_read(text, strlen(text));
+	ok(j != NULL, "read");
+	is_str(linnet_json_get(j, "a.0.b"), "x\ny", "a text");
+	is_str(linnet_json_get(j, "a.1"), "2", "a number");
+	is_str(linnet_json_get(j, "a.0"), "{\"b\":\"x\\ny\"}", "JSON");
+	ok(linnet_json_get(j, "n") == NULL, "null is nothing");
+	ok(linnet_json_get(j, "a.2") == NULL, "nor what is not there");
+	ok(linnet_json_get(j, "a.b") == NULL, "nor a name of an array");
+	is_int(linnet_json_count(j, "a"), 2, "an array of two");
+	is_int(linnet_json_count(j, ""), 2, "an object of two");
+	is_int(linnet_json_count(j, "n"), 0, "null has none");
+	linnet_json_free(j);
+	ok(linnet_json_read("{", 1) == NULL, "no JSON");
 }
 
 /* Nobody answers. */
@@ -602,9 +1049,9 @@ test_timeouts(void)
 	/* As if nothing had been heard for long. */
 	l->heard_ms -= LINNET_PING_MS;
 	is_int(linnet_timeout(l), 0, "silence is looked after");
-	ok(linnet_run(l) == 0 && l->pinged, "with a ping");
+	ok(linnet_process(l) == 0 && l->pinged, "with a ping");
 	l->heard_ms -= LINNET_DEAD_MS;
-	ok(linnet_run(l) == -1, "and has an end");
+	ok(linnet_process(l) == -1, "and has an end");
 	is_str(seen.close_error, "timeout", "for that reason");
 	finish(l, p);
 }
@@ -645,29 +1092,29 @@ test_own_loop(void)
 	int sp[2];
 
 	is_int(linnet_fd(l), -1, "no descriptor before there is one");
-	is_int(linnet_run(l), -1, "and nothing to run");
+	is_int(linnet_process(l), -1, "and nothing to run");
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sp) != 0)
 		abort();
 	linnet_attach(l, sp[0]);
 	is_int(linnet_fd(l), sp[0], "its descriptor");
 	is_int(linnet_events(l), POLLIN | POLLOUT, "wants to write");
-	is_int(linnet_run(l), 0, "does not wait");
+	is_int(linnet_process(l), 0, "does not wait");
 	is_int(linnet_events(l), POLLIN, "then to read");
 	ok(linnet_timeout(l) > 0 && linnet_timeout(l) <= 5000,
 	    "and not for ever");
 	p.fd = sp[1];
 	ok(peer_read_head(&p), "the upgrade was written");
 	peer_consent(&p);
-	is_int(linnet_run(l), 0, "hello is written");
+	is_int(linnet_process(l), 0, "hello is written");
 	ok(peer_hear(&p), "and read");
 	peer_say(&p, "{\"type\":\"hello_ack\"}");
 	poll_fd =
 	    (struct pollfd){ .fd = linnet_fd(l), .events = linnet_events(l) };
 	is_int(poll(&poll_fd, 1, 5000), 1, "there is something to do");
-	is_int(linnet_run(l), 0, "it is done");
+	is_int(linnet_process(l), 0, "it is done");
 	ok(linnet_is_open(l), "open");
 	close(sp[1]);
-	is_int(linnet_run(l), -1, "the end is noticed");
+	is_int(linnet_process(l), -1, "the end is noticed");
 	is_str(seen.close_error, "closed", "and told");
 	linnet_free(l);
 }
@@ -686,6 +1133,13 @@ main(void)
 	test_refused();
 	test_replayed();
 	test_repeat();
+	test_delays();
+	test_offline();
+	test_again();
+	test_targets();
+	test_session();
+	test_watch();
+	test_results();
 	test_timeouts();
 	test_unreachable();
 	test_own_loop();

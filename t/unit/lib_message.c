@@ -10,12 +10,12 @@
 struct person {
 	char pub[LINNET_KEY_SIZE];
 	char secret_hex[LINNET_SECRET_SIZE];
-	uint8_t secret[CRYPTO_SECRET_LEN];
 	struct linnet *l;
 };
 
+/* session_id NULL: without a session key. */
 static void
-person_new(struct person *p)
+person_new(struct person *p, const char *session_id)
 {
 	struct linnet_config config = {
 		.url = "unix:/nowhere",
@@ -23,13 +23,12 @@ person_new(struct person *p)
 		.member_id = "01a1fc26f87b7586a0112c12746b27eb",
 		.public_key = p->pub,
 		.secret_key = p->secret_hex,
+		.session_id = session_id,
+		.no_session_key = session_id == NULL,
 	};
 	struct linnet_error e;
 
 	linnet_new_key(p->pub, p->secret_hex);
-	if (crypto_unhex(p->secret, sizeof(p->secret), p->secret_hex,
-		strlen(p->secret_hex)) != 0)
-		abort();
 	p->l = linnet_new(&config, &e);
 }
 
@@ -47,17 +46,59 @@ carry(struct linnet_message *m, struct pool *pool, const struct person *from,
 	buf_init(&b, SIZE_MAX / 2);
 	buf_init(&push, SIZE_MAX / 2);
 	memset(m, 0, sizeof(*m));
-	ok(linnet_message_seal(&b, from->l, to, &out, &e) == 0, "sealed");
+	if (to[0] == '*' || to[0] == '@')
+		linnet_message_clear(&b, from->l,
+		    &(const struct slice){ "\"*\"", 3 }, &out, "id");
+	else
+		ok(linnet_message_seal(&b, from->l, to, &out, "id", &e) == 0,
+		    "sealed");
 	buf_addf(&push,
 	    "{\"type\":\"push\",\"messageId\":\"m1\",\"senderPubkey\":\"%s\","
 	    "%s}",
 	    sender_key, buf_str(&b));
 	json_init(&j, 1000, 10);
 	ok(json_read(&j, push.data, push.len) == 0, "as JSON");
-	ok(linnet_message_read(m, pool, &j, reader->secret) == 0, "read");
+	ok(linnet_message_read(m, pool, &j, &reader->l->id) == 0, "read");
 	json_free(&j);
 	buf_free(&b);
 	buf_free(&push);
+}
+
+/* What is sent again under its id is the same bytes, anything else others. */
+static void
+test_same_bytes(const struct person *from, const struct person *to)
+{
+	static const struct {
+		const char *text;
+		const char *id;
+		bool same;
+	} rows[] = {
+		{ "hi", "1", true },
+		{ "ho", "1", false },
+		{ "hi", "2", false },
+	};
+	struct linnet_outgoing out = { .text = "hi", .length = 2 };
+	struct linnet_error e;
+	struct buf first, b;
+	size_t i;
+
+	buf_init(&first, SIZE_MAX / 2);
+	buf_init(&b, SIZE_MAX / 2);
+	ok(linnet_message_seal(&first, from->l, to->pub, &out, "1", &e) == 0,
+	    "sealed");
+	for (i = 0; i < NELEM(rows); i++) {
+		buf_clear(&b);
+		out.text = rows[i].text;
+		if (linnet_message_seal(
+			&b, from->l, to->pub, &out, rows[i].id, &e) != 0)
+			abort();
+		ok((b.len == first.len &&
+		       memcmp(b.data, first.data, b.len) == 0) == rows[i].same,
+		    "\"%s\" as %s is %s bytes", rows[i].text, rows[i].id,
+		    rows[i].same ? "the same" : "other");
+	}
+	buf_free(&first);
+	buf_free(&b);
 }
 
 static void
@@ -70,9 +111,9 @@ test_round_trip(void)
 	struct pool pool;
 
 	pool_init(&pool);
-	person_new(&alice);
-	person_new(&bob);
-	person_new(&eve);
+	person_new(&alice, NULL);
+	person_new(&bob, NULL);
+	person_new(&eve, NULL);
 	carry(&m, &pool, &alice, bob.pub, text, strlen(text), &bob, alice.pub);
 	is_int(m.secrecy, LINNET_SEALED, "bob gets it sealed");
 	is_str(m.text, text, "and whole");
@@ -91,6 +132,7 @@ test_round_trip(void)
 	is_str(m.text, text, "and whole as well");
 	carry(&m, &pool, &alice, "@dev", text, strlen(text), &eve, eve.pub);
 	is_int(m.secrecy, LINNET_CLEAR, "to a group too");
+	test_same_bytes(&alice, &bob);
 	carry(&m, &pool, &alice, "*", "\033[2J", 4, &bob, alice.pub);
 	is_int(m.secrecy, LINNET_UNREADABLE,
 	    "control characters are no text in clear");
@@ -99,6 +141,47 @@ test_round_trip(void)
 	linnet_free(alice.l);
 	linnet_free(bob.l);
 	linnet_free(eve.l);
+	pool_free(&pool);
+}
+
+/* A session's own key, and the member's. */
+static void
+test_session_keys(void)
+{
+	char session[LINNET_KEY_SIZE];
+	struct person alice, bob;
+	struct linnet_config again = { .url = "unix:/nowhere",
+		.mesh_id = "01a1fc26f850701ab1b21869bbb78ffb",
+		.member_id = "01a1fc26f87b7586a0112c12746b27eb" };
+	struct linnet_error e;
+	struct linnet_message m;
+	struct linnet *l;
+	struct pool pool;
+
+	pool_init(&pool);
+	person_new(&alice, "a");
+	person_new(&bob, "b");
+	(void)str_copy(session, linnet_key(bob.l), sizeof(session));
+	ok(strcmp(session, bob.pub) != 0, "a session has a key of its own");
+	carry(&m, &pool, &alice, session, "hi", 2, &bob, linnet_key(alice.l));
+	is_int(m.secrecy, LINNET_SEALED, "the session opens what is to it");
+	carry(&m, &pool, &alice, bob.pub, "hi", 2, &bob, linnet_key(alice.l));
+	is_int(m.secrecy, LINNET_SEALED, "and what is to its member");
+	carry(&m, &pool, &alice, bob.pub, "hi", 2, &bob, alice.pub);
+	is_int(m.secrecy, LINNET_UNREADABLE,
+	    "what a session sends is in its own name");
+	again.public_key = bob.pub;
+	again.secret_key = bob.secret_hex;
+	again.session_id = "b";
+	l = linnet_new(&again, &e);
+	is_str(linnet_key(l), session, "the same session has the same key");
+	linnet_free(l);
+	again.session_id = "c";
+	l = linnet_new(&again, &e);
+	ok(strcmp(linnet_key(l), session) != 0, "another one has another");
+	linnet_free(l);
+	linnet_free(alice.l);
+	linnet_free(bob.l);
 	pool_free(&pool);
 }
 
@@ -125,7 +208,7 @@ test_bad_pushes(void)
 		  "\"senderPubkey\":\"system\",\"ciphertext\":\"aGVsbG8=\"}",
 		    LINNET_CLEAR },
 	};
-	uint8_t secret[CRYPTO_SECRET_LEN] = { 0 };
+	struct linnet_identity id = { .member = true };
 	struct linnet_message m;
 	struct pool pool;
 	struct json j;
@@ -136,7 +219,7 @@ test_bad_pushes(void)
 	for (i = 0; i < NELEM(rows); i++) {
 		if (json_read(&j, rows[i].json, strlen(rows[i].json)) != 0)
 			abort();
-		is_int(linnet_message_read(&m, &pool, &j, secret) == 0
+		is_int(linnet_message_read(&m, &pool, &j, &id) == 0
 			   ? (int)m.secrecy
 			   : -1,
 		    rows[i].secrecy, "push %s", rows[i].json);
@@ -209,6 +292,7 @@ main(void)
 {
 	linnet_start();
 	test_round_trip();
+	test_session_keys();
 	test_bad_pushes();
 	test_names();
 	return tap_done();

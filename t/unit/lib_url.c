@@ -2,6 +2,9 @@
 /* linnet_url.c: addresses of brokers, good and bad. */
 #include "lib/lib.h"
 
+#include <string.h>
+#include <strings.h>
+
 #include "tap.h"
 
 static const struct {
@@ -20,8 +23,9 @@ static const struct {
 	{ "ws://[fe80::1%25eth0]", "fe80::1%25eth0", "80", "[fe80::1%25eth0]",
 	    "/ws" },
 	{ "unix:/run/linnet.sock", "/run/linnet.sock", "", "localhost", "/ws" },
-	{ "wss://h/ws", NULL, "unsupported", NULL, NULL },
-	{ "https://h", NULL, "unsupported", NULL, NULL },
+	{ "wss://h/ws", "h", "443", "h", "/ws" },
+	{ "https://h", "h", "443", "h", "/ws" },
+	{ "WSS://h:7943", "h", "7943", "h:7943", "/ws" },
 	{ "", NULL, "bad_url", NULL, NULL },
 	{ "h:7900", NULL, "bad_url", NULL, NULL },
 	{ "ftp://h", NULL, "bad_url", NULL, NULL },
@@ -60,6 +64,10 @@ main(void)
 			continue;
 		}
 		ok(r == 0, "read: %s", rows[i].url);
+		is_int(u.tls,
+		    strncasecmp(rows[i].url, "wss", 3) == 0 ||
+			strncasecmp(rows[i].url, "https", 5) == 0,
+		    "with TLS or without");
 		is_str(u.host, rows[i].host, "its host");
 		is_str(u.port, rows[i].port, "its port");
 		is_str(u.authority, rows[i].authority, "its authority");

@@ -593,7 +593,7 @@ test_peer(void)
 	a.len = sizeof(sa_family_t);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == -1)
 		fatal("socketpair");
-	net_adopt(rig.net, fds[0], &a);
+	net_adopt(rig.net, fds[0], &a, false);
 	rig_puts(fds[1], "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	ok(net_addr_is_loopback(conn_peer(rig.conn)), "a unix socket is local");
 	conn_set_data(rig.conn, out);
@@ -633,7 +633,7 @@ tcp_connect(int listener, const struct net_addr *a)
 	do {
 		fd = accept(listener, (struct sockaddr *)&peer.ss, &peer.len);
 	} while (fd == -1 && errno == EAGAIN);
-	net_adopt(rig.net, fd, &peer);
+	net_adopt(rig.net, fd, &peer, false);
 	(void)fcntl(client, F_SETFL, O_NONBLOCK);
 	return client;
 }

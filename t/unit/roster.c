@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "core/core.h"
+#include "core/domain.h"
 #include "tap.h"
 
 #define TEXT(s)                    \
@@ -54,6 +54,15 @@ named(const struct roster *r, const char *name)
 	for (n = 0; s != NULL; n++)
 		s = roster_name_next(s);
 	return n;
+}
+
+static void
+forget(struct roster *r, int64_t before_ms)
+{
+	struct session *s;
+
+	while ((s = roster_ended(r, before_ms)) != NULL)
+		roster_remove(r, s);
 }
 
 static size_t
@@ -150,16 +159,72 @@ test_end(void)
 	roster_end(&r, s, 2000);
 	is_int(r.live, 1, "ended twice counts once");
 	ok(roster_by_id(&r, &a.id) == s, "it is kept");
-	roster_forget(&r, 1000);
+	forget(&r, 1000);
 	ok(roster_by_id(&r, &a.id) == s, "it is kept through its lease");
 	roster_put(&r, &a);
 	is_int(r.live, 2, "it returned");
-	roster_forget(&r, 5000);
+	forget(&r, 5000);
 	ok(roster_by_id(&r, &a.id) == s, "who returned is not forgotten");
 	roster_end(&r, s, 1000);
-	roster_forget(&r, 1001);
+	forget(&r, 1001);
 	ok(roster_by_id(&r, &a.id) == NULL, "forgotten after its lease");
 	ok(roster_by_id(&r, &b.id) != NULL, "the other stays");
+	roster_fini(&r);
+}
+
+/* What the database says of ends comes in any order. */
+static void
+test_end_order(void)
+{
+	struct session_info a = info(0, 0, "a"), b = info(1, 0, "b"),
+			    c = info(2, 0, "c");
+	struct roster r;
+
+	roster_init(&r);
+	roster_end(&r, roster_put(&r, &a), 3000);
+	roster_end(&r, roster_put(&r, &b), 1000);
+	roster_end(&r, roster_put(&r, &c), 2000);
+	forget(&r, 2500);
+	ok(roster_by_id(&r, &a.id) != NULL, "who ended last is kept");
+	ok(roster_by_id(&r, &b.id) == NULL, "who ended first is forgotten");
+	ok(roster_by_id(&r, &c.id) == NULL, "and the one between");
+	roster_fini(&r);
+}
+
+/* What few sessions have is copied with the rest, and can be taken away. */
+static void
+test_more(void)
+{
+	struct session_more more = { TEXT("lead"), TEXT(""), TEXT("{}"),
+		{ NULL, 0 } };
+	struct session_more none = { TEXT(""), { NULL, 0 }, { NULL, 0 },
+		TEXT("") };
+	struct slice groups[] = { TEXT("a"), TEXT("r") };
+	struct session_info a = info(0, 0, "alice");
+	struct session *s;
+	struct roster r;
+
+	ok(roster_more(&none) == NULL, "nothing is nothing");
+	ok(roster_more(&more) == &more, "something is");
+	roster_init(&r);
+	a.groups = groups;
+	a.ngroups = 1;
+	a.more = &more;
+	s = roster_put(&r, &a);
+	memset(&more, 'x', sizeof(more));
+	ok(s->info.more != NULL && s->info.more->role.n == 4 &&
+		memcmp(s->info.more->role.p, "lead", 4) == 0,
+	    "a text");
+	ok(s->info.more->stats.p == NULL, "none stays none");
+	is_int(in_group(&r, "a"), 1, "with groups");
+	a = s->info;
+	s = roster_put(&r, &a);
+	ok(memcmp(s->info.more->profile.p, "{}", 2) == 0,
+	    "put from its own texts");
+	a = s->info;
+	a.more = NULL;
+	s = roster_put(&r, &a);
+	ok(s->info.more == NULL, "taken away");
 	roster_fini(&r);
 }
 
@@ -264,6 +329,8 @@ main(void)
 	test_find();
 	test_groups();
 	test_end();
+	test_end_order();
+	test_more();
 	test_best();
 	test_admits();
 	test_many();

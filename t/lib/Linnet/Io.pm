@@ -62,9 +62,11 @@ sub pump {
 	return;
 }
 
-# A connected socket.  host and port, or path of a unix socket.
+# A connected socket.  host and port, or path of a unix socket; tls: arguments
+# of openssl s_client, which then stands between, in an array.
 sub new {
 	my ($class, %o) = @_;
+	return $class->new_tls(%o) if $o{tls};
 	my $fh = defined $o{path}
 	    ? IO::Socket::UNIX->new(Peer => $o{path})
 	    : IO::Socket::IP->new(PeerHost => $o{host}, PeerPort => $o{port},
@@ -77,6 +79,29 @@ sub new {
 	my $io = bless { fh => $fh, in => '', out => '' }, $class;
 	weaken($open{fileno $fh} = $io);
 	return $io;
+}
+
+sub new_tls {
+	my ($class, %o) = @_;
+	require Linnet::Tls;
+	require File::Temp;
+	my $err = File::Temp->new;
+	my ($fh, $pid) = Linnet::Tls::connect_to($o{host}, $o{port},
+	    $err->filename, @{ $o{tls} });
+	$fh->blocking(0);
+	binmode $fh;
+	my $io = bless { fh => $fh, in => '', out => '', tls => $pid,
+	    tls_err => $err }, $class;
+	weaken($open{fileno $fh} = $io);
+	return $io;
+}
+
+# What the TLS client says of its connection, after it ended.
+sub tls_says {
+	my ($io) = @_;
+	seek $io->{tls_err}, 0, 0;
+	local $/;
+	return readline($io->{tls_err}) // '';
 }
 
 sub DESTROY {
@@ -93,6 +118,11 @@ sub drop {
 	delete $open{fileno $fh};
 	close $fh;
 	$io->{eof} = 1;
+	if (my $pid = delete $io->{tls}) {
+		local $?;
+		kill 'KILL', $pid;
+		waitpid $pid, 0;
+	}
 	return;
 }
 

@@ -19,20 +19,26 @@ sub bin {
 	return $st == 0 && -x "$dir/initdb" ? $dir : undef;
 }
 
-# A cluster with an empty database `linnet`, running.  conf: more settings.
+# A cluster with an empty database `linnet`, running.  conf: more settings;
+# hba: lines of pg_hba.conf; wrap: a command before the server.
 sub new {
 	my ($class, %o) = @_;
 	my $bin = bin() or croak 'no PostgreSQL here';
 	my $dir = scratch();
 	my ($uid, $gid, @as) = as_user();
 	chown $uid, $gid, $dir if @as;
-	my $pg = bless { bin => $bin, dir => $dir, as => \@as,
-	    conf => $o{conf} || {} }, $class;
+	my $pg = bless { bin => $bin, dir => $dir,
+	    as => [@{ $o{wrap} || [] }, @as], conf => $o{conf} || {} }, $class;
 	cleanup_at_end($pg);
 	my ($st, $out, $err) = run([@as, "$bin/initdb", '-D', "$dir/pg", '-U',
 	    'linnet', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'],
 	    timeout => 120);
 	croak "initdb: $out$err" if $st != 0;
+	if ($o{hba}) {
+		open my $hba, '>>', "$dir/pg/pg_hba.conf" or croak "hba: $!";
+		print $hba "$_\n" for @{ $o{hba} };
+		close $hba;
+	}
 	$pg->start;
 	($st, $err) = $pg->psql('create database linnet', 'postgres');
 	croak "create database: $err" if $st != 0;

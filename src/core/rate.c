@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How much may be asked for in a time: token buckets by member, by pair of
+ * members and by address; the one of a connection is in its client.
+ *
+ * A bucket is of one process.  A member with sessions in n processes pays n
+ * tokens for a message in each: together it gets what one bucket gives, never
+ * n times as much, and less where its sessions are not all busy.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/domain.h"
+
+/* Who comes when there are so many buckets shares one. */
+#define RATE_BUCKETS_MAX 262144
+#define RATE_TICK_MS 10000
+#define RATE_SHARE_MS 1000
+#define RATE_SHARE_MAX 64
+#define RATE_MINUTE 60000
+
+struct rate_entry {
+	struct hash_entry hash;
+	uint8_t key[1 + 2 * ID_LEN]; /* enum rate, then whose */
+	struct bucket bucket;
+	int64_t minute_ms; /* since then so many were taken */
+	int64_t taken;
+	int64_t share_ms; /* when it was counted */
+	unsigned share;
+};
+
+static struct rate_entry *
+rate_get(struct core *c, enum rate rate, const uint8_t *who, size_t n)
+{
+	uint8_t key[1 + 2 * ID_LEN] = { (uint8_t)rate };
+	struct hash_entry *h;
+	struct rate_entry *e;
+
+	memcpy(key + 1, who, n);
+	if ((h = hash_find(&c->rates, key, sizeof(key))) != NULL)
+		return CONTAINER(h, struct rate_entry, hash);
+	if (c->rates.count >= RATE_BUCKETS_MAX) {
+		memset(key + 1, 0, sizeof(key) - 1);
+		h = hash_find(&c->rates, key, sizeof(key));
+		if (h != NULL)
+			return CONTAINER(h, struct rate_entry, hash);
+	}
+	e = xcalloc(1, sizeof(*e));
+	memcpy(e->key, key, sizeof(key));
+	hash_insert(&c->rates, &e->hash, e->key, sizeof(e->key));
+	return e;
+}
+
+/* In how many processes the member of a session has sessions, up to
+ * RATE_SHARE_MAX. */
+static unsigned
+rate_processes(const struct session *s)
+{
+	const struct roster_set *set =
+	    roster_member(&s->mesh->roster, &s->info.member);
+	const struct session_info *seen[RATE_SHARE_MAX];
+	const struct roster_link *l;
+	unsigned n = 0, i;
+
+	/* What was scheduled is sent while its sender may be away. */
+	if (set == NULL)
+		return 1;
+	LIST_FOREACH (l, &set->links, entry) {
+		const struct session_info *info = &l->session->info;
+
+		if (!info->live)
+			continue;
+		for (i = 0; i < n; i++)
+			if (SESSION_REF_PROC(seen[i]->ref) ==
+				SESSION_REF_PROC(info->ref) &&
+			    id_same(&seen[i]->host, &info->host))
+				break;
+		if (i == n && n < RATE_SHARE_MAX)
+			seen[n++] = info;
+	}
+	return n;
+}
+
+static unsigned
+rate_share(struct rate_entry *e, const struct session *s)
+{
+	int64_t now = clock_mono();
+
+	if (e->share == 0 || now - e->share_ms >= RATE_SHARE_MS) {
+		e->share = rate_processes(s);
+		e->share_ms = now;
+	}
+	return e->share > 0 ? e->share : 1;
+}
+
+/* 0, or the time to wait. */
+static int64_t
+rate_take(struct rate_entry *e, const struct core_rate *rate, unsigned share)
+{
+	int64_t now = clock_mono(), wait;
+	double n = share;
+
+	/* What it holds is enough for one message at least. */
+	if (n > (double)rate->burst)
+		n = (double)rate->burst;
+	wait = bucket_take(
+	    &e->bucket, n, (double)rate->burst, (double)rate->per_minute / 60);
+	if (now - e->minute_ms >= RATE_MINUTE) {
+		e->minute_ms = now;
+		e->taken = 0;
+	}
+	if (wait == 0)
+		e->taken++;
+	return wait;
+}
+
+static enum err
+rate_refuse(struct request *r, const char *what, const struct core_rate *rate,
+    int64_t used, int64_t since_ms, int64_t wait_ms)
+{
+	core_count(r->core, RATE_LIMITED);
+	r->error_limit = rate->per_minute;
+	r->error_used = used;
+	r->error_retry_ms = wait_ms;
+	return op_error(r, ERR_RATE_LIMITED,
+	    "%s: %lld in the last %lld s, of %lld a minute (%lld at once). Try "
+	    "again in %lld ms.",
+	    what, (long long)used, (long long)((since_ms + 999) / 1000),
+	    (long long)rate->per_minute, (long long)rate->burst,
+	    (long long)wait_ms);
+}
+
+static enum err
+rate_entry_take(struct request *r, enum rate which, const uint8_t *who,
+    size_t n, const char *what)
+{
+	const struct core_rate *rate = &r->core->limits.rates[which];
+	struct rate_entry *e;
+	int64_t wait;
+
+	if (rate->per_minute == 0)
+		return ERR_NONE;
+	e = rate_get(r->core, which, who, n);
+	wait = rate_take(e, rate, rate_share(e, r->client->session));
+	if (wait == 0)
+		return ERR_NONE;
+	return rate_refuse(
+	    r, what, rate, e->taken, clock_mono() - e->minute_ms, wait);
+}
+
+enum err
+rate_message(struct request *r, enum priority priority)
+{
+	const uint8_t *member = r->client->session->info.member.b;
+
+	if (priority == PRIORITY_NOW &&
+	    rate_entry_take(r, RATE_NOW, member, ID_LEN,
+		"Messages of your member with priority now") != ERR_NONE)
+		return r->error;
+	return rate_entry_take(
+	    r, RATE_MEMBER, member, ID_LEN, "Messages of your member");
+}
+
+enum err
+rate_pair(struct request *r, const struct id *member)
+{
+	uint8_t pair[2 * ID_LEN];
+
+	memcpy(pair, r->client->session->info.member.b, ID_LEN);
+	memcpy(pair + ID_LEN, member->b, ID_LEN);
+	return rate_entry_take(r, RATE_PAIR, pair, sizeof(pair),
+	    "Messages of your member to this recipient");
+}
+
+enum err
+rate_request(struct request *r)
+{
+	const struct core_rate *rate = &r->core->limits.rates[RATE_REQUESTS];
+	int64_t wait;
+
+	if (rate->per_minute == 0)
+		return ERR_NONE;
+	wait = bucket_take(&r->client->rate, 1, (double)rate->burst,
+	    (double)rate->per_minute / 60);
+	if (wait == 0)
+		return ERR_NONE;
+	core_count(r->core, RATE_LIMITED);
+	r->error_limit = rate->per_minute;
+	r->error_used = rate->burst;
+	r->error_retry_ms = wait;
+	return op_error(r, ERR_RATE_LIMITED,
+	    "Requests of this connection: more than %lld a minute (%lld at "
+	    "once). Try again in %lld ms.",
+	    (long long)rate->per_minute, (long long)rate->burst,
+	    (long long)wait);
+}
+
+/* The bucket of a client's address; NULL: there is no such limit. */
+static struct rate_entry *
+rate_address(const struct client *c)
+{
+	uint8_t address[CLIENT_ADDRESS];
+
+	if (c->core->limits.rates[RATE_REFUSED].per_minute == 0 ||
+	    !c->calls->address(c, address))
+		return NULL;
+	return rate_get(c->core, RATE_REFUSED, address, sizeof(address));
+}
+
+enum err
+rate_stranger(struct request *r)
+{
+	const struct core_rate *rate = &r->core->limits.rates[RATE_REFUSED];
+	struct rate_entry *e = rate_address(r->client);
+	int64_t wait;
+
+	if (e == NULL)
+		return ERR_NONE;
+	wait = bucket_look(
+	    &e->bucket, 1, (double)rate->burst, (double)rate->per_minute / 60);
+	if (wait == 0)
+		return ERR_NONE;
+	return rate_refuse(r, "Refused attempts from your address", rate,
+	    e->taken, clock_mono() - e->minute_ms, wait);
+}
+
+void
+rate_refused(const struct client *c)
+{
+	struct rate_entry *e = rate_address(c);
+
+	if (e != NULL)
+		(void)rate_take(e, &c->core->limits.rates[RATE_REFUSED], 1);
+}
+
+void
+rate_tick(struct core *c)
+{
+	struct hash_entry *h, *next;
+	const struct core_rate *rate;
+	struct rate_entry *e;
+	size_t i;
+
+	if (clock_mono() - c->rates_ms < RATE_TICK_MS)
+		return;
+	c->rates_ms = clock_mono();
+	HASH_FOREACH (h, next, i, &c->rates) {
+		e = CONTAINER(h, struct rate_entry, hash);
+		rate = &c->limits.rates[e->key[0]];
+		if (bucket_look(&e->bucket, (double)rate->burst,
+			(double)rate->burst, (double)rate->per_minute / 60) > 0)
+			continue;
+		hash_remove(&c->rates, h);
+		free(e);
+	}
+}
+
+void
+rate_close(struct core *c)
+{
+	struct hash_entry *h, *next;
+	size_t i;
+
+	HASH_FOREACH (h, next, i, &c->rates)
+		free(CONTAINER(h, struct rate_entry, hash));
+	hash_free(&c->rates);
+}

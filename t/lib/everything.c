@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Asks for every operation of linnet.h, one after the other, and prints what
+ * came of each: its name, and "good" or the error.  For t/71-lib.t.
+ */
+#include <linnet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct linnet *l;
+static struct linnet_result r;
+
+/* The broker's answer to what was asked, a member of it copied to out. */
+static void
+answer(const char *name, int asked, const char *path, char out[65])
+{
+	struct linnet_json *j;
+	const char *value;
+
+	if (asked != 0 || linnet_finish(l, &r) != 0)
+		printf("%s %s: %s\n", name, linnet_last_error(l)->code,
+		    linnet_last_error(l)->message);
+	else
+		printf("%s good\n", name);
+	if (out != NULL && r.text != NULL &&
+	    (j = linnet_json_read(r.text, r.n)) != NULL) {
+		value = linnet_json_get(j, path);
+		snprintf(out, 65, "%s", value != NULL ? value : "");
+		linnet_json_free(j);
+	}
+	linnet_result_free(&r);
+}
+
+#define ASK(op, ...) answer(#op, op(l, __VA_ARGS__ linnet_keep, &r), NULL, NULL)
+#define ASK_FOR(path, out, op, ...) \
+	answer(#op, op(l, __VA_ARGS__ linnet_keep, &r), path, out)
+
+static void
+ask_all(void)
+{
+	static const char *const words[] = { "one", "two", NULL };
+	static const char *const kinds[] = { "dm", NULL };
+	const struct linnet_profile profile = { .title = "x",
+		.capabilities = words };
+	const struct linnet_stats stats = { 1, 2, 3, 4, -1 };
+	const struct linnet_outgoing m = { .to = "*",
+		.text = "hi",
+		.length = 2,
+		.ttl_ms = 60000,
+		.reply_to = "none" };
+	const struct linnet_later once = { .to = "*", .message = "later" };
+	const struct linnet_later often = { .to = "*",
+		.message = "again",
+		.cron = "0 0 1 1 *",
+		.reminder = true };
+	struct linnet_memory_query q = { .query = "sky", .tags = words };
+	char id[65];
+
+	ASK_FOR("messageId", id, linnet_send, &m, );
+	ASK(linnet_message_status, id, );
+	ASK(linnet_mesh_info, );
+	ASK(linnet_list_peers, true, NULL, );
+	ASK(linnet_set_status, "working", );
+	ASK(linnet_set_summary, "asks", );
+	ASK(linnet_set_visible, true, );
+	ASK(linnet_set_profile, &profile, );
+	ASK(linnet_set_stats, &stats, );
+	ASK(linnet_join_group, "dev", "lead", );
+	ASK(linnet_leave_group, "dev", );
+	ASK(linnet_watch_state, "k/", );
+	ASK(linnet_set_state, "k/1", "{\"a\":1}", LINNET_ANY_VERSION, );
+	ASK(linnet_get_state, "k/1", );
+	ASK(linnet_list_state, "k/", );
+	ASK_FOR("type", id, linnet_set_state, "k/1", "2", 7, );
+	ASK(linnet_delete_state, "k/1", 1, );
+	ASK(linnet_unwatch_state, "k/", );
+	ASK_FOR("memoryId", id, linnet_remember, "The sky is blue", words,
+	    "english", );
+	ASK(linnet_recall, &q, );
+	ASK(linnet_list_memories, &q, );
+	ASK(linnet_forget, id, );
+	ASK(linnet_restore, id, );
+	ASK(linnet_schedule, &once, );
+	ASK_FOR("scheduledId", id, linnet_schedule, &often, );
+	ASK(linnet_list_scheduled, false, );
+	ASK(linnet_cancel_scheduled, id, );
+	ASK(linnet_block, getenv("OTHER"), kinds, );
+	ASK(linnet_list_blocks, );
+	ASK(linnet_unblock, getenv("OTHER"), NULL, );
+	ASK(linnet_list_bans, );
+	ASK(linnet_kick, getenv("OTHER"), "test", );
+	ASK(linnet_disconnect, getenv("OTHER"), NULL, );
+	ASK(linnet_ban, getenv("OTHER"), "test", );
+	ASK(linnet_unban, getenv("OTHER"), );
+}
+
+int
+main(void)
+{
+	struct linnet_config config = {
+		.url = getenv("LINNET_URL"),
+		.mesh_id = getenv("LINNET_MESH_ID"),
+		.member_id = getenv("LINNET_MEMBER_ID"),
+		.public_key = getenv("LINNET_PUBLIC_KEY"),
+		.secret_key = getenv("LINNET_SECRET_KEY"),
+	};
+	struct linnet_error e;
+
+	if ((l = linnet_new(&config, &e)) == NULL || linnet_open(l) != 0)
+		return 1;
+	ask_all();
+	linnet_close(l);
+	(void)linnet_run(l);
+	linnet_free(l);
+	return 0;
+}
