@@ -5,7 +5,7 @@ src_libbase_a_SOURCES = src/base/base.h src/base/alloc.c src/base/bucket.c \
 	src/base/buf.c src/base/clock.c src/base/crypto.c src/base/hash.c src/base/id.c \
 	src/base/json_read.c src/base/json_write.c src/base/log.c \
 	src/base/pool.c src/base/str.c src/base/usage.c \
-	src/base/usage_complete.c
+	src/base/usage_complete.c src/base/usage_read.c
 
 noinst_LIBRARIES += src/libconf.a
 src_libconf_a_SOURCES = src/conf/conf.h src/conf/options.def src/conf/conf.c \
@@ -153,10 +153,14 @@ uninstall-local:
 
 noinst_LIBRARIES += src/libcli.a
 src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli.c src/cli/cli_args.c \
-	src/cli/cli_config.c src/cli/cli_group.c src/cli/cli_inbox.c \
-	src/cli/cli_join.c src/cli/cli_json.c src/cli/cli_memory.c \
-	src/cli/cli_peers.c src/cli/cli_print.c src/cli/cli_send.c \
-	src/cli/cli_session.c src/cli/cli_state.c src/cli/cli_table.c
+	src/cli/cli_ask.c src/cli/cli_block.c src/cli/cli_commands.c \
+	src/cli/cli_config.c src/cli/cli_doctor.c src/cli/cli_follow.c \
+	src/cli/cli_group.c src/cli/cli_inbox.c src/cli/cli_join.c \
+	src/cli/cli_json.c src/cli/cli_memory.c src/cli/cli_mesh.c \
+	src/cli/cli_order.c src/cli/cli_peers.c src/cli/cli_presence.c \
+	src/cli/cli_print.c src/cli/cli_schedule.c src/cli/cli_screen.c \
+	src/cli/cli_send.c src/cli/cli_session.c src/cli/cli_state.c \
+	src/cli/cli_status.c src/cli/cli_table.c src/cli/cli_watch.c
 bin_PROGRAMS = linnet
 linnet_SOURCES = src/cli/linnet.c
 linnet_LDADD = src/libcli.a $(LINNET_LIBS)

@@ -25,7 +25,7 @@ for my $name (sort keys %programs) {
 	my $p = $programs{$name};
 	my (%code, %long);
 	for my $f (files("src/$p->{dir}/*.c")) {
-		my $c = strip_c(text($f));
+		(my $c = strip_c(text($f))) =~ s/\\\n/ /g;
 		while ($c =~ /\bgetopt(?:_long)?\s*\([^"]*("(?:[^"\\]|\\.)*")/g) {
 			my $s = unquote($1);
 			$s =~ s/^[+:]+//;

@@ -36,7 +36,7 @@ my %mode = (
 	(map { ("$dir{datadir}/bash-completion/completions/$_" => 0644,
 	    "$dir{datadir}/zsh/site-functions/_$_" => 0644,
 	    "$dir{datadir}/fish/vendor_completions.d/$_.fish" => 0644) }
-	    qw(linnetctl)),
+	    qw(linnet linnetctl)),
 	"$dir{sbindir}/linnetctl" => 0755,
 	"$dir{sbindir}/linnetd" => 0755,
 	map { m{^man/(.*\.(\d))\.in$} ? ("$dir{mandir}/man$2/$1" => 0644) : () }

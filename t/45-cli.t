@@ -7,65 +7,13 @@ use lib "$FindBin::Bin/lib";
 use JSON::PP ();
 use MIME::Base64 'decode_base64';
 use Test::More;
-use Linnet qw(wait_until run slurp scratch);
+use Linnet qw(wait_until run slurp);
+use Linnet::Cli qw(linnet said said_quietly fails inbox follow);
 use Linnet::Proc ();
 
 my $json = JSON::PP->new->utf8->allow_nonref;
-my $home = scratch();
+my $home = Linnet::Cli::home();
 my $linnet = Linnet->program('linnet');
-
-# Runs linnet as somebody: (status, stdout, stderr).
-sub linnet {
-	my ($who, @args) = @_;
-	my %o = ref $args[-1] eq 'HASH' ? %{ pop @args } : ();
-	return run([$linnet, @args], %o,
-	    env => { LINNET_CONFIG => "$home/$who", NO_COLOR => '' });
-}
-
-# The same for what must succeed: its output without the last newline.
-sub said {
-	my ($who, @args) = @_;
-	my ($status, $out, $err) = linnet($who, @args);
-	my @words = grep { !ref } @args;
-	is($status, 0, "$who: @words[0 .. ($#words > 2 ? 2 : $#words)]")
-	    or diag($err);
-	chomp $out;
-	return $out;
-}
-
-# What must fail, with an exit status and a sentence.
-sub fails {
-	my ($who, $want, $sentence, @args) = @_;
-	my ($status, $out, $err) = linnet($who, @args);
-	my @words = grep { !ref } @args;
-	is($status, $want, "exit status $want: @words");
-	like($err, $sentence, 'and a sentence');
-	is($out, '', 'and no output');
-	unlike($err, qr/[0-9a-f]{128}|lnh_/, 'and no secret');
-	return;
-}
-
-# Fields of the lines of an inbox.
-my @fields = qw(at from to priority secrecy id text);
-sub inbox {
-	my ($who, @args) = @_;
-	return map {
-		my %m;
-		@m{@fields} = split /\t/, $_, -1;
-		\%m
-	} split /\n/, said($who, 'inbox', @args);
-}
-
-# Follows an inbox into a file; returns the pid and the file.
-sub follow {
-	my ($who, @args) = @_;
-	my $out = "$home/$who.follow";
-	unlink $out, "$out.err";
-	my $pid = Linnet::Proc::start([$linnet, 'inbox', '--follow', @args],
-	    stdout => $out, stderr => "$out.err",
-	    env => { LINNET_CONFIG => "$home/$who" });
-	return ($pid, $out);
-}
 
 my $b = Linnet->broker(workers => 2);
 my $seed = $b->seed;
@@ -86,7 +34,7 @@ subtest 'help' => sub {
 	is($status, 64, 'nothing is too little');
 	like($err, qr/^usage:/, 'and says how');
 	fails('nobody', 64, qr/did you mean "send"/, 'sned', 'x');
-	fails('nobody', 64, qr/state get, state set/, 'state');
+	fails('nobody', 64, qr/one more word: get, set/, 'state');
 	fails('nobody', 64, qr/did you mean --priority/, 'send', '--priorty',
 	    'now', 'bob', 'x');
 	fails('nobody', 64, qr/something is missing/, 'send');
@@ -175,7 +123,7 @@ subtest 'direct' => sub {
 	fails('alice', 67, qr/unknown_target/, 'send',
 	    Linnet::Peer::new_key()->{pubkey}, 'x');
 	fails('alice', 64, qr/no public key/, 'send', 'a' x 64, 'x');
-	fails('alice', 64, qr/now, next, low/, 'send', 'bob', 'x', '-p',
+	fails('alice', 64, qr/now\|next\|low/, 'send', 'bob', 'x', '-p',
 	    'soon');
 	fails('alice', 66, qr/empty/, 'send', 'bob', { input => "\n" });
 	fails('alice', 65, qr/UTF-8/, 'send', 'bob', '-',
@@ -218,11 +166,6 @@ subtest 'groups, and an ordinary client' => sub {
 	unlike(said('bob', 'list'), qr/dev/, 'and out of it');
 	fails('bob', 64, qr/cannot be a group/, 'group', 'join', 'a//b');
 };
-
-sub said_quietly {
-	my ($status, $out) = linnet(@_);
-	return $out;
-}
 
 subtest 'an inbox that is run again is the same session' => sub {
 	said('bob', 'group', 'join', 'ops', '-q');

@@ -451,7 +451,7 @@ refuses($_->[0], $_->[1], 'linnetctl', @here, @{ $_->[2] }) for (
 	[65, qr/no short name/, ['mesh', 'create', "x'; drop table mesh"]],
 	[65, qr/no short name/, ['mesh', 'create', 'x' x 65]],
 	[65, qr/no name/, ['mesh', 'create', 'x', '--name', "a\nb"]],
-	[65, qr/no name/, ['mesh', 'create', 'x', '--name', "\xff"]],
+	[65, qr/UTF-8/, ['mesh', 'create', 'x', '--name', "\xff"]],
 	[65, qr/already/, ['mesh', 'create', $seed->{slug}]],
 	[66, qr/no mesh "nowhere"/, ['invite', 'create', 'nowhere']],
 	[66, qr/no mesh "nowhere"/, ['member', 'list', 'nowhere']],

@@ -104,4 +104,4 @@ UNIT += t/unit/cron
 t_unit_cron_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
 UNIT += t/unit/net_tls
 t_unit_net_tls_LDADD = src/libnet.a $(LDADD)
-UNIT += t/unit/usage
+UNIT += t/unit/usage t/unit/usage_read

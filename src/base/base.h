@@ -408,8 +408,9 @@ void str_print_size(char out[32], int64_t bytes);
 bool str_starts(const char *s, const char *prefix);
 
 /*
- * usage.c and usage_complete.c: a program's commands and options as people see
- * them, made from one table: help, the manual, and completion in shells.
+ * usage.c, usage_complete.c and usage_read.c: a program's commands and options
+ * in one table, and what is made from it: help, the manual, completion in
+ * shells, and the reading of command lines.
  */
 struct usage_option {
 	const char *name; /* --name */
@@ -441,6 +442,10 @@ void usage_help(const struct usage *u, struct buf *b);
 /* Appends what is to know of one. */
 void usage_help_of(
     const struct usage *u, const struct usage_command *m, struct buf *b);
+/* Appends what is to know of the command of these words, or of all that begin
+ * with the only one; false: there is none. */
+bool usage_help_words(
+    const struct usage *u, char *const *words, int n, struct buf *b);
 /* Appends the sections OPTIONS and COMMANDS in mdoc(7). */
 void usage_mdoc(const struct usage *u, struct buf *b);
 #define USAGE_SHELLS "bash|zsh|fish"
@@ -449,5 +454,36 @@ bool usage_complete(const struct usage *u, const char *shell, struct buf *b);
 /* The nth of the words of "a|b|c", {NULL, 0} behind the last one; nothing of a
  * text without |. */
 struct slice usage_choice(const char *arg, size_t n);
+
+#define USAGE_GIVEN_MAX 128 /* options on one command line */
+
+/* A command line, as it was read. */
+struct usage_line {
+	const struct usage *usage;
+	const struct usage_command *command; /* NULL: none was said */
+	char **words;			     /* its arguments */
+	int nwords;
+	struct {
+		const struct usage_option *option;
+		const char *value; /* "" of one that has none */
+	} given[USAGE_GIVEN_MAX];
+	size_t ngiven;
+	char error[512]; /* a sentence that says what to do */
+};
+
+/* Sorts argv, which it changes, into the command, options and arguments.  0,
+ * or an exit status of sysexits(3). */
+int usage_read(struct usage_line *l, const struct usage *u, int argc,
+    char **argv) MUST_CHECK;
+/* Checks what was given to the command: how much, whether it is text, and one
+ * of "a|b|c" where the table has that.  0, or an exit status. */
+int usage_check(struct usage_line *l) MUST_CHECK;
+/* The value of the last option of this name ("" without one), or NULL. */
+const char *usage_given(const struct usage_line *l, const char *name);
+/* The command whose name the words begin with; NULL: none. */
+const struct usage_command *usage_find(
+    const struct usage *u, char *const *words, int n);
+/* Says in l->error which command may have been meant; an exit status. */
+int usage_unknown(struct usage_line *l, char *const *words, int n);
 
 #endif

@@ -130,6 +130,31 @@ usage_help_of(
 	}
 }
 
+bool
+usage_help_words(
+    const struct usage *u, char *const *words, int n, struct buf *b)
+{
+	const struct usage_command *m;
+	size_t len = strlen(words[0]);
+	bool any = false;
+
+	if (n > 1 && (m = usage_find(u, words, n)) != NULL) {
+		usage_help_of(u, m, b);
+		return true;
+	}
+	for (m = u->commands; n == 1 && m->name != NULL; m++) {
+		if ((strncmp(m->name, words[0], len) != 0 ||
+			(m->name[len] != '\0' && m->name[len] != ' ')) &&
+		    (m->alias == NULL || strcmp(m->alias, words[0]) != 0))
+			continue;
+		if (any)
+			buf_addc(b, '\n');
+		usage_help_of(u, m, b);
+		any = true;
+	}
+	return any;
+}
+
 /* Prose of mdoc(7): a sentence a line, and nothing that is taken for a macro
  * or an escape. */
 static void

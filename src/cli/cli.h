@@ -2,9 +2,10 @@
 /*
  * cli: linnet(1), a client of liblinnet.
  *
- * A command is a row of the table in cli.c and a function in the file of its
- * noun.  A function returns an exit status of sysexits.h, and has said why on
- * stderr when it is not 0.
+ * A command is a row of the table in cli_commands.c and a function in the file
+ * of its noun.  A function returns an exit status of sysexits.h, and has said
+ * why on stderr when it is not 0.  Most ask the broker one thing and print the
+ * answer: those are a struct cli_question.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -14,45 +15,23 @@
 #include "base/base.h"
 #include "linnet.h"
 
-#define CLI_OPTIONS_MAX 128 /* given on one command line */
-
 struct cli;
 struct cli_mesh;
 
-struct cli_option {
-	const char *name; /* --name */
-	char letter;	  /* -n, or 0 */
-	const char *arg;  /* what follows it, or NULL */
-	const char *text;
-};
-
 struct cli_command {
-	const char *name; /* one word, or two */
-	const char *alias;
-	const char *args;
-	int min, max;			  /* arguments; max -1: any number */
-	const struct cli_option *options; /* ended by a NULL name */
+	struct usage_command usage;
 	int (*run)(struct cli *c);
-	const char *text; /* a line */
-	const char *more; /* sentences for the manual */
 };
 
 /* What a command works with: options, arguments, output. */
 struct cli {
-	const struct cli_command *command;
+	struct usage_line line;
 	const char *config_file; /* NULL: where it always is */
-	const char *mesh;
+	const char *mesh;	 /* NULL: the one that was chosen */
 	bool json;
 	bool quiet;
-	bool help;
-	bool version;
 	char **argv; /* arguments */
 	int argc;
-	struct {
-		const struct cli_option *option;
-		const char *value;
-	} given[CLI_OPTIONS_MAX];
-	size_t ngiven;
 	struct pool pool; /* of the whole run */
 	FILE *out;
 	bool tty; /* out is a terminal */
@@ -60,28 +39,37 @@ struct cli {
 };
 
 /*
- * cli.c: the table of commands.
+ * cli.c: what is done around each command.
  */
 /* The whole program, but for exit(3). */
 int cli_main(int argc, char **argv);
-/* The value of an option of the command ("" without one), or NULL. */
-const char *cli_given(const struct cli *c, const char *name);
 
 /*
- * cli_args.c: command lines.
+ * cli_commands.c: the table of commands.
  */
-/* Sorts argv into c: options where they stand, and the words between them.
- * The command is found by its words.  0, or an exit status. */
-int cli_args_read(struct cli *c, int argc, char **argv,
-    const struct cli_command *commands, const struct cli_option *globals);
-const struct cli_command *cli_args_find(const struct cli_command *commands,
-    char *const *words, int nwords, int *taken);
+extern const struct cli_command cli_commands[]; /* ended by a NULL name */
+/* For usage_*(). */
+const struct usage *cli_commands_usage(void);
+int cli_help(struct cli *c);
+int cli_completion(struct cli *c);
+
+/*
+ * cli_args.c: what was given to a command.
+ */
+/* The value of an option ("" without one), or NULL. */
+const char *cli_given(const struct cli *c, const char *name);
+/* All values of an option, ended by NULL; NULL: none. */
+const char *const *cli_given_all(struct cli *c, const char *name);
+/* A number of an option, from 1; `otherwise` without it; -2: it was none, and
+ * that was said. */
+int64_t cli_given_num(const struct cli *c, const char *name, int64_t otherwise);
+/* A time like 30s, in ms; likewise. */
+int64_t cli_given_time(
+    const struct cli *c, const char *name, int64_t otherwise);
 /* Arguments from the nth on, joined by spaces, or stdin when the only one is
  * "-" or there is none and stdin is no terminal.  UTF-8, without the last
  * newline.  NULL: *status says why. */
 const char *cli_args_text(struct cli *c, int n, size_t *len, int *status);
-/* A time like 30s, in ms; -1: it was none, and that was said. */
-int64_t cli_args_time(const char *option, const char *value);
 
 /*
  * cli_print.c: what people and programs see.
@@ -116,6 +104,23 @@ void cli_table_init(struct cli_table *t, const char *const *head);
 void cli_table_add(struct cli *c, struct cli_table *t, const char *cell);
 void cli_table_print(struct cli *c, struct cli_table *t);
 
+/* A column of a list that the broker sends: the member of each row. */
+struct cli_column {
+	const char *head;
+	const char *key;
+	enum {
+		CELL_TEXT,
+		CELL_NUMBER,
+		CELL_TIME,   /* milliseconds since 1970 */
+		CELL_TEXTS,  /* an array of them */
+		CELL_GROUPS, /* names with roles */
+		CELL_VALUE,  /* any JSON */
+	} kind;
+};
+/* Prints the array j[list]; false: it has no row. */
+bool cli_table_list(struct cli *c, const struct json *j, size_t list,
+    const struct cli_column *columns);
+
 /*
  * cli_json.c: answers of the broker.
  */
@@ -133,6 +138,13 @@ bool cli_json_bool(const struct json *j, size_t i, const char *key);
 struct slice cli_json_raw(const struct json *j, size_t at);
 /* The array or object at a key; 0 when there is none. */
 size_t cli_json_list(const struct json *j, size_t i, const char *key);
+/* A value for people: a string as its text, all else as JSON; lines as in
+ * cli_print_escape(). */
+const char *cli_json_text(
+    struct cli *c, const struct json *j, size_t at, int lines);
+/* Texts of an array: "a, b". */
+const char *cli_json_texts(
+    struct cli *c, const struct json *j, size_t i, const char *key);
 /* Names of groups, with roles: "dev, ops:lead". */
 const char *cli_json_groups(struct cli *c, const struct json *j, size_t i);
 
@@ -154,6 +166,13 @@ struct cli_mesh {
 	char *broker_url;
 	char *hook_token; /* "" for none */
 	char *joined_at;
+	char *ca_file; /* authorities of the broker; "": the system's */
+	/* What is said of every inbox, "" for what is not. */
+	char *status;
+	char *summary;
+	char *visible; /* "no" */
+	char *avatar, *title, *bio;
+	char *capabilities; /* a line each */
 	struct cli_group *groups;
 	size_t ngroups;
 	char *more; /* members that we do not know, as JSON */
@@ -162,6 +181,7 @@ struct cli_mesh {
 struct cli_config {
 	char *file;
 	char *display_name; /* "" for none */
+	char *chosen;	    /* id of the mesh to work in; "" for none */
 	char *more;
 	struct cli_mesh *meshes;
 	size_t n;
@@ -177,6 +197,10 @@ void cli_config_free(struct cli_config *f);
 /* The mesh that is meant; NULL: it was said why, *status is set. */
 struct cli_mesh *cli_config_mesh(
     struct cli_config *f, const char *wanted, int *status);
+/* The one of this id, or NULL. */
+struct cli_mesh *cli_config_find(struct cli_config *f, const char *mesh_id);
+/* Forgets a mesh, and its keys. */
+void cli_config_drop(struct cli_config *f, struct cli_mesh *m);
 /* A new, empty one. */
 struct cli_mesh *cli_config_add(struct cli_config *f);
 /* Replaces a text of the configuration. */
@@ -197,29 +221,126 @@ int cli_session_open(struct cli *c, struct cli_session *s);
 int cli_session_new(
     struct cli *c, struct cli_session *s, const struct linnet_config *with);
 void cli_session_close(struct cli_session *s);
-/* Connects, asks one thing, and reads the answer into j, which the caller
- * frees in any case.  0, or an exit status. */
-int cli_session_ask(struct cli *c, struct cli_session *s, const char *type,
-    const struct buf *fields, unsigned flags, struct json *j,
-    struct linnet_reply *reply);
+
+/*
+ * cli_ask.c: connect, ask, check, print.
+ */
+struct cli_question {
+	/* Asks by one of liblinnet's operations, with linnet_keep and r. */
+	int (*ask)(struct cli *c, struct linnet *l, const void *arg,
+	    struct linnet_result *r);
+	/* A list is in this member of the answer, and has these columns;
+	 * `none` says that it is empty. */
+	const char *list;
+	const struct cli_column *columns;
+	const char *none;
+	/* Prints the rest for people; NULL: nothing.  An exit status. */
+	int (*print)(struct cli *c, const struct json *j);
+};
+int cli_ask(struct cli *c, const struct cli_question *q, const void *arg);
+/* The same over a connection that is there, into j, which the caller frees in
+ * any case. */
+int cli_ask_over(struct cli *c, struct linnet *l, const struct cli_question *q,
+    const void *arg, struct linnet_result *r, struct json *j);
+
+/*
+ * cli_follow.c: sessions that go on until they are told to stop.
+ */
+/* Turns of the loop until a signal to stop came, *status is not 0, or no time
+ * is left: *heard_ms is when something was heard last, timeout_ms -1 has no
+ * end.  tick, which may be NULL, is called about every second.  Then says
+ * goodbye.  0, or an exit status. */
+struct cli_follow {
+	int64_t timeout_ms;
+	int64_t heard_ms; /* of clock_mono() */
+	int status;
+	void (*tick)(void *arg);
+	void *arg;
+};
+int cli_follow(struct linnet *l, struct cli_follow *f);
+/* Something was heard. */
+void cli_follow_heard(struct cli_follow *f);
+/* From now on cli_follow() ends at a signal to stop. */
+void cli_follow_catch(void);
+bool cli_follow_stopped(void);
+
+/*
+ * cli_presence.c: what a member says of itself.  It is kept in the
+ * configuration, and every inbox says it.
+ */
+/* Says what the configuration has, over a connection that is OPEN. */
+void cli_presence_say(
+    struct cli *c, struct linnet *l, const struct cli_mesh *m);
+int cli_set_status(struct cli *c);
+int cli_set_summary(struct cli *c);
+int cli_set_visible(struct cli *c);
+int cli_set_profile(struct cli *c);
+
+/*
+ * cli_screen.c: the whole terminal.
+ */
+enum cli_key {
+	KEY_NONE, /* nothing was typed */
+	KEY_UP,
+	KEY_DOWN,
+	KEY_PAGE_UP,
+	KEY_PAGE_DOWN,
+	KEY_NEXT,
+	KEY_QUIT,
+	KEY_OTHER,
+};
+/* Takes the terminal; false: there is none. */
+bool cli_screen_start(void);
+/* Gives it back, if it was taken. */
+void cli_screen_end(void);
+/* Its size changed since this was asked. */
+bool cli_screen_resized(void);
+void cli_screen_size(int *rows, int *columns);
+/* Appends as much of a text, which is safe to print, as fits. */
+void cli_screen_line(struct buf *b, const char *safe, int columns);
+/* Shows lines, as many as the terminal has. */
+void cli_screen_show(const struct buf *lines);
+/* The next key, without waiting. */
+enum cli_key cli_screen_key(void);
 
 /*
  * The commands, in the files of their nouns.
  */
 int cli_join(struct cli *c);
 int cli_list(struct cli *c);
+int cli_use(struct cli *c);
+int cli_leave(struct cli *c);
+int cli_status(struct cli *c);
+int cli_doctor(struct cli *c);
 int cli_send(struct cli *c);
 int cli_inbox(struct cli *c);
 int cli_message_status(struct cli *c);
+int cli_schedule_add(struct cli *c);
+int cli_schedule_list(struct cli *c);
+int cli_schedule_cancel(struct cli *c);
 int cli_peers(struct cli *c);
+int cli_watch(struct cli *c);
 int cli_group_join(struct cli *c);
 int cli_group_leave(struct cli *c);
 int cli_state_get(struct cli *c);
 int cli_state_set(struct cli *c);
+int cli_state_delete(struct cli *c);
 int cli_state_list(struct cli *c);
+int cli_state_watch(struct cli *c);
+/* A change as a line of JSON. */
+void cli_state_print_json(struct cli *c, const struct linnet_state_change *s);
 int cli_memory_remember(struct cli *c);
 int cli_memory_recall(struct cli *c);
+int cli_memory_list(struct cli *c);
 int cli_memory_forget(struct cli *c);
-int cli_help(struct cli *c);
+int cli_memory_restore(struct cli *c);
+int cli_block(struct cli *c);
+int cli_unblock(struct cli *c);
+int cli_blocks(struct cli *c);
+int cli_kick(struct cli *c);
+int cli_disconnect(struct cli *c);
+int cli_ban(struct cli *c);
+int cli_unban(struct cli *c);
+int cli_bans(struct cli *c);
 
 #endif

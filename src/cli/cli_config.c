@@ -48,6 +48,14 @@ static const struct {
 	MESH("brokerUrl", broker_url),
 	MESH("hookToken", hook_token),
 	MESH("joinedAt", joined_at),
+	MESH("caFile", ca_file),
+	MESH("status", status),
+	MESH("summary", summary),
+	MESH("visible", visible),
+	MESH("avatar", avatar),
+	MESH("title", title),
+	MESH("bio", bio),
+	MESH("capabilities", capabilities),
 };
 #undef MESH
 
@@ -215,6 +223,10 @@ config_parse(struct cli_config *f, const struct json *j)
 		    j->nodes[value].type == JSON_STRING) {
 			free(f->display_name);
 			f->display_name = config_take(&j->nodes[value]);
+		} else if (json_is(&j->nodes[key], "mesh") &&
+			   j->nodes[value].type == JSON_STRING) {
+			free(f->chosen);
+			f->chosen = config_take(&j->nodes[value]);
 		} else if (json_is(&j->nodes[key], "meshes")) {
 			if (j->nodes[value].type != JSON_ARRAY)
 				return config_bad(f, "meshes is no array");
@@ -269,6 +281,7 @@ cli_config_load(struct cli_config *f, const char *file, bool lock)
 	memset(f, 0, sizeof(*f));
 	f->lock = -1;
 	f->display_name = xstrdup("");
+	f->chosen = xstrdup("");
 	f->more = xstrdup("");
 	if ((f->file = config_path(file)) == NULL) {
 		cli_print_error("there is no home directory; say --config");
@@ -348,6 +361,10 @@ config_write(struct buf *b, const struct cli_config *f)
 		json_key(&w, "displayName");
 		json_str(&w, f->display_name);
 	}
+	if (f->chosen[0] != '\0') {
+		json_key(&w, "mesh");
+		json_str(&w, f->chosen);
+	}
 	json_key(&w, "meshes");
 	json_array(&w);
 	for (i = 0; i < f->n; i++)
@@ -423,33 +440,60 @@ fail:
 	return status;
 }
 
+static void
+config_free_mesh(struct cli_mesh *m)
+{
+	size_t i;
+
+	for (i = 0; i < NELEM(mesh_texts); i++) {
+		crypto_wipe(*mesh_text(m, i), strlen(*mesh_text(m, i)));
+		free(*mesh_text(m, i));
+	}
+	for (i = 0; i < m->ngroups; i++) {
+		free(m->groups[i].name);
+		free(m->groups[i].role);
+	}
+	free(m->groups);
+	free(m->more);
+}
+
 void
 cli_config_free(struct cli_config *f)
 {
-	struct cli_mesh *m;
-	size_t i, k;
+	size_t i;
 
-	for (i = 0; i < f->n; i++) {
-		m = &f->meshes[i];
-		for (k = 0; k < NELEM(mesh_texts); k++) {
-			crypto_wipe(*mesh_text(m, k), strlen(*mesh_text(m, k)));
-			free(*mesh_text(m, k));
-		}
-		for (k = 0; k < m->ngroups; k++) {
-			free(m->groups[k].name);
-			free(m->groups[k].role);
-		}
-		free(m->groups);
-		free(m->more);
-	}
+	for (i = 0; i < f->n; i++)
+		config_free_mesh(&f->meshes[i]);
 	free(f->meshes);
 	free(f->file);
 	free(f->display_name);
+	free(f->chosen);
 	free(f->more);
 	if (f->lock != -1)
 		(void)close(f->lock);
 	memset(f, 0, sizeof(*f));
 	f->lock = -1;
+}
+
+void
+cli_config_drop(struct cli_config *f, struct cli_mesh *m)
+{
+	if (strcmp(f->chosen, m->mesh_id) == 0)
+		cli_config_set(&f->chosen, "");
+	config_free_mesh(m);
+	f->n--;
+	memmove(m, m + 1, (size_t)(f->meshes + f->n - m) * sizeof(*m));
+}
+
+struct cli_mesh *
+cli_config_find(struct cli_config *f, const char *mesh_id)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		if (strcmp(f->meshes[i].mesh_id, mesh_id) == 0)
+			return &f->meshes[i];
+	return NULL;
 }
 
 struct cli_mesh *
@@ -482,7 +526,7 @@ config_several(const struct cli_config *f, const char *wanted, int *status)
 	    wanted != NULL
 		? "there is no mesh \"%s\", or more than one; --mesh takes "
 		  "the slug or id of one of: %s"
-		: "which mesh?%s Say --mesh and one of: %s",
+		: "which mesh?%s Say --mesh, or linnet use, and one of: %s",
 	    said, b.len > 0 ? buf_str(&b) : "(none)");
 	buf_free(&b);
 	return NULL;
@@ -503,7 +547,9 @@ cli_config_mesh(struct cli_config *f, const char *wanted, int *status)
 	for (i = 0; i < f->n; i++) {
 		struct cli_mesh *m = &f->meshes[i];
 
-		if (wanted != NULL && strcmp(m->mesh_id, wanted) == 0)
+		if (wanted != NULL
+			? strcmp(m->mesh_id, wanted) == 0
+			: f->n > 1 && strcmp(m->mesh_id, f->chosen) == 0)
 			return m;
 		if (wanted == NULL || strcmp(m->slug, wanted) == 0) {
 			found = m;

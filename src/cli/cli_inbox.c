@@ -14,25 +14,24 @@
  */
 #include "cli/cli.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#define INBOX_GOODBYE_MS 1000
+#define INBOX_TURN_MS 1000
+#define INBOX_WORKING_MS 20000
 
 struct inbox {
 	struct cli *c;
 	struct cli_session s;
+	struct cli_follow follow;
 	size_t printed;
-	size_t arrived;	  /* since it was looked at */
-	bool lost;	  /* the connection, and that was said */
-	int64_t heard_ms; /* when the last one came */
-	int status;	  /* output failed */
+	size_t arrived;		 /* since it was looked at */
+	bool lost;		 /* the connection, and that was said */
+	struct timespec changed; /* the configuration, when it was read */
+	int64_t said_ms;	 /* that it is working, by clock_mono() */
 };
 
 static void
@@ -62,6 +61,14 @@ inbox_print_json(struct inbox *in, const struct linnet_message *m)
 	json_str(&w, m->priority);
 	json_key(&w, "createdAt");
 	json_str(&w, m->created_at);
+	if (m->reply_to[0] != '\0') {
+		json_key(&w, "replyToId");
+		json_str(&w, m->reply_to);
+	}
+	if (m->subtype[0] != '\0') {
+		json_key(&w, "subtype");
+		json_str(&w, m->subtype);
+	}
 	json_key(&w, "encrypted");
 	json_bool(&w, m->secrecy != LINNET_CLEAR);
 	json_key(&w, "text");
@@ -131,17 +138,16 @@ inbox_message(void *arg, struct linnet *l, const struct linnet_message *m)
 {
 	struct inbox *in = arg;
 
-	if (in->status != 0)
+	if (in->follow.status != 0)
 		return;
+	cli_follow_heard(&in->follow);
 	in->arrived++;
-	clock_update();
-	in->heard_ms = clock_mono();
 	in->printed++;
 	if (in->c->json)
 		inbox_print_json(in, m);
 	else
 		inbox_print(in, m);
-	if ((in->status = cli_print_end(in->c)) != 0) {
+	if ((in->follow.status = cli_print_end(in->c)) != 0) {
 		linnet_close(l);
 		return;
 	}
@@ -149,7 +155,7 @@ inbox_message(void *arg, struct linnet *l, const struct linnet_message *m)
 }
 
 static void
-inbox_left(void *arg, struct linnet *l, const struct linnet_reply *reply)
+inbox_said(void *arg, struct linnet *l, const struct linnet_reply *reply)
 {
 	struct inbox *in = arg;
 
@@ -158,16 +164,15 @@ inbox_left(void *arg, struct linnet *l, const struct linnet_reply *reply)
 		cli_print_note(in->c, "%s", reply->error->message);
 }
 
-static bool
-inbox_has_group(const struct inbox *in, const char *name)
+static const struct cli_group *
+inbox_group(const struct cli_mesh *m, const char *name)
 {
-	const struct cli_mesh *m = in->s.mesh;
 	size_t i;
 
 	for (i = 0; i < m->ngroups; i++)
 		if (strcmp(m->groups[i].name, name) == 0)
-			return true;
-	return false;
+			return &m->groups[i];
+	return NULL;
 }
 
 /* A session that comes back has the groups that it had: those left since. */
@@ -184,27 +189,46 @@ inbox_leave(struct inbox *in, struct linnet *l, const char *text, size_t n)
 		for (at = JSON_FIRST(list); at < j.nodes[list].end;
 		     at = j.nodes[at].end) {
 			name = cli_json_str(in->c, &j, at, "name");
-			if (!inbox_has_group(in, name))
+			if (inbox_group(in->s.mesh, name) == NULL)
 				(void)linnet_leave_group(
-				    l, name, inbox_left, in);
+				    l, name, inbox_said, in);
 		}
 	}
 	json_free(&j);
 }
 
 static void
+inbox_join(struct inbox *in, const struct cli_mesh *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->ngroups; i++)
+		(void)linnet_join_group(in->s.linnet, m->groups[i].name,
+		    m->groups[i].role, inbox_said, in);
+}
+
+static void
 inbox_phase(void *arg, struct linnet *l, const struct linnet_change *change)
 {
 	struct inbox *in = arg;
+	struct pool keep = in->c->pool;
 
-	if (change->phase == LINNET_OPEN) {
-		in->lost = false;
-		inbox_leave(in, l, change->text, change->n);
-	} else if (change->phase == LINNET_WAITING && !in->lost) {
+	if (change->phase == LINNET_WAITING && !in->lost) {
 		cli_print_note(
 		    in->c, "%s Connecting again.", change->error->message);
 		in->lost = true;
 	}
+	if (change->phase != LINNET_OPEN)
+		return;
+	pool_init(&in->c->pool);
+	inbox_leave(in, l, change->text, change->n);
+	/* The hello had the groups of the beginning. */
+	if (in->lost)
+		inbox_join(in, in->s.mesh);
+	cli_presence_say(in->c, l, in->s.mesh);
+	in->lost = false;
+	pool_free(&in->c->pool);
+	in->c->pool = keep;
 }
 
 /* The same for every run on this machine with this configuration. */
@@ -237,21 +261,13 @@ inbox_new(struct inbox *in, bool follow)
 		.callbacks = { .phase = inbox_phase, .message = inbox_message },
 		.arg = in,
 	};
+	struct stat st;
+	int status;
 
-	return cli_session_new(in->c, &in->s, &with);
-}
-
-/* Milliseconds that are left of the time that was given; -1: no end. */
-static int
-inbox_left_ms(const struct inbox *in, int64_t timeout_ms)
-{
-	int64_t left;
-
-	if (timeout_ms < 0)
-		return -1;
-	clock_update();
-	left = in->heard_ms + timeout_ms - clock_mono();
-	return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+	if ((status = cli_session_new(in->c, &in->s, &with)) == 0 &&
+	    stat(in->s.config.file, &st) == 0)
+		in->changed = st.st_mtim;
+	return status;
 }
 
 /* All that waits by now. */
@@ -264,8 +280,8 @@ inbox_drain(struct inbox *in)
 		in->arrived = 0;
 		if (linnet_call(in->s.linnet, "get_state", "\"key\":\"inbox\"",
 			LINNET_REPEAT, &reply) != 0)
-			return in->status != 0
-				   ? in->status
+			return in->follow.status != 0
+				   ? in->follow.status
 				   : cli_print_failure(
 					 linnet_last_error(in->s.linnet));
 	} while (in->arrived > 0);
@@ -273,88 +289,100 @@ inbox_drain(struct inbox *in)
 }
 
 static int
-inbox_once(struct inbox *in, int64_t timeout_ms)
+inbox_once(struct inbox *in)
 {
-	int status, left;
+	const int64_t timeout_ms = in->follow.timeout_ms;
+	int64_t end, left;
+	int status;
 
 	if ((status = inbox_drain(in)) != 0 || timeout_ms < 0 ||
 	    in->printed > 0)
 		return status;
-	while (in->printed == 0 && (left = inbox_left_ms(in, timeout_ms)) > 0)
-		if (linnet_wait(in->s.linnet, left) < 0)
-			/* The next question connects again. */
+	clock_update();
+	end = clock_mono() + timeout_ms;
+	while (in->printed == 0 && (left = end - clock_mono()) > 0) {
+		/* When it fails, the next question connects again. */
+		if (linnet_wait(in->s.linnet,
+			left < INBOX_TURN_MS ? (int)left : INBOX_TURN_MS) < 0)
 			break;
+		clock_update();
+	}
 	return inbox_drain(in);
 }
 
-static volatile sig_atomic_t inbox_stopped;
-
+/* What the configuration says now. */
 static void
-inbox_stop(int sig)
+inbox_take(struct inbox *in, struct cli_config *f, struct cli_mesh *m)
 {
-	(void)sig;
-	inbox_stopped = 1;
-}
-
-/* Whoever is told to stop says goodbye, so that nothing is held for it. */
-static void
-inbox_catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = inbox_stop };
+	struct pool keep = in->c->pool;
 	size_t i;
 
-	for (i = 0; i < NELEM(signals); i++)
-		if (sigaction(signals[i], &sa, NULL) != 0)
-			fatal("sigaction");
+	pool_init(&in->c->pool);
+	for (i = 0; i < in->s.mesh->ngroups; i++)
+		if (inbox_group(m, in->s.mesh->groups[i].name) == NULL)
+			(void)linnet_leave_group(in->s.linnet,
+			    in->s.mesh->groups[i].name, inbox_said, in);
+	inbox_join(in, m);
+	cli_presence_say(in->c, in->s.linnet, m);
+	pool_free(&in->c->pool);
+	in->c->pool = keep;
+	cli_config_free(&in->s.config);
+	in->s.config = *f;
+	in->s.mesh = m;
 }
 
+/* Looks whether the configuration was changed, and says again that it is
+ * working, which the broker believes for a while only. */
 static void
-inbox_say_goodbye(struct linnet *l)
+inbox_look(void *arg)
 {
-	linnet_close(l);
-	while (linnet_wait(l, INBOX_GOODBYE_MS) > 0)
-		;
-}
+	struct inbox *in = arg;
+	struct cli_config f;
+	struct cli_mesh *m;
+	struct stat st;
 
-static int
-inbox_follow(struct inbox *in, int64_t timeout_ms)
-{
-	struct linnet *l = in->s.linnet;
-	int left;
-
-	inbox_catch_signals();
-	while (in->status == 0 && !inbox_stopped &&
-	       (left = inbox_left_ms(in, timeout_ms)) != 0)
-		if (linnet_wait(l, left) < 0 && in->status == 0)
-			return cli_print_failure(linnet_last_error(l));
-	inbox_say_goodbye(l);
-	return in->status;
+	if (strcmp(in->s.mesh->status, "working") == 0 &&
+	    clock_mono() - in->said_ms >= INBOX_WORKING_MS) {
+		in->said_ms = clock_mono();
+		(void)linnet_set_status(
+		    in->s.linnet, "working", inbox_said, in);
+	}
+	if (stat(in->s.config.file, &st) != 0 ||
+	    (st.st_mtim.tv_sec == in->changed.tv_sec &&
+		st.st_mtim.tv_nsec == in->changed.tv_nsec))
+		return;
+	in->changed = st.st_mtim;
+	if (cli_config_load(&f, in->c->config_file, false) == 0 &&
+	    (m = cli_config_find(&f, in->s.mesh->mesh_id)) != NULL)
+		inbox_take(in, &f, m);
+	else
+		cli_config_free(&f);
 }
 
 int
 cli_inbox(struct cli *c)
 {
-	const char *timeout = cli_given(c, "timeout");
 	bool follow = cli_given(c, "follow") != NULL;
-	struct inbox *in;
-	int64_t timeout_ms = -1;
-	int status;
+	struct inbox *in = xcalloc(1, sizeof(*in));
+	int status = EX_USAGE;
 
-	if (timeout != NULL &&
-	    (timeout_ms = cli_args_time("timeout", timeout)) < 0)
-		return EX_USAGE;
-	in = xcalloc(1, sizeof(*in));
 	in->c = c;
-	clock_update();
-	in->heard_ms = clock_mono();
+	in->follow = (struct cli_follow){
+		.timeout_ms = cli_given_time(c, "timeout", -1),
+		.tick = inbox_look,
+		.arg = in,
+	};
+	if (in->follow.timeout_ms < -1)
+		goto fail;
+	if (follow)
+		cli_follow_catch();
 	if ((status = inbox_new(in, follow)) != 0)
 		goto fail;
 	if (linnet_open(in->s.linnet) != 0)
 		status = cli_print_failure(linnet_last_error(in->s.linnet));
 	else if (follow)
-		status = inbox_follow(in, timeout_ms);
-	else if ((status = inbox_once(in, timeout_ms)) == 0) {
+		status = cli_follow(in->s.linnet, &in->follow);
+	else if ((status = inbox_once(in)) == 0) {
 		/* It returns, so it does not say goodbye. */
 		linnet_free(in->s.linnet);
 		in->s.linnet = NULL;

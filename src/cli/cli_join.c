@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * join and list: the meshes of the configuration.
+ * join: a new member of a mesh, by an invite.
  *
  * The configuration stays locked from looking whether there is a key already
  * to writing the new one, so that two joins make one member.
  */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,9 +102,31 @@ join_print(struct cli *c, const struct cli_mesh *m, bool already)
 		    cli_print_safe(c, m->slug), m->public_key);
 }
 
+/* Authorities are kept by their full name, for commands of other directories.
+ * 0, or an exit status. */
+static int
+join_tls(struct cli *c, struct cli_mesh *m, struct linnet_tls *tls)
+{
+	const char *file = cli_given(c, "ca-file");
+	char *path;
+
+	if (file != NULL) {
+		if ((path = realpath(file, NULL)) == NULL) {
+			cli_print_error("%s: %s", file, strerror(errno));
+			return EX_NOINPUT;
+		}
+		cli_config_set(&m->ca_file, path);
+		free(path);
+	}
+	if (m->ca_file[0] != '\0')
+		tls->ca_file = m->ca_file;
+	return 0;
+}
+
 int
 cli_join(struct cli *c)
 {
+	struct linnet_tls tls = { .ca_file = NULL };
 	struct linnet_membership *got = NULL;
 	struct linnet_invite *invite;
 	struct linnet_error e;
@@ -120,7 +143,9 @@ cli_join(struct cli *c)
 	if ((status = cli_config_load(&f, c->config_file, true)) != 0)
 		goto fail;
 	m = join_mesh(&f, invite);
-	got = linnet_join(invite, m->public_key, join_name(c, &f), NULL, 0, &e);
+	if ((status = join_tls(c, m, &tls)) != 0)
+		goto fail;
+	got = linnet_join(invite, m->public_key, join_name(c, &f), &tls, 0, &e);
 	if (got == NULL) {
 		status = cli_print_failure(&e);
 		goto fail;
@@ -133,93 +158,4 @@ fail:
 	linnet_invite_free(invite);
 	cli_config_free(&f);
 	return status;
-}
-
-static const char *
-list_groups(struct cli *c, const struct cli_mesh *m)
-{
-	const char *text = "";
-	size_t i;
-
-	for (i = 0; i < m->ngroups; i++)
-		text = pool_printf(&c->pool, "%s%s%s%s%s", text,
-		    i > 0 ? ", " : "", m->groups[i].name,
-		    m->groups[i].role[0] != '\0' ? ":" : "", m->groups[i].role);
-	return cli_print_safe(c, text);
-}
-
-static void
-list_json(struct cli *c, const struct cli_config *f)
-{
-	const struct cli_mesh *m;
-	struct json_writer w;
-	struct buf b;
-	size_t i, k;
-
-	buf_init(&b, SIZE_MAX / 2);
-	json_start(&w, &b);
-	json_array(&w);
-	for (i = 0; i < f->n; i++) {
-		m = &f->meshes[i];
-		json_object(&w);
-		json_key(&w, "slug");
-		json_str(&w, m->slug);
-		json_key(&w, "name");
-		json_str(&w, m->name);
-		json_key(&w, "meshId");
-		json_str(&w, m->mesh_id);
-		json_key(&w, "memberId");
-		json_str(&w, m->member_id);
-		json_key(&w, "pubkey");
-		json_str(&w, m->public_key);
-		json_key(&w, "brokerUrl");
-		json_str(&w, m->broker_url);
-		json_key(&w, "joinedAt");
-		json_str(&w, m->joined_at);
-		json_key(&w, "groups");
-		json_array(&w);
-		for (k = 0; k < m->ngroups; k++)
-			json_str(&w, m->groups[k].name);
-		json_array_end(&w);
-		json_object_end(&w);
-	}
-	json_array_end(&w);
-	cli_print_json(c, b.data, b.len);
-	buf_free(&b);
-}
-
-int
-cli_list(struct cli *c)
-{
-	static const char *const head[] = { "MESH", "NAME", "BROKER", "GROUPS",
-		"KEY", NULL };
-	struct cli_config f;
-	struct cli_table t;
-	size_t i;
-	int status;
-
-	if ((status = cli_config_load(&f, c->config_file, false)) != 0) {
-		cli_config_free(&f);
-		return status;
-	}
-	if (c->json) {
-		list_json(c, &f);
-		cli_config_free(&f);
-		return 0;
-	}
-	cli_table_init(&t, head);
-	for (i = 0; i < f.n; i++) {
-		const struct cli_mesh *m = &f.meshes[i];
-
-		cli_table_add(c, &t, cli_print_safe(c, m->slug));
-		cli_table_add(c, &t, cli_print_safe(c, m->name));
-		cli_table_add(c, &t, cli_print_safe(c, m->broker_url));
-		cli_table_add(c, &t, list_groups(c, m));
-		cli_table_add(c, &t, cli_print_safe(c, m->public_key));
-	}
-	cli_table_print(c, &t);
-	if (f.n == 0)
-		cli_print_note(c, "no mesh was joined yet");
-	cli_config_free(&f);
-	return 0;
 }

@@ -79,6 +79,42 @@ cli_json_list(const struct json *j, size_t i, const char *key)
 }
 
 const char *
+cli_json_text(struct cli *c, const struct json *j, size_t at, int lines)
+{
+	const struct json_node *node = &j->nodes[at];
+	struct slice raw = cli_json_raw(j, at);
+	const char *text;
+	struct buf b;
+	char *s;
+
+	if (node->type == JSON_STRING) {
+		s = pool_alloc(&c->pool, (size_t)node->n + 1);
+		raw = (struct slice){ s, json_unescape(node, s) };
+	}
+	buf_init(&b, SIZE_MAX / 2);
+	cli_print_escape(&b, raw.p, raw.n, lines);
+	text = pool_strndup(&c->pool, b.len > 0 ? b.data : "", b.len);
+	buf_free(&b);
+	return text;
+}
+
+const char *
+cli_json_texts(struct cli *c, const struct json *j, size_t i, const char *key)
+{
+	size_t list = cli_json_list(j, i, key), at;
+	const char *text = "";
+
+	if (list == 0)
+		return text;
+	for (at = JSON_FIRST(list); at < j->nodes[list].end;
+	     at = j->nodes[at].end)
+		text = pool_printf(&c->pool, "%s%s%s", text,
+		    text[0] != '\0' ? ", " : "",
+		    cli_json_text(c, j, at, CLI_ONE_LINE));
+	return text;
+}
+
+const char *
 cli_json_groups(struct cli *c, const struct json *j, size_t i)
 {
 	size_t list = cli_json_list(j, i, "groups"), at;

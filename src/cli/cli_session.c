@@ -44,6 +44,8 @@ cli_session_new(
 	config.member_id = s->mesh->member_id;
 	config.public_key = s->mesh->public_key;
 	config.secret_key = s->mesh->secret_key;
+	if (s->mesh->ca_file[0] != '\0')
+		config.tls.ca_file = s->mesh->ca_file;
 	/* What is sent to the member is for any of its inboxes. */
 	config.no_session_key = true;
 	if (!config.control) {
@@ -78,20 +80,4 @@ cli_session_close(struct cli_session *s)
 		linnet_free(s->linnet);
 	}
 	cli_config_free(&s->config);
-}
-
-int
-cli_session_ask(struct cli *c, struct cli_session *s, const char *type,
-    const struct buf *fields, unsigned flags, struct json *j,
-    struct linnet_reply *reply)
-{
-	int status;
-
-	json_init(j, 1, 0);
-	if ((status = cli_session_open(c, s)) != 0)
-		return status;
-	if (linnet_call(s->linnet, type, fields != NULL ? fields->data : NULL,
-		flags, reply) != 0)
-		return cli_print_failure(linnet_last_error(s->linnet));
-	return cli_json_read(j, reply);
 }

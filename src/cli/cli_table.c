@@ -80,3 +80,56 @@ cli_table_print(struct cli *c, struct cli_table *t)
 	for (i = 0; i + t->columns <= t->n; i += t->columns)
 		table_row(c, t, t->cells + i, widths);
 }
+
+static const char *
+table_cell(struct cli *c, const struct json *j, size_t row,
+    const struct cli_column *column)
+{
+	char when[CLOCK_RFC3339_LEN + 1];
+	size_t at;
+
+	switch (column->kind) {
+	case CELL_TEXT:
+		return cli_json_safe(c, j, row, column->key);
+	case CELL_NUMBER:
+		return pool_printf(&c->pool, "%lld",
+		    (long long)cli_json_int(j, row, column->key));
+	case CELL_TIME:
+		clock_format(cli_json_int(j, row, column->key), when);
+		return pool_strndup(&c->pool, when, strlen(when));
+	case CELL_TEXTS:
+		return cli_json_texts(c, j, row, column->key);
+	case CELL_GROUPS:
+		return cli_json_groups(c, j, row);
+	case CELL_VALUE:
+		at = json_get(j, row, column->key);
+		return at != 0 ? cli_json_text(c, j, at, CLI_ONE_LINE) : "";
+	}
+	return "";
+}
+
+bool
+cli_table_list(struct cli *c, const struct json *j, size_t list,
+    const struct cli_column *columns)
+{
+	const struct cli_column *k;
+	const char **head;
+	struct cli_table t;
+	size_t n = 0, at;
+
+	if (list == 0)
+		return false;
+	while (columns[n].head != NULL)
+		n++;
+	head = pool_alloc(&c->pool, (n + 1) * sizeof(*head));
+	for (n = 0; columns[n].head != NULL; n++)
+		head[n] = columns[n].head;
+	head[n] = NULL;
+	cli_table_init(&t, head);
+	for (at = JSON_FIRST(list); at < j->nodes[list].end;
+	     at = j->nodes[at].end)
+		for (k = columns; k->head != NULL; k++)
+			cli_table_add(c, &t, table_cell(c, j, at, k));
+	cli_table_print(c, &t);
+	return t.n > 0;
+}

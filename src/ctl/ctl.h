@@ -16,8 +16,6 @@
 #include "core/core.h"
 #include "db/db.h"
 
-#define CTL_OPTIONS_MAX 128 /* given on one command line */
-
 struct ctl;
 
 enum ctl_needs {
@@ -29,7 +27,6 @@ enum ctl_needs {
 struct ctl_command {
 	const char *name; /* one word, or two */
 	const char *args;
-	int min, max; /* arguments */
 	const struct usage_option *options;
 	enum ctl_needs needs;
 	void (*run)(struct ctl *c);
@@ -39,17 +36,13 @@ struct ctl_command {
 
 /* What a command works with. */
 struct ctl {
+	struct usage_line line;
 	const struct ctl_command *command;
 	struct conf *conf; /* of the daemon */
 	bool json;
 	struct db_sync *db; /* of commands that need the database */
 	char **args;	    /* without the options */
 	int nargs;
-	struct {
-		const struct usage_option *option;
-		const char *value; /* "" of one that has none */
-	} given[CTL_OPTIONS_MAX];
-	size_t ngiven;
 };
 
 /*

@@ -102,29 +102,29 @@ static const struct usage_option help_options[] = {
 };
 
 const struct ctl_command table_commands[] = {
-	{ "status", "", 0, 0, no_options, CTL_DAEMON, ctl_status,
+	{ "status", "", no_options, CTL_DAEMON, ctl_status,
 	    "Show the daemon, its processes and the hosts beside it.",
 	    "Of each process: role, number, process id, state, connections, "
 	    "how often it was restarted, for how long it has run, and whether "
 	    "its database connection works. Then, where the database can be "
 	    "reached, how many messages wait and which hosts share it." },
-	{ "ping", "", 0, 0, no_options, CTL_DAEMON, ctl_ping,
+	{ "ping", "", no_options, CTL_DAEMON, ctl_ping,
 	    "Succeed when the daemon answers.", NULL },
-	{ "reload", "", 0, 0, no_options, CTL_DAEMON, ctl_reload,
+	{ "reload", "", no_options, CTL_DAEMON, ctl_reload,
 	    "Read the configuration and certificates again, as SIGHUP does.",
 	    "Says which options changed, and which need a restart and stay as "
 	    "they are until then. A configuration with an error changes "
 	    "nothing." },
-	{ "drain", "", 0, 0, drain_options, CTL_DAEMON, ctl_drain,
+	{ "drain", "", drain_options, CTL_DAEMON, ctl_drain,
 	    "Tell every client to connect again, and end the daemon when they "
 	    "have gone, as SIGTERM does.",
 	    "Returns at once; status tells how it goes." },
-	{ "stop", "", 0, 0, no_options, CTL_DAEMON, ctl_stop,
+	{ "stop", "", no_options, CTL_DAEMON, ctl_stop,
 	    "End the daemon at once, as SIGINT does.", NULL },
-	{ "log-level", "error|warn|info|debug", 1, 1, no_options, CTL_DAEMON,
+	{ "log-level", "error|warn|info|debug", no_options, CTL_DAEMON,
 	    ctl_log_level, "Change what is logged, until the next reload.",
 	    NULL },
-	{ "trace", "", 0, 0, trace_options, CTL_DAEMON, ctl_trace,
+	{ "trace", "", trace_options, CTL_DAEMON, ctl_trace,
 	    "Follow what passes through the daemon, until interrupted.",
 	    "A line for each request that was answered, each message that was "
 	    "pushed and each session that ended: time, worker, mesh, session, "
@@ -133,92 +133,90 @@ const struct ctl_command table_commands[] = {
 	    "Never what a message says. What is too fast to be shown is "
 	    "dropped, and how much that was is said. Without a trace, the "
 	    "daemon spends nothing on it." },
-	{ "host list", "", 0, 0, no_options, CTL_DATABASE, ctl_host_list,
+	{ "host list", "", no_options, CTL_DATABASE, ctl_host_list,
 	    "List the hosts that share the database.",
 	    "A host whose lease is over is gone, and so are its sessions." },
-	{ "session list", "[mesh]", 0, 1, session_options, CTL_DATABASE,
+	{ "session list", "[mesh]", session_options, CTL_DATABASE,
 	    ctl_session_list, "List who is connected.",
 	    "Unacked is how many messages were pushed to the session and not "
 	    "acknowledged yet." },
-	{ "kick", "mesh session", 2, 2, reason_options, CTL_DATABASE, ctl_kick,
+	{ "kick", "mesh session", reason_options, CTL_DATABASE, ctl_kick,
 	    "End sessions; their clients may connect again.",
 	    "The session is its id, key or name; or the member's, for all "
 	    "sessions of it. Waits until they have ended." },
-	{ "ban", "mesh member", 2, 2, reason_options, CTL_DATABASE, ctl_ban,
+	{ "ban", "mesh member", reason_options, CTL_DATABASE, ctl_ban,
 	    "Keep a member out of the mesh, and end its sessions.",
 	    "The member is its id, public key or name. What is sent to it "
 	    "waits." },
-	{ "unban", "mesh member", 2, 2, no_options, CTL_DATABASE, ctl_unban,
+	{ "unban", "mesh member", no_options, CTL_DATABASE, ctl_unban,
 	    "Let a member in again.", NULL },
-	{ "bans", "mesh", 1, 1, no_options, CTL_DATABASE, ctl_bans,
+	{ "bans", "mesh", no_options, CTL_DATABASE, ctl_bans,
 	    "List the members that are banned.", NULL },
-	{ "mesh create", "mesh", 1, 1, mesh_create_options, CTL_DATABASE,
+	{ "mesh create", "mesh", mesh_create_options, CTL_DATABASE,
 	    ctl_mesh_create, "Make a mesh.",
 	    "Its short name has the characters a-z, 0-9 and -, and at most 64 "
 	    "of them. The owner's key pair is made too: the secret key signs "
 	    "invites. It is stored sealed with seal.key, or, with --show-key, "
 	    "printed once and not stored: who runs the server cannot make "
 	    "invites then, only who has the key." },
-	{ "mesh list", "", 0, 0, no_options, CTL_DATABASE, ctl_mesh_list,
+	{ "mesh list", "", no_options, CTL_DATABASE, ctl_mesh_list,
 	    "List all meshes.", NULL },
-	{ "mesh show", "mesh", 1, 1, no_options, CTL_DATABASE, ctl_mesh_show,
+	{ "mesh show", "mesh", no_options, CTL_DATABASE, ctl_mesh_show,
 	    "Show a mesh: what it has, and what it may have.", NULL },
-	{ "mesh set", "mesh", 1, 1, mesh_set_options, CTL_DATABASE,
-	    ctl_mesh_set, "Set what a mesh may have.",
+	{ "mesh set", "mesh", mesh_set_options, CTL_DATABASE, ctl_mesh_set,
+	    "Set what a mesh may have.",
 	    "default stands for what the configuration says. What is there "
 	    "already stays, also when it is more." },
-	{ "mesh rename", "mesh name", 2, 2, no_options, CTL_DATABASE,
-	    ctl_mesh_rename, "Change what people call a mesh.",
+	{ "mesh rename", "mesh name", no_options, CTL_DATABASE, ctl_mesh_rename,
+	    "Change what people call a mesh.",
 	    "The short name, which is in invites and in the configurations of "
 	    "members, does not change." },
-	{ "mesh archive", "mesh", 1, 1, no_options, CTL_DATABASE,
-	    ctl_mesh_archive, "Close a mesh; nothing in it is lost.",
+	{ "mesh archive", "mesh", no_options, CTL_DATABASE, ctl_mesh_archive,
+	    "Close a mesh; nothing in it is lost.",
 	    "Its sessions end, and nobody can connect or join until mesh "
 	    "unarchive." },
-	{ "mesh unarchive", "mesh", 1, 1, no_options, CTL_DATABASE,
+	{ "mesh unarchive", "mesh", no_options, CTL_DATABASE,
 	    ctl_mesh_unarchive, "Open an archived mesh again.", NULL },
-	{ "mesh delete", "mesh", 1, 1, yes_options, CTL_DATABASE,
-	    ctl_mesh_delete, "Delete a mesh with all that is in it.",
+	{ "mesh delete", "mesh", yes_options, CTL_DATABASE, ctl_mesh_delete,
+	    "Delete a mesh with all that is in it.",
 	    "Says what goes, and asks for the short name." },
-	{ "member list", "mesh", 1, 1, no_options, CTL_DATABASE,
-	    ctl_member_list, "List the members of a mesh.", NULL },
-	{ "member show", "mesh member", 2, 2, no_options, CTL_DATABASE,
+	{ "member list", "mesh", no_options, CTL_DATABASE, ctl_member_list,
+	    "List the members of a mesh.", NULL },
+	{ "member show", "mesh member", no_options, CTL_DATABASE,
 	    ctl_member_show, "Show a member, by its id, public key or name.",
 	    NULL },
-	{ "member role", "mesh member owner|admin|member", 3, 3, no_options,
+	{ "member role", "mesh member owner|admin|member", no_options,
 	    CTL_DATABASE, ctl_member_role, "Give a member another role.",
 	    "It is in force at once, for its sessions too." },
-	{ "member rename", "mesh member name", 3, 3, no_options, CTL_DATABASE,
+	{ "member rename", "mesh member name", no_options, CTL_DATABASE,
 	    ctl_member_rename, "Change the name of a member.",
 	    "Sessions that are connected keep theirs." },
-	{ "member revoke", "mesh member", 2, 2, yes_options, CTL_DATABASE,
+	{ "member revoke", "mesh member", yes_options, CTL_DATABASE,
 	    ctl_member_revoke, "End a membership, for good.",
 	    "Its sessions end, and its key cannot join again; use ban for a "
 	    "while. Asks for the name." },
-	{ "invite create", "mesh", 1, 1, invite_options, CTL_DATABASE,
+	{ "invite create", "mesh", invite_options, CTL_DATABASE,
 	    ctl_invite_create, "Make an invite and print its join link.",
 	    "The link is for linnet join. Whoever has it can join: send it as "
 	    "you would a password." },
-	{ "invite list", "mesh", 1, 1, no_options, CTL_DATABASE,
-	    ctl_invite_list, "List the invites of a mesh.",
+	{ "invite list", "mesh", no_options, CTL_DATABASE, ctl_invite_list,
+	    "List the invites of a mesh.",
 	    "The links are not stored and cannot be shown again." },
-	{ "invite revoke", "id", 1, 1, no_options, CTL_DATABASE,
-	    ctl_invite_revoke, "Make an invite worthless.",
-	    "Who joined with it stays a member." },
-	{ "seed", "", 0, 0, no_options, CTL_DATABASE, ctl_seed,
+	{ "invite revoke", "id", no_options, CTL_DATABASE, ctl_invite_revoke,
+	    "Make an invite worthless.", "Who joined with it stays a member." },
+	{ "seed", "", no_options, CTL_DATABASE, ctl_seed,
 	    "Make a mesh for tests, with two members and an invite.",
 	    "Prints one JSON object with meshId, slug, brokerUrl, ownerPubkey, "
 	    "ownerSecretKey, inviteToken, inviteLink, and peerA and peerB, each "
 	    "with memberId, pubkey, secretKey and displayName. The invite is "
 	    "good for 1000 uses." },
-	{ "completion", USAGE_SHELLS, 1, 1, no_options, CTL_NOTHING,
-	    ctl_completion,
+	{ "completion", USAGE_SHELLS, no_options, CTL_NOTHING, ctl_completion,
 	    "Print a script for a shell that completes "
 	    "commands.",
 	    NULL },
-	{ "help", "[command]", 0, 2, help_options, CTL_NOTHING, ctl_help,
+	{ "help", "[command ...]", help_options, CTL_NOTHING, ctl_help,
 	    "Print help, of a command or of all.", NULL },
-	{ NULL, NULL, 0, 0, NULL, 0, NULL, NULL, NULL },
+	{ NULL, NULL, NULL, 0, NULL, NULL, NULL },
 };
 
 const struct usage *
@@ -251,31 +249,6 @@ table_print(struct buf *b)
 	buf_free(b);
 }
 
-/* The command of one or two words, or those that begin with the first. */
-static bool
-table_help_of(struct ctl *c, struct buf *b)
-{
-	const struct usage *u = table_usage();
-	const struct usage_command *m;
-	size_t n = strlen(c->args[0]);
-	bool any = false;
-
-	for (m = u->commands; m->name != NULL; m++) {
-		if (strncmp(m->name, c->args[0], n) != 0 ||
-		    (m->name[n] != '\0' && m->name[n] != ' '))
-			continue;
-		if (c->nargs == 2 &&
-		    (m->name[n] == '\0' ||
-			strcmp(m->name + n + 1, c->args[1]) != 0))
-			continue;
-		if (any)
-			buf_addc(b, '\n');
-		usage_help_of(u, m, b);
-		any = true;
-	}
-	return any;
-}
-
 void
 ctl_help(struct ctl *c)
 {
@@ -286,11 +259,9 @@ ctl_help(struct ctl *c)
 		usage_mdoc(table_usage(), &b);
 	else if (c->nargs == 0)
 		usage_help(table_usage(), &b);
-	else if (!table_help_of(c, &b))
-		ctl_fail(EX_USAGE,
-		    "there is no command \"%s%s%s\"; linnetctl help lists them",
-		    c->args[0], c->nargs == 2 ? " " : "",
-		    c->nargs == 2 ? c->args[1] : "");
+	else if (!usage_help_words(table_usage(), c->args, c->nargs, &b))
+		ctl_fail(usage_unknown(&c->line, c->args, c->nargs), "%s",
+		    c->line.error);
 	table_print(&b);
 }
 
@@ -301,9 +272,6 @@ ctl_completion(struct ctl *c)
 
 	buf_init(&b, HELP_MAX);
 	if (!usage_complete(table_usage(), c->args[0], &b))
-		ctl_fail(EX_USAGE,
-		    "there is no shell \"%s\" here; say one of "
-		    "bash, zsh, fish",
-		    c->args[0]);
+		fatalx("no shell %s", c->args[0]);
 	table_print(&b);
 }

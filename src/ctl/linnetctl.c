@@ -26,9 +26,9 @@ linnetctl_conf(struct ctl *c)
 		if (conf_load(c->conf, file != NULL ? file : LINNETCTL_CONF,
 			&error) != 0)
 			ctl_fail(EX_CONFIG, "%s", error);
-	for (i = 0; i < c->ngiven; i++)
-		if (strcmp(c->given[i].option->name, "option") == 0 &&
-		    conf_set(c->conf, c->given[i].value, &error) != 0)
+	for (i = 0; i < c->line.ngiven; i++)
+		if (strcmp(c->line.given[i].option->name, "option") == 0 &&
+		    conf_set(c->conf, c->line.given[i].value, &error) != 0)
 			ctl_fail(EX_CONFIG, "%s", error);
 	if (database != NULL && conf_put(c->conf, conf_find("database"),
 				    database, CONF_LINE, &error) != 0)

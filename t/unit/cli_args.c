@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* cli_args.c: where options and commands may stand, and what is refused. */
+/* cli_args.c: text from arguments or standard input, numbers and times. */
 #include "cli/cli.h"
 
 #include <fcntl.h>
@@ -8,104 +8,6 @@
 #include <unistd.h>
 
 #include "tap.h"
-
-static const struct cli_option globals[] = {
-	{ "mesh", 'm', "slug", "" },
-	{ "json", 'j', NULL, "" },
-	{ NULL, 0, NULL, NULL },
-};
-
-static const struct cli_option own[] = {
-	{ "priority", 'p', "priority", "" },
-	{ "tag", 't', "tag", "" },
-	{ NULL, 0, NULL, NULL },
-};
-
-static const struct cli_command commands[] = {
-	{ "send", "tell", "", 0, -1, own, NULL, "", NULL },
-	{ "state get", NULL, "", 0, -1, own, NULL, "", NULL },
-	{ "state list", NULL, "", 0, -1, own, NULL, "", NULL },
-	{ NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
-};
-
-#define WORDS_MAX 10
-static const struct {
-	const char *argv[WORDS_MAX];
-	int status;
-	const char *read; /* command(arguments)option=value */
-} rows[] = {
-	{ { "send", "bob", "hi" }, 0, "send(bob,hi)" },
-	{ { "tell", "bob" }, 0, "send(bob)" },
-	{ { "send", "-p", "now", "bob" }, 0, "send(bob)priority=now" },
-	{ { "send", "bob", "hi", "--priority", "now" }, 0,
-	    "send(bob,hi)priority=now" },
-	{ { "send", "--priority=now", "bob" }, 0, "send(bob)priority=now" },
-	{ { "send", "--priority=", "bob" }, 0, "send(bob)priority=" },
-	{ { "send", "-pnow", "bob" }, 0, "send(bob)priority=now" },
-	{ { "-j", "--mesh", "x", "send", "bob" }, 0, "send(bob)json=,mesh=x" },
-	{ { "send", "-jmx", "bob" }, 0, "send(bob)json=,mesh=x" },
-	{ { "send", "bob", "-t", "a", "-t", "b" }, 0, "send(bob)tag=a,tag=b" },
-	{ { "send", "bob", "--", "--json", "-p" }, 0, "send(bob,--json,-p)" },
-	{ { "send", "bob", "-" }, 0, "send(bob,-)" },
-	{ { "send", "bob", "- a list\n- of things" }, 0,
-	    "send(bob,- a list\n- of things)" },
-	{ { "state", "get", "k" }, 0, "state get(k)" },
-	{ { "state", "-j", "get", "k" }, 0, "state get(k)json=" },
-	{ { "-j" }, 0, "none()json=" },
-	{ { NULL }, 0, "none()" },
-	{ { "sned" }, EX_USAGE, NULL },
-	{ { "state" }, EX_USAGE, NULL },
-	{ { "state", "gte" }, EX_USAGE, NULL },
-	{ { "send", "--prioriti", "now" }, EX_USAGE, NULL },
-	{ { "send", "-x" }, EX_USAGE, NULL },
-	{ { "send", "-p" }, EX_USAGE, NULL },
-	{ { "send", "--json=1" }, EX_USAGE, NULL },
-	{ { "--priority", "now", "send" }, EX_USAGE, NULL },
-};
-
-static void
-describe(const struct cli *c, struct buf *b)
-{
-	size_t i;
-	int k;
-
-	buf_clear(b);
-	buf_addf(b, "%s(", c->command != NULL ? c->command->name : "none");
-	for (k = 0; k < c->argc; k++)
-		buf_addf(b, "%s%s", k > 0 ? "," : "", c->argv[k]);
-	buf_addc(b, ')');
-	for (i = 0; i < c->ngiven; i++)
-		buf_addf(b, "%s%s=%s", i > 0 ? "," : "",
-		    c->given[i].option->name, c->given[i].value);
-}
-
-static void
-test_rows(void)
-{
-	char *argv[WORDS_MAX + 1];
-	struct cli c;
-	struct buf b;
-	size_t i;
-	int argc, status;
-
-	buf_init(&b, 4096);
-	for (i = 0; i < NELEM(rows); i++) {
-		memset(&c, 0, sizeof(c));
-		argv[0] = strdup("linnet");
-		for (argc = 1; rows[i].argv[argc - 1] != NULL; argc++)
-			argv[argc] = strdup(rows[i].argv[argc - 1]);
-		status = cli_args_read(&c, argc, argv, commands, globals);
-		is_int(status, rows[i].status, "row %zu", i);
-		if (rows[i].read != NULL) {
-			describe(&c, &b);
-			is_str(buf_str(&b), rows[i].read, "as it was meant");
-		}
-		while (argc > 0)
-			free(argv[--argc]);
-		pool_free(&c.pool);
-	}
-	buf_free(&b);
-}
 
 /* Text from arguments, or from standard input. */
 static void
@@ -152,15 +54,41 @@ test_text(void)
 	close(in);
 }
 
+static void
+test_given(void)
+{
+	static const struct usage_option option = { "x", 0, "what", "" };
+	static const struct {
+		const char *value;
+		int64_t num, time;
+	} rows[] = {
+		{ "5m", -2, 300000 },
+		{ "soon", -2, -2 },
+		{ "7", 7, -2 },
+		{ "0", -2, -2 },
+		{ "-3", -2, -2 },
+	};
+	struct cli c = { .line = { .ngiven = 1 } };
+	size_t i;
+
+	is_int(cli_given_num(&(struct cli){ .json = false }, "x", 5), 5,
+	    "a number that was not given");
+	for (i = 0; i < NELEM(rows); i++) {
+		c.line.given[0].option = &option;
+		c.line.given[0].value = rows[i].value;
+		is_int(cli_given_num(&c, "x", 5), rows[i].num, "%s as a number",
+		    rows[i].value);
+		is_int(cli_given_time(&c, "x", 5), rows[i].time, "as a time");
+	}
+}
+
 int
 main(void)
 {
 	/* What is said about mistakes is not looked at here. */
 	if (freopen("/dev/null", "w", stderr) == NULL)
 		return 1;
-	test_rows();
 	test_text();
-	is_int(cli_args_time("timeout", "5m"), 300000, "a time");
-	is_int(cli_args_time("timeout", "soon"), -1, "no time");
+	test_given();
 	return tap_done();
 }

@@ -1,0 +1,836 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: ISC
+# Every operation as clients have it: asked by one, seen by another that is on
+# the same host, and then by one that is on another host.  A row here is an
+# operation of linnet-dump OPS, of which none may be missing; a row fails
+# unless its operation was asked for on a connection and had the answer of the
+# table.
+use strict;
+use warnings;
+use JSON::PP ();
+use Linnet;
+use Linnet::Postgres;
+use MIME::Base64 'decode_base64';
+use Test::More;
+use Time::HiRes 'time';
+
+my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+
+# Type of the answer of each; of those that come by HTTP there is none.
+my ($st, $table) = Linnet::run([Linnet->program('linnet-dump'), 'OPS']);
+my %reply = $table =~ /^\.It Ic (\w+) No -> Ic (\w+)$/mg;
+my @routes = $table =~ /^\.It Ic (POST \S+)$/mg;
+
+# The hosts: who asks is on $here, who sees on $there.  All are of one
+# database, to which $sql goes, and make meshes by $ctl.
+my ($here, $there, $sql, $ctl);
+my %answered;
+
+# A mesh of its own with alice, who keeps order, and bob: { alice, bob, seed }.
+sub mesh {
+	my $s = $ctl->('seed');
+	$_->{meshId} //= $s->{meshId} for @$s{qw(peerA peerB)};
+	$sql->("update member set role = 'admin'
+	    where id = '$s->{peerA}{memberId}'");
+	my $m = { seed => $s,
+	    alice => $here->peer($s->{peerA}, name => 'alice', attest => 1),
+	    bob => $there->peer($s->{peerB}, name => 'bob', attest => 1,
+		acks => 1, cwd => '/bob', session_id => "bob of $s->{meshId}") };
+	sees($m->{alice}, 'bob');
+	sees($m->{bob}, 'alice');
+	# Who of both came first is told of the other.
+	$_->ws->pick('push') for $m->{alice}, $m->{bob};
+	return $m;
+}
+
+# Another session of alice's member, where bob is.
+sub beside {
+	my ($m, %o) = @_;
+	my $p = $there->peer($m->{seed}{peerA}, name => 'beside', attest => 1,
+	    %o);
+	sees($m->{alice}, 'beside');
+	return $p;
+}
+
+sub ask {
+	my ($p, $type, %o) = @_;
+	my $r = $p->request({ type => $type, %o });
+	is($r->{type}, $reply{$type}, "$type is answered")
+	    ? $answered{$type}++ : diag explain $r;
+	return $r;
+}
+
+sub row {
+	my ($p, $name) = @_;
+	return (grep { $_->{displayName} eq $name }
+	    @{ $p->request({ type => 'list_peers' })->{peers} })[0];
+}
+
+# Its row of list_peers becomes as wanted.
+sub sees {
+	my ($p, $name, $test, $what) = @_;
+	$test //= sub { 1 };
+	my $ok = wait_until { my $r = row($p, $name); $r && $test->($r) } 15;
+	return ok($ok, $what // "$name is there")
+	    || diag explain row($p, $name);
+}
+
+sub misses {
+	my ($p, $name, $what) = @_;
+	return ok((wait_until { !row($p, $name) } 15), $what);
+}
+
+sub event_ok {
+	my ($p, $event, $name, $what) = @_;
+	my $e = $p->wait_for(sub { ($_->{type} // '') eq 'push'
+	    && ($_->{subtype} // '') eq 'system' }, 15) || {};
+	return is_deeply([$e->{event}, $e->{eventData}{displayName}],
+	    [$event, $name], $what // "$event $name");
+}
+
+sub closed_ok {
+	my ($p, $code, $reason, $what) = @_;
+	my $c = $p->wait_close(15);
+	return is_deeply([@$c{qw(code reason)}], [$code, $reason], $what);
+}
+
+sub got {
+	my ($p, $text, $what) = @_;
+	my $m = $p->expect_push(15) || {};
+	is($m->{text}, $text, $what // "$text arrives");
+	return $m;
+}
+
+sub change {
+	my ($p, $key, $what) = @_;
+	my $c = $p->wait_for('state_change', 15) || {};
+	is($c->{key}, $key, $what // "a change of $key is told");
+	return $c;
+}
+
+# What is said of the first recipient of a message becomes this.
+sub status_ok {
+	my ($p, $ack, $want, $what) = @_;
+	my $r;
+	my $ok = wait_until {
+		$r = $p->request({ type => 'message_status',
+		    messageId => $ack->{messageId} });
+		($r->{recipients}[0]{status} // '') eq $want
+	} 15;
+	ok($ok, $what // "it is $want") or diag explain $r;
+	return $r;
+}
+
+my %row;
+
+$row{hello} = sub {
+	my ($m) = @_;
+	my $p = $here->peer($m->{seed}{peerA}, name => 'carol',
+	    session_key => 1, groups => ['dev:lead']);
+	is($p->hello_ack->{type}, $reply{hello}, 'hello is answered')
+	    and $answered{hello}++;
+	event_ok($m->{bob}, 'peer_joined', 'carol');
+	sees($m->{bob}, 'carol', sub { $_[0]{pubkey} eq $p->key
+	    && $_[0]{memberPubkey} eq $p->member_key
+	    && $_[0]{presenceId} eq $p->hello_ack->{presenceId}
+	    && $_[0]{groups}[0]{role} eq 'lead' }, 'with what it said');
+	my $ws = $there->ws;
+	$ws->send_text($p->said);
+	is($ws->wait_for('error')->{code}, 'replayed', 'its hello is used');
+	$p->close(1000);
+	event_ok($m->{bob}, 'peer_left', 'carol');
+	misses($m->{bob}, 'carol', 'it is gone');
+};
+
+$row{session_hello} = sub {
+	my ($m) = @_;
+	my %carol = (name => 'carol', session_id => "c $m->{seed}{meshId}");
+	my $p = $here->peer($m->{seed}{peerA}, %carol, attest => 1);
+	is($p->hello_ack->{type}, $reply{session_hello},
+	    'session_hello is answered') and $answered{session_hello}++;
+	event_ok($m->{bob}, 'peer_joined', 'carol');
+	ask($p, 'set_summary', summary => 'mine');
+	%carol = (%carol, attest => 1, session_key => $p->{session});
+	my $q = $there->peer($m->{seed}{peerA}, %carol);
+	closed_ok($p, 1000, 'session_replaced', 'the same one elsewhere');
+	is_deeply([@{ $q->hello_ack }{qw(restored lastSummary presenceId)}],
+	    [$true, 'mine', $p->hello_ack->{presenceId}], 'it is the same');
+	$q->drop;
+	$p = $here->peer($m->{seed}{peerA}, %carol);
+	ok($p->hello_ack->{restored}, 'lost, and back where it was');
+	is($there->peer($m->{seed}{peerB}, session_key => $p->{session},
+	    refused => 1)->refusal->{code}, 'bad_session_pubkey',
+	    'no other member takes its key');
+	sees($m->{bob}, 'carol', sub { $_[0]{summary} eq 'mine' },
+	    'as it was');
+	$p->close(1000);
+	event_ok($m->{bob}, 'peer_left', 'carol', 'of all that only its end');
+	$p = $there->peer($m->{seed}{peerA}, %carol);
+	event_ok($m->{bob}, 'peer_returned', 'carol');
+	event_ok($m->{alice}, 'peer_joined', 'carol', 'alice heard the same');
+	event_ok($m->{alice}, $_, 'carol') for qw(peer_left peer_returned);
+};
+
+$row{send} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	$bob->request({ type => 'join_group', name => 'dev/c' });
+	sees($alice, 'bob', sub { @{ $_[0]{groups} } }, 'a group');
+	for my $to ($bob->key, $bob->member_key, 'BOB', '@dev', '@all', '*',
+	    ['bob', '@dev/c', $bob->key]) {
+		my $text = 'to ' . (ref $to ? 'many' : $to);
+		my %m = $alice->send_fields(to => $to, text => $text,
+		    replyToId => 'r', request_fingerprint => 'f');
+		my $ack = ask($alice, delete $m{type}, %m);
+		is($ack->{recipients}, 1, 'for one');
+		my $p = got($bob, $text);
+		is_deeply([@$p{qw(messageId meshId senderPubkey
+		    senderMemberPubkey senderMemberId senderName priority
+		    client_message_id replyToId request_fingerprint)}],
+		    [$ack->{messageId}, $m->{seed}{meshId}, $alice->key,
+		    $alice->member_key, $m->{seed}{peerA}{memberId}, 'alice',
+		    'next', $m{id}, 'r', 'f'], 'from whom, and what it is');
+		$bob->ack($p);
+		is($alice->send(%m, to => $to, text => $text)->{duplicate},
+		    $true, 'once');
+	}
+	ok($bob->no_push(after => $alice), 'nothing twice');
+	my $r = $alice->send(to => 'bop', text => 'x', id => 'z');
+	is_deeply([@$r{qw(code id candidates)}], ['unknown_target', 'z',
+	    ['bob']], 'a name that is nearly bob');
+	$bob->request({ type => 'set_status', status => 'working' });
+	sees($alice, 'bob', sub { $_[0]{status} eq 'working' }, 'bob works');
+	$alice->send(to => 'bob', text => $_->[0], priority => $_->[1])
+	    for ['low', 'low'], ['next', 'next'], ['now', 'now'];
+	$bob->ack(got($bob, 'now', 'what is urgent comes'));
+	$bob->request({ type => 'set_status', status => 'idle' });
+	is(join(' ', sort map { my $p = $bob->expect_push; $bob->ack($p);
+	    $p->{text} } 1, 2), 'low next', 'the others when bob is idle');
+	$bob->close(1000);
+	misses($alice, 'bob', 'bob is away');
+	is($alice->send(to => 'peer-b', text => 'held')->{type}, 'ack',
+	    'to a member who is away');
+	$alice->send(to => 'peer-b', text => 'late', ttl => 1);
+	got($there->peer($m->{seed}{peerB}), 'held', 'is held');
+};
+
+$row{client_ack} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	for my $by ('brokerMessageId', 'clientMessageId') {
+		my $ack = $alice->send(to => 'bob', text => $by, id => "i$by");
+		my $p = got($bob, $by);
+		is(status_ok($alice, $ack, 'held', 'not yet')->{delivered},
+		    $false, 'not delivered');
+		ask($bob, 'client_ack', $by => $by =~ /^b/ ? $p->{messageId}
+		    : $p->{client_message_id},
+		    brokerMessageId => $p->{messageId});
+		is(status_ok($alice, $ack, 'delivered')->{recipients}[0]{state},
+		    'acked', 'acked');
+	}
+	# What was not acked is for who comes back.
+	$alice->send(to => $bob->key, text => 'again');
+	my $first = got($bob, 'again');
+	$bob->drop;
+	my $back = $here->peer($m->{seed}{peerB}, attest => 1, name => 'bob',
+	    session_key => $bob->{session}, acks => 1);
+	is(got($back, 'again')->{messageId}, $first->{messageId},
+	    'the same one, on the host where it now is');
+};
+
+$row{message_status} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my $beside = beside($m);
+	my $ack = $alice->send(to => $bob->key, text => 'x');
+	my $p = got($bob, 'x');
+	$bob->ack($p);
+	status_ok($alice, $ack, 'delivered');
+	for my $who ($alice, $bob, $beside) {
+		my $r = ask($who, 'message_status',
+		    messageId => $ack->{messageId});
+		is_deeply([@$r{qw(messageId targetSpec delivered)},
+		    @{ $r->{recipients}[0] }{qw(name pubkey status state)}],
+		    [$ack->{messageId}, $bob->key, $true, 'bob', $bob->key,
+		    'delivered', 'acked'], 'what ' . $who->name . ' reads');
+	}
+	is($there->peer($m->{seed}{peerB})->request({ type => 'message_status',
+	    messageId => $beside->send(to => $bob->key, text => 'y')
+	    ->{messageId} })->{code}, 'not_found', 'not what is of others');
+	got($bob, 'y');
+	$bob->request({ type => 'set_status', status => 'dnd' });
+	sees($alice, 'bob', sub { $_[0]{status} eq 'dnd' }, 'bob rests');
+	$ack = $alice->send(to => $bob->key, text => 'z', ttl => 60_000);
+	my $short = $alice->send(to => $bob->key, text => 'brief', ttl => 100);
+	status_ok($_, $ack, 'held') for $alice, $beside;
+	status_ok($_, $short, 'expired') for $alice, $beside;
+	$bob->close(1000);
+	status_ok($_, $ack, 'disconnected') for $alice, $beside;
+};
+
+$row{schedule} = sub {
+	my ($m) = @_;
+	my $at = int(time * 1000) + 300;
+	my $r = ask($m->{alice}, 'schedule', to => 'bob', message => 'later',
+	    deliverAt => $at, subtype => 'reminder');
+	is($r->{deliverAt}, $at, 'when');
+	my $p = got($m->{bob}, 'later');
+	is_deeply([@$p{qw(subtype senderName priority)}],
+	    ['reminder', 'alice', 'now'], 'a reminder of alice');
+	cmp_ok(time * 1000, '>=', $at, 'not before its time');
+};
+
+$row{list_scheduled} = sub {
+	my ($m) = @_;
+	my $r = $m->{alice}->request({ type => 'schedule', to => '*',
+	    message => 'monday', cron => '0 9 * * mon' });
+	for my $p ($m->{alice}, beside($m)) {
+		my $list = ask($p, 'list_scheduled')->{messages};
+		is_deeply([map { [@$_{qw(id to message cron)}] } @$list],
+		    [[$r->{scheduledId}, '*', 'monday', '0 9 * * mon']],
+		    'what ' . $p->name . ' reads');
+	}
+	is_deeply(ask($m->{bob}, 'list_scheduled')->{messages}, [],
+	    'bob has none');
+};
+
+$row{cancel_scheduled} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my $at = int(time * 1000) + 1500;
+	my ($one, $two) = map { $alice->request({ type => 'schedule',
+	    to => 'bob', message => $_, deliverAt => $at })->{scheduledId} }
+	    'one', 'two';
+	is(ask($bob, 'cancel_scheduled', scheduledId => $one)->{ok}, $false,
+	    'not by others');
+	is(ask(beside($m), 'cancel_scheduled', scheduledId => $one)->{ok},
+	    $true, 'by oneself');
+	got($bob, 'two', 'only the other one comes');
+	ok($bob->no_push(after => $alice), 'and no more');
+};
+
+$row{list_peers} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	for my $p ($alice, $bob) {
+		my $r = ask($p, 'list_peers')->{peers};
+		is_deeply([map { [@$_{qw(displayName pubkey memberPubkey
+		    presenceId status)}] } sort { $a->{displayName} cmp
+		    $b->{displayName} } @$r], [map { [$_->name, $_->key,
+		    $_->member_key, $_->hello_ack->{presenceId}, 'idle'] }
+		    $alice, $bob], 'what ' . $p->name . ' reads');
+	}
+	$bob->close(1000);
+	misses($alice, 'bob', 'bob left');
+	is_deeply([map { "$_->{displayName} $_->{status}" }
+	    @{ ask($alice, 'list_peers', all => $true)->{peers} }],
+	    ['alice idle', 'peer-b offline'], 'the absent too');
+};
+
+$row{set_status} = sub {
+	my ($m) = @_;
+	for my $status (qw(working dnd idle)) {
+		is(ask($m->{alice}, 'set_status', status => $status)->{status},
+		    $status, $status);
+		sees($m->{bob}, 'alice', sub { $_[0]{status} eq $status },
+		    "bob sees $status");
+	}
+	$m->{alice}->ws->send_text({ type => 'set_status', status => 'dnd' });
+	sees($m->{bob}, 'alice', sub { $_[0]{status} eq 'dnd' },
+	    'without an id too');
+};
+
+$row{set_summary} = sub {
+	my ($m) = @_;
+	is(ask($m->{alice}, 'set_summary', summary => "it's \x{e4}")
+	    ->{summary}, "it's \x{e4}", 'its words');
+	sees($m->{bob}, 'alice', sub { ($_[0]{summary} // '') eq
+	    "it's \x{e4}" }, 'bob reads them');
+};
+
+$row{set_visible} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	is(ask($alice, 'set_visible', visible => $false)->{visible}, $false,
+	    'hidden');
+	event_ok($bob, 'peer_hidden', 'alice');
+	misses($bob, 'alice', 'not listed');
+	is($bob->send(to => '*', text => 'all')->{recipients}, 0,
+	    'not among all');
+	is($bob->send(to => $alice->key, text => 'you')->{type}, 'ack',
+	    'by its key it is there');
+	got($alice, 'you');
+	is(ask($alice, 'set_visible', visible => $true)->{visible}, $true,
+	    'shown');
+	event_ok($bob, 'peer_visible', 'alice');
+	sees($bob, 'alice');
+};
+
+$row{set_profile} = sub {
+	my ($m) = @_;
+	my %profile = (avatar => ':)', title => 'T', bio => 'B',
+	    capabilities => ['c', 'd']);
+	is_deeply(ask($m->{alice}, 'set_profile', %profile)->{profile},
+	    \%profile, 'all of it');
+	sees($m->{bob}, 'alice', sub { ($_[0]{profile}{title} // '') eq 'T' },
+	    'bob sees it');
+	is_deeply(row($m->{bob}, 'alice')->{profile}, \%profile, 'all of it');
+};
+
+$row{set_stats} = sub {
+	my ($m) = @_;
+	my %stats = (messagesIn => 1, messagesOut => 2, toolCalls => 3,
+	    uptime => 4, errors => 5);
+	is_deeply(ask($m->{alice}, 'set_stats', stats => \%stats)->{stats},
+	    \%stats, 'all of them');
+	sees($m->{bob}, 'alice', sub { ($_[0]{stats}{errors} // 0) == 5 },
+	    'bob sees them');
+	is_deeply(row($m->{bob}, 'alice')->{stats}, \%stats, 'all of them');
+};
+
+$row{join_group} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	# For a group there is somebody once it was joined, not before.
+	my $want = { name => "it's/a", role => 'r' };
+	is_deeply(ask($alice, 'join_group', %$want)->{groups}, [$want],
+	    'a group');
+	sees($bob, 'alice', sub { @{ $_[0]{groups} } }, 'bob sees it');
+	is_deeply(row($bob, 'alice')->{groups}, [$want], 'with the role');
+	is($bob->send(to => "\@it's", text => 'above')->{recipients}, 1,
+	    'the group above');
+	got($alice, 'above');
+};
+
+$row{leave_group} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	$alice->request({ type => 'join_group', name => $_ }) for 'a', 'b';
+	sees($bob, 'alice', sub { @{ $_[0]{groups} } == 2 }, 'two groups');
+	is_deeply(ask($alice, 'leave_group', name => 'a')->{groups},
+	    [{ name => 'b' }], 'one of them');
+	sees($bob, 'alice', sub { @{ $_[0]{groups} } == 1 }, 'bob sees it');
+	is($bob->send(to => '@a', text => 'x')->{code}, 'unknown_target',
+	    'nobody is in the other');
+};
+
+$row{set_state} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my $r = ask($alice, 'set_state', key => 'k', value => [1, undef]);
+	is_deeply([@$r{qw(value version)}], [[1, undef], 1], 'a value');
+	my $c = change($bob, 'k');
+	is_deeply([@$c{qw(value version updatedBy)}], [[1, undef], 1,
+	    $r->{updatedBy}], 'which it is');
+	is($bob->request({ type => 'set_state', key => 'k', value => 0,
+	    ifVersion => 0 })->{code}, 'version_conflict', 'it is there');
+	ask($bob, 'set_state', key => 'k', value => 2, ifVersion => 1);
+	is(change($alice, 'k')->{value}, 2, 'bob changed it');
+};
+
+$row{get_state} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	$alice->request({ type => 'set_state', key => 'k', value => 'v' });
+	for my $p ($alice, $bob) {
+		my $r = ask($p, 'get_state', key => 'k');
+		is_deeply([@$r{qw(key value version)}], ['k', 'v', 1],
+		    'what ' . $p->name . ' reads');
+	}
+	my $r = ask($bob, 'get_state', key => 'none');
+	is_deeply([@$r{qw(value updatedBy updatedAt version)}],
+	    [undef, '', '', 0], 'what is not there');
+};
+
+$row{list_state} = sub {
+	my ($m) = @_;
+	$m->{alice}->request({ type => 'set_state', key => $_,
+	    value => "v$_" }) for 'b/2', 'a', 'b/1';
+	for my $p (@$m{qw(alice bob)}) {
+		is_deeply([map { "$_->{key} $_->{value}" }
+		    @{ ask($p, 'list_state', prefix => 'b/')->{entries} }],
+		    ['b/1 vb/1', 'b/2 vb/2'], 'what ' . $p->name . ' reads');
+	}
+};
+
+$row{delete_state} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	$alice->request({ type => 'set_state', key => 'k', value => 'v' });
+	change($bob, 'k', 'it is set');
+	my $r = ask($alice, 'delete_state', key => 'k', ifVersion => 1);
+	is_deeply([@$r{qw(existed version)}], [$true, 2], 'it was there');
+	my $c = change($bob, 'k');
+	is_deeply([@$c{qw(deleted value version)}], [$true, undef, 2],
+	    'it is deleted');
+	is($bob->request({ type => 'get_state', key => 'k' })->{value}, undef,
+	    'nor found');
+};
+
+$row{watch_state} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	$alice->request({ type => 'set_state', key => 'a/0', value => 0 });
+	change($bob, 'a/0', 'before it watches it is told of all');
+	my $r = ask($bob, 'watch_state', prefix => 'a/');
+	is_deeply([map { $_->{key} } @{ $r->{entries} }], ['a/0'],
+	    'what there is');
+	$alice->request({ type => 'set_state', key => $_, value => 1 })
+	    for 'b', 'a/1', 'c', 'a/2';
+	change($bob, $_) for 'a/1', 'a/2';
+};
+
+$row{unwatch_state} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	$bob->request({ type => 'watch_state', prefix => $_ }) for 'a/', 'b/';
+	ask($bob, 'unwatch_state', prefix => 'a/');
+	$alice->request({ type => 'set_state', key => $_, value => 1 })
+	    for 'a/1', 'c', 'b/1';
+	change($bob, 'b/1', 'only the other watch');
+	ask($bob, 'unwatch_state', prefix => 'b/');
+	$alice->request({ type => 'set_state', key => $_, value => 2 })
+	    for 'a/1', 'c', 'b/1';
+	change($bob, $_) for 'a/1', 'c', 'b/1';
+};
+
+$row{remember} = sub {
+	my ($m) = @_;
+	my $r = ask($m->{alice}, 'remember', content => 'Lighthouses burn',
+	    tags => ['t']);
+	is($r->{id}, $r->{memoryId}, 'both names of its id');
+	my ($found) = @{ $m->{bob}->request({ type => 'recall',
+	    query => 'lighthouse burning' })->{memories} };
+	is_deeply([@$found{qw(id content tags rememberedBy)}],
+	    [$r->{id}, 'Lighthouses burn', ['t'], 'alice'], 'bob finds it');
+};
+
+$row{recall} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my @id = map { $alice->request({ type => 'remember',
+	    content => "the $_ owl", tags => [$_] })->{id} } 'red', 'grey';
+	for my $p ($alice, $bob) {
+		is_deeply([sort map { $_->{id} } @{ ask($p, 'recall',
+		    query => 'owls')->{memories} }], [sort @id],
+		    'what ' . $p->name . ' finds');
+		is_deeply([map { $_->{id} } @{ ask($p, 'recall',
+		    query => 'owls', tags => ['red'])->{memories} }],
+		    [$id[0]], 'by its tag');
+	}
+};
+
+$row{forget} = sub {
+	my ($m) = @_;
+	my $id = $m->{alice}->request({ type => 'remember',
+	    content => 'an owl' })->{id};
+	my $r = ask($m->{bob}, 'forget', memoryId => $id);
+	is_deeply([@$r{qw(messageId queued)}], [$id, $false], 'as 0.4.0 has it');
+	is_deeply($m->{alice}->request({ type => 'recall', query => 'owl' })
+	    ->{memories}, [], 'nobody finds it');
+};
+
+$row{restore} = sub {
+	my ($m) = @_;
+	my $id = $m->{alice}->request({ type => 'remember',
+	    content => 'an owl' })->{id};
+	$m->{alice}->request({ type => 'forget', memoryId => $id });
+	is(ask($m->{bob}, 'restore', memoryId => $id)->{restored}, $true,
+	    'it was forgotten');
+	is($m->{alice}->request({ type => 'recall', query => 'owl' })
+	    ->{memories}[0]{id}, $id, 'and is found again');
+};
+
+$row{list_memories} = sub {
+	my ($m) = @_;
+	my @id = map { $m->{alice}->request({ type => 'remember',
+	    content => "m$_" })->{id} } 1 .. 3;
+	$m->{bob}->request({ type => 'forget', memoryId => $id[1] });
+	for my $p (@$m{qw(alice bob)}) {
+		is_deeply([map { $_->{content} } @{ ask($p,
+		    'list_memories')->{memories} }], ['m3', 'm1'],
+		    'what ' . $p->name . ' reads');
+		is_deeply([map { $_->{content} } @{ ask($p, 'list_memories',
+		    forgotten => $true)->{memories} }], ['m2'],
+		    'and of what was forgotten');
+	}
+};
+
+$row{mesh_info} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	$alice->request({ type => 'join_group', name => 'dev/c' });
+	$alice->request({ type => 'set_state', key => 'k', value => 1 });
+	$alice->request({ type => 'remember', content => 'x' });
+	sees($bob, 'alice', sub { @{ $_[0]{groups} } }, 'a group');
+	for my $p ($alice, $bob) {
+		my $r = ask($p, 'mesh_info');
+		is_deeply([@$r{qw(mesh slug peers stateKeys stateKeyCount
+		    memoryCount yourName)}, [sort @{ $r->{groups} }],
+		    scalar @{ $r->{yourGroups} }], [$m->{seed}{meshId},
+		    $m->{seed}{slug}, 2, ['k'], 1, 1, $p->name,
+		    ['@dev', '@dev/c'], $p == $alice ? 1 : 0],
+		    'what ' . $p->name . ' reads') or diag explain $r;
+	}
+};
+
+$row{list_skills} = sub {
+	my ($m) = @_;
+	is_deeply(ask($_, 'list_skills')->{skills}, [], 'none')
+	    for @$m{qw(alice bob)};
+};
+
+$row{get_skill} = sub {
+	my ($m) = @_;
+	is(ask($_, 'get_skill', name => 'x')->{skill}, undef, 'none')
+	    for @$m{qw(alice bob)};
+};
+
+$row{kick} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	is($bob->request({ type => 'kick', target => 'alice' })->{code},
+	    'forbidden', 'not by a member');
+	my $r = ask($alice, 'kick', target => 'bob', reason => 'why not');
+	is_deeply([@$r{qw(kicked affected)}], [['bob'], 1], 'bob');
+	closed_ok($bob, 4001, 'kicked: why not', 'bob is told');
+	event_ok($alice, 'peer_left', 'bob', 'alice too');
+	ok(!row($alice, 'bob'), 'and bob is not there');
+};
+
+$row{disconnect} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	$bob->request({ type => 'set_summary', summary => 'here' });
+	is_deeply(ask($alice, 'disconnect', target => $bob->key)->{kicked},
+	    ['bob'], 'bob');
+	closed_ok($bob, 1000, 'disconnected', 'bob is told');
+	my $back = $here->peer($m->{seed}{peerB}, attest => 1, name => 'bob',
+	    session_key => $bob->{session});
+	is_deeply([@{ $back->hello_ack }{qw(restored lastSummary)}],
+	    [$true, 'here'], 'and may come back as it was, on any host');
+	sees($alice, 'bob');
+	ok(!$alice->ws->pick('push'), 'nobody hears of that');
+};
+
+$row{ban} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my $b = $m->{seed}{peerB};
+	my $near = $here->peer($b, name => 'near');
+	sees($_, 'near') for $alice, $bob;
+	my $r = ask($alice, 'ban', target => 'bob', reason => 'spam');
+	is_deeply([@$r{qw(name memberId pubkey reason affected)}],
+	    ['peer-b', @$b{qw(memberId pubkey)}, 'spam', 2], 'all of it');
+	closed_ok($_, 4002, 'banned: spam', 'a session is told')
+	    for $bob, $near;
+	for my $host ($here, $there) {
+		my $p = $host->peer($b, refused => 1);
+		is($p->refusal->{code}, 'banned', 'it is not let in');
+		closed_ok($p, 4002, 'banned', 'and told');
+	}
+	misses($alice, $_, "$_ is gone") for 'bob', 'near';
+	is($alice->send(to => 'peer-b', text => 'x')->{type}, 'ack',
+	    'what is for it is held');
+};
+
+$row{unban} = sub {
+	my ($m) = @_;
+	my $b = $m->{seed}{peerB};
+	my $beside = beside($m);
+	$m->{alice}->request({ type => 'ban', target => 'bob' });
+	$m->{alice}->send(to => 'peer-b', text => 'held');
+	is(ask($beside, 'unban', target => 'peer-b')->{memberId},
+	    $b->{memberId}, 'it may come');
+	got($here->peer($b, name => 'bob', acks => 1), 'held',
+	    'and has what was held');
+	is($m->{alice}->request({ type => 'unban', target => 'peer-b' })
+	    ->{code}, 'not_found', 'once');
+};
+
+$row{list_bans} = sub {
+	my ($m) = @_;
+	my $beside = beside($m);
+	$m->{alice}->request({ type => 'ban', target => 'bob',
+	    reason => 'spam' });
+	for my $p ($m->{alice}, $beside) {
+		is_deeply([map { [@$_{qw(memberId name reason bannedBy)}] }
+		    @{ ask($p, 'list_bans')->{bans} }],
+		    [[$m->{seed}{peerB}{memberId}, 'peer-b', 'spam',
+		    'alice']], 'what ' . $p->name . ' reads');
+	}
+	$beside->request({ type => 'unban', target => 'peer-b' });
+	is_deeply(ask($m->{alice}, 'list_bans')->{bans}, [], 'and no more');
+};
+
+# What bob may still do to alice: send to it, be among all, change state.
+sub open_ok {
+	my ($m, $want, $what) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my $is = sub {
+		return join ' ',
+		    ($bob->send(to => 'alice', text => 'dm')->{code} // 'dm')
+			eq 'blocked' ? () : 'dm',
+		    $bob->send(to => '*', text => 'all')->{recipients}
+			? 'broadcast' : ();
+	};
+	my $dms = join ' ', grep { $_ ne 'state' } split / /, $want;
+	ok((wait_until { $is->() eq $dms } 15), "$what: " . ($dms || 'nothing'))
+	    or diag $is->();
+	1 while $alice->ws->pick(\&Linnet::Peer::is_message);
+	my $told = wait_until {
+		$bob->request({ type => 'set_state', key => 'of bob',
+		    value => 1 });
+		$alice->request({ type => 'set_state', key => 'mark',
+		    value => 1 });
+		$m->{beside}->wait_for(sub { ($_->{key} // '') eq 'mark' }, 15)
+		    or return 1;
+		my $n = grep { ($_->{key} // '') eq 'of bob' }
+		    $alice->ws->queued;
+		1 while $alice->ws->pick('state_change');
+		!!$n == ($want =~ /state/)
+	} 15;
+	return ok($told, "$what: state is " . ($want =~ /state/ ? '' : 'not ')
+	    . 'told');
+}
+
+$row{block} = sub {
+	my ($m) = @_;
+	my $beside = $m->{beside} = beside($m);
+	open_ok($m, 'dm broadcast state', 'before');
+	my $r = ask($m->{alice}, 'block', target => 'bob');
+	is_deeply([@$r{qw(name memberId what)}], ['peer-b',
+	    $m->{seed}{peerB}{memberId}, [qw(dm broadcast state)]], 'whom');
+	open_ok($m, '', 'blocked');
+	$r = $m->{bob}->send(to => 'alice', text => 'x', id => 'b1');
+	is_deeply([@$r{qw(type code id)}], ['error', 'blocked', 'b1'],
+	    'bob is told');
+	is($m->{alice}->send(to => 'bob', text => 'to bob')->{type}, 'ack',
+	    'the other way is open');
+	got($m->{bob}, 'to bob');
+};
+
+$row{unblock} = sub {
+	my ($m) = @_;
+	my $beside = $m->{beside} = beside($m);
+	$m->{alice}->request({ type => 'block', target => 'bob' });
+	open_ok($m, '', 'blocked');
+	is_deeply(ask($beside, 'unblock', target => 'bob', what => ['dm'])
+	    ->{what}, [qw(broadcast state)], 'on another session');
+	open_ok($m, 'dm', 'a part');
+	is_deeply(ask($m->{alice}, 'unblock', target => 'bob')->{what}, [],
+	    'all');
+	open_ok($m, 'dm broadcast state', 'all');
+};
+
+$row{list_blocks} = sub {
+	my ($m) = @_;
+	my $beside = beside($m);
+	$m->{alice}->request({ type => 'block', target => 'bob',
+	    what => ['state'] });
+	for my $p ($m->{alice}, $beside) {
+		is_deeply([map { [@$_{qw(memberId name what)}] }
+		    @{ ask($p, 'list_blocks')->{blocks} }],
+		    [[$m->{seed}{peerB}{memberId}, 'peer-b', ['state']]],
+		    'what ' . $p->name . ' reads');
+	}
+	is_deeply(ask($m->{bob}, 'list_blocks')->{blocks}, [],
+	    'not for whom it is');
+};
+
+# Who joins with the mesh's invite, as a member that can say hello.
+sub joins {
+	my ($host, $m, $name) = @_;
+	my $token = $m->{seed}{inviteToken};
+	my $key = Linnet::Peer::new_key();
+	my $r = $host->http(POST => '/join', {}, { invite_token => $token,
+	    invite_payload => JSON::PP->new->decode(
+		decode_base64($token =~ tr{-_}{+/}r)),
+	    peer_pubkey => $key->{pubkey}, display_name => $name });
+	is_deeply([$r->{status}, $r->{json}{ok}], [200, $true],
+	    'POST /join is answered') ? $answered{'POST /join'}++
+	    : diag explain $r;
+	return { %$key, %{ $r->{json} }, meshId => $m->{seed}{meshId} };
+}
+
+$row{'POST /join'} = sub {
+	my ($m) = @_;
+	my $carol = joins($here, $m, 'carol');
+	is($m->{bob}->send(to => 'carol', text => 'welcome')->{type}, 'ack',
+	    'bob can write to it at once');
+	my $p = $there->peer($carol, attest => 1);
+	event_ok($m->{bob}, 'peer_joined', 'carol');
+	got($p, 'welcome');
+};
+
+$row{'POST /hook/set-status'} = sub {
+	my ($m) = @_;
+	my $carol = joins($there, $m, 'carol');
+	my $hook = sub {
+		my ($host, %body) = @_;
+		my $r = $host->http(POST => '/hook/set-status', {
+		    Authorization => "Bearer $carol->{hookToken}" }, \%body);
+		is_deeply([$r->{status}, $r->{json}{ok}], [200, $true],
+		    'POST /hook/set-status is answered')
+		    ? $answered{'POST /hook/set-status'}++ : diag explain $r;
+		return $r->{json};
+	};
+	my $p = $there->peer($carol, attest => 1, cwd => '/c', pid => 7,
+	    session_id => 'of carol');
+	sees($m->{alice}, 'carol');
+	my $status = 'idle';
+	for my $by ([session_id => 'of carol', cwd => '/x'],
+	    [pid => 7, cwd => '/c'], [cwd => '/c']) {
+		$status = $status eq 'idle' ? 'working' : 'idle';
+		is($hook->($here, @$by, status => $status)->{presence_id},
+		    $p->hello_ack->{presenceId}, "found by $by->[0]");
+		sees($_, 'carol', sub { $_[0]{status} eq $status },
+		    $_->name . " sees $status") for $m->{alice}, $m->{bob}, $p;
+	}
+	$m->{alice}->send(to => 'carol', text => 'wait');
+	$hook->($here, cwd => '/c', status => 'idle');
+	got($p, 'wait', 'what was held comes when a hook says idle');
+	# A hook that comes before its session.
+	is($hook->($here, cwd => '/soon', status => 'working')->{pending},
+	    $true, 'it may come first');
+	my $soon = $there->peer($carol, name => 'soon', cwd => '/soon');
+	is(row($soon, 'soon')->{status}, 'working', 'and holds');
+};
+
+sub all {
+	%answered = ();
+	for my $op (sort keys %row) {
+		subtest $op => sub {
+			$row{$op}->(mesh());
+			ok($answered{$op}, "$op was asked for and answered");
+		};
+	}
+	return;
+}
+
+is($st, 0, 'the table of operations');
+is_deeply([sort keys %row], [sort keys %reply, @routes],
+    'each operation has a row');
+
+
+subtest 'one host' => sub {
+	$here = $there = Linnet->broker(workers => 2);
+	$sql = sub { $here->psql($_[0]) };
+	$ctl = sub { $here->ctl_json(@_) };
+	all();
+	is($here->stop, 0, 'stops');
+};
+
+subtest 'two hosts' => sub {
+	my $pg = Linnet::Postgres->new;
+	my $database = 'database "' . $pg->conninfo . '"';
+	($here, $there) = map { Linnet->broker(workers => 1,
+	    options => [$database, "host_name $_"]) } qw(here there);
+	$sql = sub { my ($st, undef, $err) = $pg->psql($_[0]);
+	    die $err if $st != 0; };
+	$ctl = sub { $here->ctl_json('-o', $database, @_) };
+	all();
+	is($_->stop, 0, 'stops') for $here, $there;
+};
+
+done_testing;
