@@ -81,7 +81,8 @@ create table session (
 	returns bool not null default true,
 	unique (mesh_id, ident)
 );
-create index session_live on session (mesh_id) where ended_at is null;
+create index session_live on session (mesh_id, name_folded)
+	where ended_at is null;
 create index session_key on session (mesh_id, key) where key is not null;
 create index session_member on session (member_id);
 create index session_process on session (host_id, incarnation)
@@ -153,7 +154,9 @@ create table delivery (
 ) with (fillfactor = 80);
 create index delivery_open on delivery (recipient, message_id)
 	where state < 2;
-create index delivery_due on delivery (due_at) where state < 2;
+-- With the mesh, to count what waits in one.
+create index delivery_due on delivery (due_at) include (mesh_id)
+	where state < 2;
 
 create table state (
 	mesh_id uuid not null references mesh on delete cascade,

@@ -25,7 +25,7 @@ create table block (
 	blocked_at timestamptz not null default now(),
 	primary key (member_id, blocked_id)
 );
-create index block_mesh on block (mesh_id) where what <> 0;
+create index block_mesh on block (mesh_id);
 
 -- What a mesh may hold; null: what the configuration says.
 alter table mesh

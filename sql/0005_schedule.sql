@@ -30,6 +30,8 @@ create table schedule (
 );
 create index schedule_due on schedule (due_at) where due_at is not null;
 create index schedule_member on schedule (member_id);
+create index schedule_mesh on schedule (mesh_id, due_at, id);
+create index schedule_over on schedule (last_at) where due_at is null;
 
 -- What few messages have; message_more.c has the order.
 alter table message add column more text[];

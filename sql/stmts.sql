@@ -208,15 +208,16 @@ where s.mesh_id = $1::uuid and (s.ended_at is null or (s.returns
     and s.ended_at > now() - $2::int8 * interval '1 ms'));
 
 -- A session that a hook means: by its session id, else process id and
--- directory, else directory, inside one mesh.
+-- directory, else directory; of one member, or when $5 is null of any.
 -- name: session_hooked
 select id, mesh_id, ref, host_id,
     case when client_session = $2::text and $2 <> '' then 0
 	when pid = $3::int8 and cwd = $4::text then 1 else 2 end as rank
-from session where ended_at is null
-and ($1::uuid is null or mesh_id = $1)
-and ($5::uuid is null or member_id = $5)
-and ((client_session = $2 and $2 <> '') or (cwd = $4 and $4 <> ''))
+from (select * from session where member_id = $5::uuid and mesh_id = $1::uuid
+	and ended_at is null
+    union all
+    select * from session where $5 is null and ended_at is null) s
+where (client_session = $2 and $2 <> '') or (cwd = $4 and $4 <> '')
 order by rank, connected_at desc limit 1;
 
 -- name: pending_status_put
@@ -658,7 +659,8 @@ from claimed c join message m on m.id = c.message_id
 left join member b on b.id = m.sender_member order by c.message_id;
 
 -- Deliveries that nobody brought to an end in time: free them, or expire
--- them.  Where a session could take it now it is looked at again soon.
+-- them.  Where a session could take it now it is looked at again soon.  There
+-- is a row also when nobody's was freed; more: there may be more of them.
 -- name: delivery_due
 with due as (
 	select d.message_id, d.recipient from delivery d
@@ -678,7 +680,10 @@ with due as (
 	and d.recipient = due.recipient
 	returning d.recipient, d.mesh_id, d.state
 )
-select distinct recipient, mesh_id from freed where state = 0;
+select f.recipient, f.mesh_id, d.more
+from (select count(*) = $1 as more from due) d
+left join (select distinct recipient, mesh_id from freed where state = 0) f
+    on true;
 
 -- What became of a message; for its sender and its recipients.
 -- name: message_status
@@ -960,17 +965,24 @@ from unnest($1::text[]::uuid[]) as r(id);
 -- Members that somebody may mean: by id, key (its own or a session's), or name
 -- (its own or a session's that is there).
 -- name: member_named
+with found as (
+	select id from member where id = $2::uuid and mesh_id = $1::uuid
+	union
+	select id from member where mesh_id = $1 and key = $3::bytea
+	union
+	select id from member where mesh_id = $1 and name_folded = $4::text
+	union
+	select member_id from session where mesh_id = $1 and key = $3
+	union
+	select member_id from session where mesh_id = $1 and name_folded = $4
+	    and ended_at is null and not control
+)
 select m.id, m.key, m.name,
     case when m.key = mesh.owner_key then 'owner' else m.role end,
     b.member_id is not null
-from member m join mesh on mesh.id = m.mesh_id
+from found join member m using (id) join mesh on mesh.id = m.mesh_id
 left join ban b on b.member_id = m.id
-where m.mesh_id = $1::uuid and m.revoked_at is null and (m.id = $2::uuid
-    or m.key = $3::bytea or m.name_folded = $4::text
-    or exists (select from session s where s.member_id = m.id
-	and (s.key = $3 or (s.name_folded = $4 and s.ended_at is null
-	    and not s.control))))
-order by m.joined_at limit 6;
+where m.revoked_at is null order by m.joined_at limit 6;
 
 -- What a member is now.
 -- name: member_facts
@@ -1053,8 +1065,9 @@ select id, array_to_string(targets, ','), nonce is not null,
     case when nonce is null then left(body, 500) else '' end,
     coalesce(due_at, last_at), created_at, cron, sent, until_at, subtype,
     priority, last_at, last_error, due_at is not null, sender_name
-from schedule where mesh_id = $1::uuid
-and ($2::uuid is null or member_id = $2)
+from (select * from schedule where member_id = $2::uuid and mesh_id = $1::uuid
+    union all
+    select * from schedule where $2 is null and mesh_id = $1) s
 order by due_at nulls last, id limit $3::int8;
 
 -- By the member that made it, or, with $4, by another.
@@ -1085,8 +1098,14 @@ update schedule set last_at = now(), last_error = $3::text,
 where id = $1::uuid and due_at = to_timestamp($2::int8 / 1000.0);
 
 -- name: schedule_clean
-delete from schedule where due_at is null
-and last_at < now() - $1::int8 * interval '1 ms';
+with gone as (
+	delete from schedule where id in (select id from schedule
+	    where due_at is null
+	    and last_at < now() - $1::int8 * interval '1 ms'
+	    order by last_at limit 1000)
+	returning id
+)
+select count(*) = 1000 from gone;
 
 -- Upkeep ---------------------------------------------------------------------
 
@@ -1146,9 +1165,17 @@ and mesh_id = any($2::text[]::uuid[]);
 select pg_notify(t.channel, t.payload)
 from unnest($1::text[], $2::text[]) as t(channel, payload);
 
+-- What has to go, up to so many rows at a time.  Each of these answers whether
+-- there may be more.
+
 -- name: upkeep_hellos
-delete from hello_seen where signature in (select signature from hello_seen
-    where seen_at < now() - $1::int8 * interval '1 ms' limit 5000);
+with gone as (
+	delete from hello_seen where signature in (select signature
+	    from hello_seen where seen_at < now() - $1::int8 * interval '1 ms'
+	    order by seen_at limit 5000)
+	returning signature
+)
+select count(*) = 5000 from gone;
 
 -- name: upkeep_pending
 delete from pending_status where created_at < now() - interval '10 seconds';
@@ -1159,45 +1186,64 @@ with old as (
 	select id from message
 	where id < $1::uuid and not exists (select from delivery d
 	    where d.message_id = message.id and d.state < 2)
-	order by id limit $2::int8 for update skip locked
-), gone as (
+	order by id limit 1000 for update skip locked
+), deliveries as (
 	delete from delivery d using old where d.message_id = old.id
+), gone as (
+	delete from message using old where message.id = old.id
+	returning message.id
 )
-delete from message using old where message.id = old.id;
+select count(*) = 1000 from gone;
 
 -- Marks of multicasts that were pushed but never stored, as their sender's
--- process died.
+-- process died.  They are sought among the oldest, of which few are left when
+-- the messages above are gone.
 -- name: upkeep_deliveries
-delete from delivery where (message_id, recipient) in (
-    select d.message_id, d.recipient from delivery d
-    where d.message_id < $1::uuid and not exists (select from message m
-	where m.id = d.message_id) limit $2::int8);
+with gone as (
+	delete from delivery where (message_id, recipient) in (
+	    select d.message_id, d.recipient from (select message_id, recipient
+		from delivery where message_id < $1::uuid
+		order by message_id limit 2000) d
+	    where not exists (select from message m where m.id = d.message_id)
+	    limit 1000)
+	returning message_id
+)
+select count(*) = 1000 from gone;
 
 -- Sessions that ended long ago and for which nothing waits.
 -- name: upkeep_sessions
-delete from session where id in (select s.id from session s
-    where s.ended_at < now() - $1::int8 * interval '1 ms'
-    and not exists (select from delivery d where d.recipient = s.id
-	and d.state < 2)
-    order by s.ended_at limit $2::int8);
+with old as (
+	select s.id from session s
+	where s.ended_at < now() - $1::int8 * interval '1 ms'
+	and not exists (select from delivery d where d.recipient = s.id
+	    and d.state < 2)
+	order by s.ended_at limit 1000 for update skip locked
+), gone as (
+	delete from session s using old where s.id = old.id returning s.id
+)
+select count(*) = 1000 from gone;
 
 -- Deleted keys are forgotten in two steps: first the floor of their mesh is
 -- raised, and another time, when every change that is under way knows it, they
--- go.
+-- go.  When all of them went the floor stayed: then there may be more.
 -- name: upkeep_state
 with old as (
 	select s.mesh_id, s.key, s.version, m.state_floor
 	from state s join mesh m on m.id = s.mesh_id
 	where s.version = s.deleted
 	and s.updated_at < now() - $1::int8 * interval '1 ms'
-	order by s.updated_at limit $2::int8 for update of s skip locked
+	order by s.updated_at limit 1000 for update of s skip locked
 ), gone as (
 	delete from state s using old o where s.mesh_id = o.mesh_id
 	and s.key = o.key and o.version <= o.state_floor
+	returning s.key
+), raised as (
+	update mesh m set state_floor = o.version
+	from (select mesh_id, max(version) as version from old
+	    group by mesh_id) o
+	where m.id = o.mesh_id and m.state_floor < o.version
 )
-update mesh m set state_floor = o.version
-from (select mesh_id, max(version) as version from old group by mesh_id) o
-where m.id = o.mesh_id and m.state_floor < o.version;
+select count(*) = 1000 from gone;
 
 -- name: queue_depth
 select count(*) from delivery where state < 2;

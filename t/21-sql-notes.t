@@ -205,7 +205,7 @@ subtest 'two processes make the same key at once' => sub {
 };
 
 subtest 'forgetting deleted keys' => sub {
-	my $upkeep = sub { sql(prepared('upkeep_state', '3600000, 1000')) };
+	my $upkeep = sub { sql(prepared('upkeep_state', '3600000')) };
 	my $old = sub { sql("update state set updated_at = now()
 	    - interval '2 hours' where key = '$_[0]'") };
 	my $rows = sub { sql("select count(*) from state where key = '$_[0]'") };

@@ -144,7 +144,7 @@ subtest 'summary and groups' => sub {
 		my ($row) = grep { $_->{displayName} eq 'me' } peers($watch);
 		$groups->($row) eq 'b:s'
 	}), 'others see it');
-	for my $name ('@a', '/a', 'a/', 'a//b', '', "a\nb", ' a') {
+	for my $name ('@a', '/a', 'a/', 'a//b', 'a/b/c/d/e/f/g/h/i', '', "a\nb", ' a') {
 		is($p->request({ type => 'join_group', name => $name })
 		    ->{code}, 'malformed', "no group: '" . $name =~ s/\n/\\n/r
 		    . "'");

@@ -116,6 +116,70 @@ subtest 'requests and strangers' => sub {
 	is($b->stop, 0, 'stops');
 };
 
+subtest 'hellos of a member' => sub {
+	my $b = broker('rate.hello 60', 'rate.hello_burst 5', 'workers 1');
+	my $s = $b->seed;
+	$b->peer($s->{peerA})->drop for 1 .. 5;
+	my $p = $b->peer($s->{peerA}, refused => 1);
+	limited_ok($p->refusal, 'rate_limited', 60, 'one more');
+	is($p->wait_close->{code}, 1008, 'and the connection ends');
+	my $bob = $b->peer($s->{peerB}, name => 'bob');
+	is($bob->send(to => 'bob', text => 'x')->{type}, 'ack',
+	    'others may come');
+	ok((wait_until { !$b->peer($s->{peerA}, refused => 1)->refusal } 10),
+	    'and the member later');
+	is($b->stop, 0, 'stops');
+};
+
+subtest 'acks' => sub {
+	my $b = broker('rate.requests 600', 'rate.requests_burst 50');
+	my $s = $b->seed;
+	my $alice = $b->peer($s->{peerA}, name => 'alice');
+	my $bob = $b->peer($s->{peerB}, name => 'bob', acks => 1);
+	my $unknown = sub { $bob->post(type => 'client_ack',
+	    messageId => Linnet::Peer::new_key()->{pubkey} =~ s/.{32}\z//r) };
+	$alice->send(to => 'bob', text => $_) for 1 .. 40;
+	my @got = map { $bob->expect_push->{messageId} } 1 .. 40;
+	my @id = map { $bob->post(type => 'client_ack', messageId => $_) } @got;
+	is(scalar(grep { $bob->reply($_)->{type} eq 'client_acked' } @id), 40,
+	    'acks of what was pushed do not count');
+	@id = map { $unknown->() } 1 .. 70;
+	my @r = map { $bob->reply($_) } @id;
+	is($r[0]{type}, 'client_acked', 'of what came before: answered');
+	my ($no) = grep { $_->{type} eq 'error' } @r;
+	limited_ok($no, 'rate_limited', 600, 'but they count');
+	$alice->send(to => 'bob', text => 'more');
+	my $m = $bob->expect_push;
+	is($bob->reply($bob->post(type => 'client_ack',
+	    messageId => $m->{messageId}))->{type}, 'client_acked',
+	    'another one is still acked');
+	is($b->stop, 0, 'stops');
+};
+
+subtest 'what is sent later' => sub {
+	my $b = broker('rate.now 60', 'rate.now_burst 3', 'rate.member 120',
+	    'rate.member_burst 6');
+	my $s = $b->seed;
+	my $alice = $b->peer($s->{peerA}, name => 'alice');
+	my $bob = $b->peer($s->{peerB}, name => 'bob');
+	my @r = map { $alice->request({ type => 'schedule', to => 'bob',
+	    message => "now $_", deliverAt => 1 }) } 1 .. 4;
+	is($_->{type}, 'scheduled_ack', 'at once') for @r[0 .. 2];
+	limited_ok($r[3], 'rate_limited', 60,
+	    'no way round the rate of priority now');
+	limited_ok($alice->send(to => 'bob', text => 'x', priority => 'now'),
+	    'rate_limited', 60, 'it is one rate');
+	@r = map { $alice->request({ type => 'schedule', to => 'bob',
+	    message => "next $_", deliverAt => 1, priority => 'next' }) }
+	    1 .. 6;
+	my ($no) = grep { $_->{type} eq 'error' } @r;
+	limited_ok($no, 'rate_limited', 120, 'nor round that of the member');
+	my $n = grep { $_->{type} eq 'scheduled_ack' } @r;
+	is(scalar(grep { $bob->expect_push } 1 .. 3 + $n), 3 + $n,
+	    'what was taken is sent');
+	is($b->stop, 0, 'stops');
+};
+
 my $b = broker('limit.recipient_queue 5', 'limit.queue 12',
     'limit.state_keys 4', 'limit.state_bytes 1k', 'limit.memories 3',
     'limit.blocks 1');

@@ -10,6 +10,7 @@ use warnings;
 use JSON::PP ();
 use Linnet;
 use Linnet::Postgres;
+use Linnet::Sees;
 use MIME::Base64 'decode_base64';
 use Test::More;
 use Time::HiRes 'time';
@@ -57,67 +58,6 @@ sub ask {
 	my $r = $p->request({ type => $type, %o });
 	is($r->{type}, $reply{$type}, "$type is answered")
 	    ? $answered{$type}++ : diag explain $r;
-	return $r;
-}
-
-sub row {
-	my ($p, $name) = @_;
-	return (grep { $_->{displayName} eq $name }
-	    @{ $p->request({ type => 'list_peers' })->{peers} })[0];
-}
-
-# Its row of list_peers becomes as wanted.
-sub sees {
-	my ($p, $name, $test, $what) = @_;
-	$test //= sub { 1 };
-	my $ok = wait_until { my $r = row($p, $name); $r && $test->($r) } 15;
-	return ok($ok, $what // "$name is there")
-	    || diag explain row($p, $name);
-}
-
-sub misses {
-	my ($p, $name, $what) = @_;
-	return ok((wait_until { !row($p, $name) } 15), $what);
-}
-
-sub event_ok {
-	my ($p, $event, $name, $what) = @_;
-	my $e = $p->wait_for(sub { ($_->{type} // '') eq 'push'
-	    && ($_->{subtype} // '') eq 'system' }, 15) || {};
-	return is_deeply([$e->{event}, $e->{eventData}{displayName}],
-	    [$event, $name], $what // "$event $name");
-}
-
-sub closed_ok {
-	my ($p, $code, $reason, $what) = @_;
-	my $c = $p->wait_close(15);
-	return is_deeply([@$c{qw(code reason)}], [$code, $reason], $what);
-}
-
-sub got {
-	my ($p, $text, $what) = @_;
-	my $m = $p->expect_push(15) || {};
-	is($m->{text}, $text, $what // "$text arrives");
-	return $m;
-}
-
-sub change {
-	my ($p, $key, $what) = @_;
-	my $c = $p->wait_for('state_change', 15) || {};
-	is($c->{key}, $key, $what // "a change of $key is told");
-	return $c;
-}
-
-# What is said of the first recipient of a message becomes this.
-sub status_ok {
-	my ($p, $ack, $want, $what) = @_;
-	my $r;
-	my $ok = wait_until {
-		$r = $p->request({ type => 'message_status',
-		    messageId => $ack->{messageId} });
-		($r->{recipients}[0]{status} // '') eq $want
-	} 15;
-	ok($ok, $what // "it is $want") or diag explain $r;
 	return $r;
 }
 
@@ -181,6 +121,7 @@ $row{send} = sub {
 		my $text = 'to ' . (ref $to ? 'many' : $to);
 		my %m = $alice->send_fields(to => $to, text => $text,
 		    replyToId => 'r', request_fingerprint => 'f');
+		$m{client_message_id} = $m{id};
 		my $ack = ask($alice, delete $m{type}, %m);
 		is($ack->{recipients}, 1, 'for one');
 		my $p = got($bob, $text);
@@ -775,8 +716,8 @@ $row{'POST /hook/set-status'} = sub {
 		    ? $answered{'POST /hook/set-status'}++ : diag explain $r;
 		return $r->{json};
 	};
-	my $p = $there->peer($carol, attest => 1, cwd => '/c', pid => 7,
-	    session_id => 'of carol');
+	my $p = $there->peer($carol, attest => 1, name => 'carol', cwd => '/c',
+	    pid => 7, session_id => 'of carol');
 	sees($m->{alice}, 'carol');
 	my $status = 'idle';
 	for my $by ([session_id => 'of carol', cwd => '/x'],

@@ -192,6 +192,7 @@ my @messages = (
 	(map { ['unknown_message_type', '', $_] } '{"type":""}',
 	    '{"type":"LIST_PEERS"}', '{"type":"list_peers "}',
 	    '{"type":"' . 'x' x 300 . '"}', '{"type":"se\u0000nd"}',
+    '{"type":"list_peers\u0000"}', '{"type":"send\u0000and more"}',
 	    "{\"type\":\"'; drop table mesh; --\"}", '{"type":"join"}',
 	    '{"type":"hook_set_status"}', '{"type":"%s%n"}'),
 	(map { ['malformed', $_, send_with($_ => undef)] }

@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 use Linnet;
+use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes 'time';
 
@@ -90,5 +91,30 @@ for my $round (1 .. 10) {
 	is($bob->expect_push->{text}, "a$round", "first a$round") or last;
 	is($bob->expect_push->{text}, "b$round", "then b$round") or last;
 }
+# A mesh of which everything has to be read anew, again and again: who comes
+# does not wait for the end of that.
+my $busy = $b->seed;
+$b->psql("insert into session (id, mesh_id, member_id, ident, name,
+    name_folded, client_session, pid, cwd, hostname, peer_type, model, control,
+    acks, status, status_source, status_at, groups, host_id, incarnation, ref,
+    connected_at) select gen_random_uuid(), '$busy->{meshId}',
+    '$busy->{peerA}{memberId}', decode(md5(i::text), 'hex'), 'far', 'far', '',
+    0, repeat('/x', 500), '', '', '', false, false, 0, 0, now(), '{}',
+    '$busy->{meshId}', '$busy->{meshId}', i, now()
+    from generate_series(1, 3000) i");
+my $told = fork // die "fork: $!";
+if ($told == 0) {
+	$b->psql(join ';select pg_sleep(0.005);',
+	    ("select pg_notify('linnet', 'changed $busy->{meshId}')") x 1000);
+	POSIX::_exit(0);
+}
+wait_until { $b->psql("select count(*) from pg_stat_activity
+    where query like '%pg_sleep%' and pid <> pg_backend_pid()") > 0 } 10;
+my $late = $b->peer($busy->{peerB}, name => 'late');
+is(waitpid($told, WNOHANG), 0, 'who comes need not wait for a quiet mesh');
+is(@{ $late->request({ type => 'list_peers' })->{peers} }, 3001,
+    'and sees who is there');
+waitpid $told, 0;
+
 is($b->stop, 0, 'stops');
 done_testing;

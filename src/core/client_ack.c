@@ -36,6 +36,7 @@ static void
 ack_exec(struct request *r, void *arg)
 {
 	const struct ack_in *in = arg;
+	struct session *s = r->client->session;
 	struct ack_out out;
 
 	out.message = id_is_null(&in->broker_id) ? in->message : in->broker_id;
@@ -44,7 +45,14 @@ ack_exec(struct request *r, void *arg)
 		    "brokerMessageId is missing: the messageId of the push.");
 		return;
 	}
-	delivery_ack(r->client->session, &out.message);
+	if (!delivery_ack(s, &out.message)) {
+		/* The database is asked: that is a request like others. */
+		if (rate_request(r) != ERR_NONE) {
+			op_fail(r, r->error, NULL);
+			return;
+		}
+		delivery_ack_earlier(s, &out.message);
+	}
 	op_reply(r, &out);
 }
 
@@ -57,5 +65,6 @@ const struct op op_client_ack = {
 	.in_size = sizeof(struct ack_in),
 	.out = ack_out_fields,
 	.exec = ack_exec,
-	.text = "Say that a pushed message has arrived.",
+	.text = "Say that a pushed message has arrived. One that is not under "
+		"way to this connection counts as a request.",
 };

@@ -229,7 +229,8 @@ struct op {
 #define OP_OPENS 0x08
 /* The answer has an `id` also when the request had none. */
 #define OP_ECHOES 0x10
-/* Answers what others did: not counted by rate.requests. */
+/* Answers what others did: counted by rate.requests only where its handler
+ * says so. */
 #define OP_UNCOUNTED 0x20
 
 /* NULL-ended, in the order of ops.def. */
@@ -539,6 +540,7 @@ enum rate {
 	RATE_PAIR,
 	RATE_REQUESTS,
 	RATE_REFUSED,
+	RATE_HELLO,
 	RATE_MAX
 };
 struct core_rate {
@@ -552,6 +554,9 @@ enum err rate_request(struct request *r) MUST_CHECK;
 enum err rate_message(struct request *r, enum priority priority) MUST_CHECK;
 /* The same to one member. */
 enum err rate_pair(struct request *r, const struct id *member) MUST_CHECK;
+/* A hello that the member with this key signed. */
+enum err rate_hello(struct request *r, const struct mesh *m,
+    const uint8_t key[CRYPTO_KEY_LEN]) MUST_CHECK;
 /* A request of somebody who has no session yet: were too many of its address
  * refused?  And: this one was. */
 enum err rate_stranger(struct request *r) MUST_CHECK;
@@ -722,6 +727,7 @@ struct core {
 	struct hash rates;		    /* buckets of rate.c */
 	int64_t rates_ms;		    /* when they were looked at */
 	struct schedules *schedules;	    /* in jobs, else NULL */
+	uint32_t sweeping;		    /* what upkeep.c is cleaning */
 	/* Told of what passes; NULL: nobody looks on.  Gets arg. */
 	void (*trace)(void *arg, const struct trace *t);
 };

@@ -433,7 +433,7 @@ delivery_recorded(struct session *s, const struct id *message)
 	}
 }
 
-static void
+void
 delivery_ack_earlier(struct session *s, const struct id *message)
 {
 	struct db_params *p =
@@ -444,7 +444,7 @@ delivery_ack_earlier(struct session *s, const struct id *message)
 	db_put_id(p, &s->info.member);
 }
 
-void
+bool
 delivery_ack(struct session *s, const struct id *message)
 {
 	struct outbox *o = s->outbox;
@@ -452,14 +452,13 @@ delivery_ack(struct session *s, const struct id *message)
 
 	/* Who acks once is taken at its word from then on. */
 	s->info.acks = true;
-	if (p == NULL) {
-		delivery_ack_earlier(s, message);
-		return;
-	}
+	if (p == NULL)
+		return false;
 	parcel_acked(o, p);
 	if (o->backlog &&
 	    o->unacked <= (unsigned)s->mesh->core->limits.unacked / 2)
 		delivery_drain(s);
+	return true;
 }
 
 /* One row of delivery_claim. */

@@ -127,6 +127,8 @@ struct mesh {
 	bool loading;
 	bool stale;	/* what is being loaded is too old: load again */
 	uint64_t load;	/* number of the present loading */
+	unsigned loads; /* in the second since loads_ms */
+	int64_t loads_ms;
 	unsigned users; /* clients and requests that need it */
 	int64_t unused_ms;
 	int64_t state_ms;     /* the newest state change seen */
@@ -199,6 +201,9 @@ void session_forget(struct mesh *m, int64_t before_ms);
 void session_catch_up(struct core *c);
 /* What the roster has of a session is newer than this. */
 bool session_is_newer(const struct session *s, const struct session_info *info);
+/* This hold of it, or a later one, is over: what was read is older. */
+bool session_is_buried(
+    const struct mesh *m, const struct session_info *info, bool *returns);
 /* Another process (or this one) says what a session is now, or that it is
  * gone. */
 void session_told(struct core *c, const struct session_info *info);
@@ -339,8 +344,10 @@ void delivery_offer(struct session *s, const struct id *recipient,
     const struct message *m, struct event *e, enum stored stored);
 /* The output reached the kernel up to pos. */
 void delivery_written(struct session *s, uint64_t pos);
-/* The client acked. */
-void delivery_ack(struct session *s, const struct id *message);
+/* The client acked; false: nothing like that is under way to it. */
+bool delivery_ack(struct session *s, const struct id *message) MUST_CHECK;
+/* Then it may have come over an earlier connection. */
+void delivery_ack_earlier(struct session *s, const struct id *message);
 /* Pushes what waits in the database, as far as the status allows. */
 void delivery_drain(struct session *s);
 /* Something may wait for a member or a session. */

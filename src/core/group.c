@@ -51,17 +51,23 @@ group_same(struct slice a, struct slice b)
 	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
+/* Each of its sessions stands in the groups above it too. */
+#define GROUP_DEPTH 8
+
 /* No empty part: not "/a", "a/" or "a//b"; no '@', which marks a group. */
 static bool
 group_is_name(struct slice s)
 {
-	size_t i;
+	size_t i, depth = 1;
 
 	if (s.n == 0 || s.p[0] == '/' || s.p[s.n - 1] == '/' || s.p[0] == '@')
 		return false;
-	for (i = 1; i < s.n; i++)
-		if (s.p[i] == '/' && s.p[i - 1] == '/')
+	for (i = 1; i < s.n; i++) {
+		if (s.p[i] != '/')
+			continue;
+		if (s.p[i - 1] == '/' || ++depth > GROUP_DEPTH)
 			return false;
+	}
 	return true;
 }
 
@@ -81,8 +87,9 @@ group_check(struct request *r, const struct slice *groups, size_t n)
 		if (!group_is_name(groups[2 * i]))
 			return op_error(r, ERR_MALFORMED,
 			    "\"" SLICE_FMT "\" is no name for a group: it "
-			    "begins with @ or /, ends with /, or has //.",
-			    SLICE_ARG(groups[2 * i]));
+			    "begins with @ or /, ends with /, or has // or "
+			    "more than %d parts.",
+			    SLICE_ARG(groups[2 * i]), GROUP_DEPTH);
 		for (k = 0; k < i; k++)
 			if (group_same(groups[2 * i], groups[2 * k]))
 				return op_error(r, ERR_MALFORMED,

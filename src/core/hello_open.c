@@ -242,6 +242,19 @@ hello_is_too_many(const struct hello *h)
 	return n >= h->request->core->limits.member_sessions;
 }
 
+/* What is known before the database is asked. */
+static enum err
+hello_check_roster(const struct hello *h)
+{
+	struct request *r = h->request;
+
+	if (hello_is_too_many(h))
+		return op_error(r, ERR_CAPACITY,
+		    "A member may have %lld sessions at a time; end one.",
+		    (long long)r->core->limits.member_sessions);
+	return rate_hello(r, h->mesh, h->info.member_key);
+}
+
 static void
 hello_loaded(void *arg, struct mesh *m)
 {
@@ -251,6 +264,7 @@ hello_loaded(void *arg, struct mesh *m)
 	struct session_info *i = &h->info;
 	char *folded = NULL;
 	struct db_params *p;
+	enum err e;
 	size_t n = 0;
 
 	if (m == NULL) {
@@ -260,13 +274,10 @@ hello_loaded(void *arg, struct mesh *m)
 	}
 	h->mesh = m;
 	h->told = m->told;
-	if (hello_is_too_many(h)) {
+	if ((e = hello_check_roster(h)) != ERR_NONE) {
 		session_release(c, i->ref);
 		mesh_put(m);
-		hello_refuse(r,
-		    op_error(r, ERR_CAPACITY,
-			"A member may have %lld sessions at a time; end one.",
-			(long long)c->limits.member_sessions));
+		hello_refuse(r, e);
 		return;
 	}
 	if (i->name.n > 0) {

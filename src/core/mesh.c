@@ -8,7 +8,9 @@
  * than the reading is in what was read, one that is newer comes over the bus.
  * One that arrives while the answer is on its way may be newer than the
  * answer; a session that an event told of is not overwritten by it (its `load`
- * says so), and a session that an event ended makes the answer stale.
+ * says so), and one that an event ended is not brought back (it has a grave).
+ * When all has to be read anew meanwhile, the answer is taken all the same, and
+ * then it is read anew: whoever waits for the roster need not wait for quiet.
  *
  * Of what a later reading finds changed, the sessions of this process are told
  * as if the event had come.
@@ -22,6 +24,8 @@
 #define MESH_GROUPS_MAX 4096
 /* No process is so far behind the bus. */
 #define MESH_GRAVES_MS 60000
+/* It is read at most so often in a second, whoever asks for it. */
+#define MESH_LOADS 4
 
 struct mesh_wait {
 	TAILQ_ENTRY(mesh_wait) entry;
@@ -137,6 +141,7 @@ mesh_row(struct mesh *m, const struct db_result *r, size_t row)
 	struct session *s;
 	struct slice key;
 	int64_t ended;
+	bool returns;
 
 	memset(&i, 0, sizeof(i));
 	i.mesh = m->id;
@@ -184,6 +189,11 @@ mesh_row(struct mesh *m, const struct db_result *r, size_t row)
 	s = roster_by_id(&m->roster, &i.id);
 	if (s != NULL && s->load == m->load)
 		return;
+	if (ended == 0 && session_is_buried(m, &i, &returns)) {
+		if (!returns)
+			return;
+		ended = clock_wall();
+	}
 	if (s != NULL && s->client != NULL &&
 	    i.connected_ms <= s->info.connected_ms) {
 		if (ended == 0) {
@@ -234,10 +244,6 @@ mesh_loaded(void *arg, const struct db_result *r)
 		mesh_answer(m, false);
 		return;
 	}
-	if (m->stale) {
-		mesh_load(m);
-		return;
-	}
 	for (i = 0; i < db_rows(r); i++)
 		mesh_row(m, r, i);
 	mesh_sweep(m);
@@ -246,6 +252,8 @@ mesh_loaded(void *arg, const struct db_result *r)
 		state_catch_up(m);
 	else
 		m->state_ms = clock_wall();
+	if (m->stale)
+		mesh_reload(m);
 	mesh_answer(m, true);
 }
 
@@ -302,11 +310,28 @@ mesh_load(struct mesh *m)
 	db_query(m->core->reads, p, mesh_loaded, m);
 }
 
+/* Has it been read too often lately? */
+static bool
+mesh_is_restless(struct mesh *m)
+{
+	int64_t now = clock_mono();
+
+	if (now - m->loads_ms >= 1000) {
+		m->loads_ms = now;
+		m->loads = 0;
+	}
+	return m->loads++ >= MESH_LOADS;
+}
+
 void
 mesh_reload(struct mesh *m)
 {
 	struct session *s;
 
+	if (mesh_is_restless(m)) {
+		m->stale = true;
+		return;
+	}
 	/* At once: what was lost comes before what arrives from now on. */
 	LIST_FOREACH (s, &m->roster.locals, local)
 		delivery_drain(s);

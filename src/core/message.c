@@ -585,7 +585,7 @@ send_exec(struct request *r, void *arg)
 		    (long long)r->core->limits.targets, in->targets.n);
 		return;
 	}
-	/* How many are scheduled has a limit of its own. */
+	/* One that was scheduled counted when it was. */
 	if (in->due == NULL &&
 	    rate_message(r, (enum priority)in->priority) != ERR_NONE) {
 		op_fail(r, r->error, NULL);

@@ -32,8 +32,9 @@ op_find(const char *name, size_t n)
 {
 	const struct op *const *o;
 
+	/* What a client names may have a NUL in it. */
 	for (o = op_table; *o != NULL; o++)
-		if (strncmp((*o)->name, name, n) == 0 && (*o)->name[n] == '\0')
+		if (strlen((*o)->name) == n && memcmp((*o)->name, name, n) == 0)
 			return *o;
 	return NULL;
 }

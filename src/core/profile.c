@@ -138,6 +138,11 @@ set_visible_exec(struct request *r, void *arg)
 		op_reply(r, io);
 		return;
 	}
+	/* All who are there are told. */
+	if (rate_message(r, PRIORITY_LOW) != ERR_NONE) {
+		op_fail(r, r->error, NULL);
+		return;
+	}
 	s->info.hidden = !io->visible;
 	announce(s);
 	session_changed(s, r, io);

@@ -7,6 +7,9 @@
  * let in an eighth of what is left before it counts again, so that far from
  * the limit it hardly ever does, and near to it each time.  What was let in
  * and is not stored yet is added to the count that may have missed it.
+ *
+ * Who stays at the limit has all of it counted again and again, while others
+ * wait for the database: the longer a count takes, the longer it stands.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +17,13 @@
 #include "core/domain.h"
 
 #define QUOTA_EIGHTH 8
-/* A refusal stands so long before it is counted again. */
+/* A refusal stands so long before it is counted again, or so many times as
+ * long as the count took. */
 #define QUOTA_FRESH_MS 200
+#define QUOTA_FRESH_TIMES 10
+/* After a count that took longer some more may be let in. */
+#define QUOTA_SLOW_MS 20
+#define QUOTA_SLOW_ROOM 64
 #define QUOTA_UNUSED_MS 60000
 #define QUOTA_BIT(q) (INT64_C(1) << (q))
 
@@ -40,6 +48,7 @@ struct quota_entry {
 	struct hash_entry hash;
 	uint8_t key[1 + ID_LEN]; /* enum quota, then whose */
 	int64_t counted_ms;	 /* 0: never */
+	int64_t took_ms;	 /* the count */
 	int64_t used;		 /* at that time */
 	int64_t room;		 /* what may be let in before the next count */
 	int64_t since;		 /* what was let in since */
@@ -69,7 +78,8 @@ struct quota_ask {
 	int64_t *stored; /* of each, when it was asked */
 	int64_t *had;	 /* what is replaced */
 	size_t n;
-	int64_t mask;	  /* quotas that are counted */
+	int64_t mask; /* quotas that are counted */
+	int64_t asked_ms;
 	unsigned waiting; /* answers that are to come */
 	bool unavailable;
 	quota_fn *fn;
@@ -197,8 +207,11 @@ quota_release(struct request *r)
 static bool
 quota_is_fresh(const struct quota_entry *e)
 {
-	return e->counted_ms != 0 &&
-	       clock_mono() - e->counted_ms < QUOTA_FRESH_MS;
+	int64_t fresh_ms = QUOTA_FRESH_TIMES * e->took_ms;
+
+	if (fresh_ms < QUOTA_FRESH_MS)
+		fresh_ms = QUOTA_FRESH_MS;
+	return e->counted_ms != 0 && clock_mono() - e->counted_ms < fresh_ms;
 }
 
 static bool
@@ -250,8 +263,11 @@ quota_counted(struct quota_ask *a, size_t i, int64_t count)
 	e->used = count + e->let_in - a->stored[i];
 	e->since = 0;
 	e->counted_ms = clock_mono();
+	e->took_ms = e->counted_ms - a->asked_ms;
 	left = quota_left(a->mesh, e);
 	e->room = left > QUOTA_EIGHTH ? left / QUOTA_EIGHTH : left > 0;
+	if (e->took_ms > QUOTA_SLOW_MS && e->room < QUOTA_SLOW_ROOM)
+		e->room = left < QUOTA_SLOW_ROOM ? left : QUOTA_SLOW_ROOM;
 }
 
 static void
@@ -352,6 +368,7 @@ quota_count(struct quota_ask *a)
 	/* What comes next must not overtake it meanwhile. */
 	a->request->holds = true;
 	a->mesh->users++;
+	a->asked_ms = clock_mono();
 	for (i = 0; i < a->n; i++) {
 		a->entries[i]->asked++;
 		a->stored[i] = a->entries[i]->stored;

@@ -51,18 +51,14 @@ rate_get(struct core *c, enum rate rate, const uint8_t *who, size_t n)
 	return e;
 }
 
-/* In how many processes the member of a session has sessions, up to
- * RATE_SHARE_MAX. */
+/* In how many processes a member has sessions, up to RATE_SHARE_MAX. */
 static unsigned
-rate_processes(const struct session *s)
+rate_processes(const struct roster_set *set)
 {
-	const struct roster_set *set =
-	    roster_member(&s->mesh->roster, &s->info.member);
 	const struct session_info *seen[RATE_SHARE_MAX];
 	const struct roster_link *l;
 	unsigned n = 0, i;
 
-	/* What was scheduled is sent while its sender may be away. */
 	if (set == NULL)
 		return 1;
 	LIST_FOREACH (l, &set->links, entry) {
@@ -82,12 +78,12 @@ rate_processes(const struct session *s)
 }
 
 static unsigned
-rate_share(struct rate_entry *e, const struct session *s)
+rate_share(struct rate_entry *e, const struct roster_set *member)
 {
 	int64_t now = clock_mono();
 
 	if (e->share == 0 || now - e->share_ms >= RATE_SHARE_MS) {
-		e->share = rate_processes(s);
+		e->share = rate_processes(member);
 		e->share_ms = now;
 	}
 	return e->share > 0 ? e->share : 1;
@@ -130,9 +126,11 @@ rate_refuse(struct request *r, const char *what, const struct core_rate *rate,
 	    (long long)wait_ms);
 }
 
+/* Of somebody's bucket, for something of a member's. */
 static enum err
-rate_entry_take(struct request *r, enum rate which, const uint8_t *who,
-    size_t n, const char *what)
+rate_entry_take(struct request *r, enum rate which,
+    const struct roster_set *member, const uint8_t *who, size_t n,
+    const char *what)
 {
 	const struct core_rate *rate = &r->core->limits.rates[which];
 	struct rate_entry *e;
@@ -141,35 +139,52 @@ rate_entry_take(struct request *r, enum rate which, const uint8_t *who,
 	if (rate->per_minute == 0)
 		return ERR_NONE;
 	e = rate_get(r->core, which, who, n);
-	wait = rate_take(e, rate, rate_share(e, r->client->session));
+	wait = rate_take(e, rate, rate_share(e, member));
 	if (wait == 0)
 		return ERR_NONE;
 	return rate_refuse(
 	    r, what, rate, e->taken, clock_mono() - e->minute_ms, wait);
 }
 
+static const struct roster_set *
+rate_member(const struct session *s)
+{
+	return roster_member(&s->mesh->roster, &s->info.member);
+}
+
 enum err
 rate_message(struct request *r, enum priority priority)
 {
-	const uint8_t *member = r->client->session->info.member.b;
+	const struct session *s = r->client->session;
+	const uint8_t *id = s->info.member.b;
 
 	if (priority == PRIORITY_NOW &&
-	    rate_entry_take(r, RATE_NOW, member, ID_LEN,
+	    rate_entry_take(r, RATE_NOW, rate_member(s), id, ID_LEN,
 		"Messages of your member with priority now") != ERR_NONE)
 		return r->error;
-	return rate_entry_take(
-	    r, RATE_MEMBER, member, ID_LEN, "Messages of your member");
+	return rate_entry_take(r, RATE_MEMBER, rate_member(s), id, ID_LEN,
+	    "Messages of your member");
 }
 
 enum err
 rate_pair(struct request *r, const struct id *member)
 {
+	const struct session *s = r->client->session;
 	uint8_t pair[2 * ID_LEN];
 
-	memcpy(pair, r->client->session->info.member.b, ID_LEN);
+	memcpy(pair, s->info.member.b, ID_LEN);
 	memcpy(pair + ID_LEN, member->b, ID_LEN);
-	return rate_entry_take(r, RATE_PAIR, pair, sizeof(pair),
+	return rate_entry_take(r, RATE_PAIR, rate_member(s), pair, sizeof(pair),
 	    "Messages of your member to this recipient");
+}
+
+enum err
+rate_hello(
+    struct request *r, const struct mesh *m, const uint8_t key[CRYPTO_KEY_LEN])
+{
+	return rate_entry_take(r, RATE_HELLO,
+	    roster_member_key(&m->roster, key), key, CRYPTO_KEY_LEN,
+	    "Hellos of your member");
 }
 
 enum err

@@ -78,6 +78,12 @@ static const struct field schedule_out_fields[] = {
 };
 #undef OUT
 
+static enum priority
+schedule_priority(const struct schedule_in *in)
+{
+	return (enum priority)(PRIORITY_NOW - in->priority);
+}
+
 /* When it is due first.  False after failing the request. */
 static bool
 schedule_first(struct request *r, const struct schedule_in *in, int64_t *due_ms)
@@ -190,7 +196,7 @@ schedule_store(struct schedule *s, const struct schedule_in *in)
 	db_put_text(p, i->name.p, i->name.n);
 	db_put_bool(p, i->control);
 	db_put_texts(p, in->to.v, in->to.n);
-	db_put_int(p, PRIORITY_NOW - in->priority);
+	db_put_int(p, schedule_priority(in));
 	db_put_int(p, in->subtype);
 	db_put_text(p, nonce->p, nonce->n);
 	db_put_text(p, body->p, body->n);
@@ -211,6 +217,8 @@ schedule_exec(struct request *r, void *arg)
 	struct schedule *s = pool_zalloc(&r->pool, sizeof(*s));
 
 	if ((int64_t)in->to.n > r->core->limits.targets) {
+		r->error_limit = r->core->limits.targets;
+		r->error_used = (int64_t)in->to.n;
 		op_fail(r, ERR_QUOTA,
 		    "A message may have %" PRId64 " targets, this one has %zu.",
 		    r->core->limits.targets, in->to.n);
@@ -218,6 +226,11 @@ schedule_exec(struct request *r, void *arg)
 	}
 	if (!schedule_has_body(r, in) || !schedule_first(r, in, &s->out.due_ms))
 		return;
+	/* Now, as nobody is there to be told when it is sent. */
+	if (rate_message(r, schedule_priority(in)) != ERR_NONE) {
+		op_fail(r, r->error, NULL);
+		return;
+	}
 	s->request = r;
 	s->mesh = r->client->session->mesh->id;
 	id_new(&s->out.id);

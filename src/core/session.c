@@ -205,7 +205,7 @@ struct grave {
 };
 
 static struct grave *
-session_grave(struct mesh *m, const struct id *id)
+session_grave(const struct mesh *m, const struct id *id)
 {
 	struct hash_entry *e = hash_find(&m->graves, id->b, ID_LEN);
 
@@ -230,6 +230,19 @@ session_bury(struct mesh *m, const struct id *id, uint64_t ref,
 		g->connected_ms = connected_ms;
 	g->returns = returns;
 	g->at_ms = clock_mono();
+}
+
+bool
+session_is_buried(
+    const struct mesh *m, const struct session_info *info, bool *returns)
+{
+	const struct grave *g = session_grave(m, &info->id);
+
+	if (g == NULL ||
+	    (g->ref != info->ref && g->connected_ms < info->connected_ms))
+		return false;
+	*returns = g->returns;
+	return true;
 }
 
 void
@@ -258,6 +271,8 @@ session_leave(struct session *s, bool returns)
 	struct roster *r = &s->mesh->roster;
 
 	if (returns) {
+		/* What is being read may have it as it was. */
+		s->load = s->mesh->load;
 		roster_end(r, s, clock_wall());
 		return;
 	}
@@ -390,9 +405,6 @@ session_told_gone(struct core *c, const struct id *mesh, const struct id *id,
 
 	if (m == NULL)
 		return;
-	/* The roster that is being read may still have it. */
-	if (m->loading)
-		m->stale = true;
 	s = roster_by_id(&m->roster, id);
 	if (s == NULL || s->info.ref != ref) {
 		session_bury(m, id, ref, 0, returns);

@@ -10,7 +10,7 @@
 #include "config.h"
 #include "core/domain.h"
 
-#define UPKEEP_ROWS 1000
+#define UPKEEP_ROWS 1000 /* deliveries that are due */
 #define UPKEEP_SESSIONS_MS (7 * 86400000LL)
 /* Whoever missed changes for longer has lost its sessions too. */
 #define UPKEEP_STATE_MS 3600000
@@ -74,11 +74,13 @@ upkeep_dued(void *arg, const struct db_result *r)
 	if (db_status(r) != DB_OK)
 		return;
 	for (i = 0; i < db_rows(r); i++) {
+		if (db_null(r, i, 0))
+			continue;
 		db_id(r, i, 0, &recipient);
 		db_id(r, i, 1, &mesh);
 		event_nudge(c, &mesh, &recipient);
 	}
-	if (db_rows(r) > 0)
+	if (db_rows(r) > 0 && db_bool(r, 0, 2))
 		upkeep_due(c);
 }
 
@@ -135,40 +137,97 @@ upkeep_lease(
 	db_query(c->reads, p, upkeep_leased, l);
 }
 
-void
-upkeep_clean(struct core *c)
+static int64_t
+upkeep_hello_age(const struct core_limits *l)
 {
+	return 2 * l->clock_ms + 60000;
+}
+
+static int64_t
+upkeep_message_age(const struct core_limits *l)
+{
+	return l->keep_ms;
+}
+
+static int64_t
+upkeep_session_age(const struct core_limits *l)
+{
+	return UPKEEP_SESSIONS_MS + l->hold_ms;
+}
+
+static int64_t
+upkeep_state_age(const struct core_limits *l)
+{
+	(void)l;
+	return UPKEEP_STATE_MS;
+}
+
+/* What has to go, by its age.  Ids begin with their time. */
+static const struct upkeep_broom {
+	enum db_stmt stmt;
+	bool by_id;
+	int64_t (*age)(const struct core_limits *l);
+} upkeep_brooms[] = {
+	{ STMT_upkeep_hellos, false, upkeep_hello_age },
+	{ STMT_schedule_clean, false, upkeep_message_age },
+	{ STMT_upkeep_messages, true, upkeep_message_age },
+	{ STMT_upkeep_deliveries, true, upkeep_message_age },
+	{ STMT_upkeep_sessions, false, upkeep_session_age },
+	{ STMT_upkeep_state, false, upkeep_state_age },
+};
+
+struct upkeep_sweep {
+	struct core *core;
+	size_t broom;
+};
+
+static void upkeep_sweep(struct core *c, size_t broom);
+
+/* A table that fills faster than one statement a minute empties it. */
+static void
+upkeep_swept(void *arg, const struct db_result *r)
+{
+	struct upkeep_sweep *s = arg;
+
+	s->core->sweeping &= ~(UINT32_C(1) << s->broom);
+	if (db_status(r) == DB_OK && db_rows(r) > 0 && db_bool(r, 0, 0))
+		upkeep_sweep(s->core, s->broom);
+	free(s);
+}
+
+static void
+upkeep_sweep(struct core *c, size_t broom)
+{
+	const struct upkeep_broom *b = &upkeep_brooms[broom];
+	struct upkeep_sweep *s;
 	struct db_params *p;
 	struct id before;
 
-	p = db_params(STMT_upkeep_hellos);
-	db_put_int(p, 2 * c->limits.clock_ms + 60000);
-	db_query(c->reads, p, NULL, NULL);
-	p = db_params(STMT_upkeep_pending);
-	db_query(c->reads, p, NULL, NULL);
-	p = db_params(STMT_schedule_clean);
-	db_put_int(p, c->limits.keep_ms);
-	db_query(c->reads, p, NULL, NULL);
-	p = db_params(STMT_upkeep_gone_hosts);
-	db_query(c->reads, p, NULL, NULL);
-	p = db_params(STMT_upkeep_sessions);
-	db_put_int(p, UPKEEP_SESSIONS_MS + c->limits.hold_ms);
-	db_put_int(p, UPKEEP_ROWS);
-	db_query(c->reads, p, NULL, NULL);
-	p = db_params(STMT_upkeep_state);
-	db_put_int(p, UPKEEP_STATE_MS);
-	db_put_int(p, UPKEEP_ROWS);
-	db_query(c->reads, p, NULL, NULL);
-	/* Ids begin with their time. */
-	id_at(&before, clock_wall() - c->limits.keep_ms);
-	p = db_params(STMT_upkeep_messages);
-	db_put_id(p, &before);
-	db_put_int(p, UPKEEP_ROWS);
-	db_query(c->reads, p, NULL, NULL);
-	p = db_params(STMT_upkeep_deliveries);
-	db_put_id(p, &before);
-	db_put_int(p, UPKEEP_ROWS);
-	db_query(c->reads, p, NULL, NULL);
+	/* The last time is not over yet. */
+	if (c->sweeping & UINT32_C(1) << broom)
+		return;
+	c->sweeping |= UINT32_C(1) << broom;
+	s = xcalloc(1, sizeof(*s));
+	s->core = c;
+	s->broom = broom;
+	p = db_params(b->stmt);
+	if (b->by_id) {
+		id_at(&before, clock_wall() - b->age(&c->limits));
+		db_put_id(p, &before);
+	} else
+		db_put_int(p, b->age(&c->limits));
+	db_query(c->reads, p, upkeep_swept, s);
+}
+
+void
+upkeep_clean(struct core *c)
+{
+	size_t i;
+
+	for (i = 0; i < NELEM(upkeep_brooms); i++)
+		upkeep_sweep(c, i);
+	db_query(c->reads, db_params(STMT_upkeep_pending), NULL, NULL);
+	db_query(c->reads, db_params(STMT_upkeep_gone_hosts), NULL, NULL);
 }
 
 static void

@@ -68,6 +68,9 @@ struct frame *frame_ws(enum ws_op op, const void *payload, size_t n);
 struct frame *frame_raw(const void *p, size_t n);
 struct frame *frame_ref(struct frame *f);
 void frame_unref(struct frame *f);
+/* The bytes of all frames of this process that have more than so many. */
+#define FRAME_LARGE (UINT32_C(1) << 20)
+size_t frame_large(void);
 
 /*
  * net_http.c: the strict reader of request heads (RFC 9112), without state.

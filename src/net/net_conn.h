@@ -153,6 +153,7 @@ struct net {
 	struct net_tls_ticket tickets[NET_TLS_TICKETS];
 	size_t ntickets;
 	unsigned handshakes;	     /* connections in CONN_TLS */
+	unsigned tls_reads;	     /* that OpenSSL may make still */
 	char record[NET_TLS_RECORD]; /* small frames, to be encrypted */
 	char read[NET_READ_SIZE];
 };

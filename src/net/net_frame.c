@@ -12,6 +12,15 @@
 /* RFC 6455 5.2: two bytes and eight of length; a server does not mask. */
 #define FRAME_HEADER_MAX 10
 
+/* Bytes of all frames that are large. */
+static size_t frame_sum;
+
+size_t
+frame_large(void)
+{
+	return frame_sum;
+}
+
 struct frame *
 frame_join(const void *p, size_t n, const void *q, size_t m)
 {
@@ -22,6 +31,8 @@ frame_join(const void *p, size_t n, const void *q, size_t m)
 	f = xmalloc(sizeof(*f) + n + m);
 	f->refs = 1;
 	f->len = (uint32_t)(n + m);
+	if (f->len > FRAME_LARGE)
+		frame_sum += f->len;
 	if (n > 0)
 		memcpy(f->data, p, n);
 	if (m > 0)
@@ -66,6 +77,9 @@ frame_ref(struct frame *f)
 void
 frame_unref(struct frame *f)
 {
-	if (f != NULL && --f->refs == 0)
-		free(f);
+	if (f == NULL || --f->refs > 0)
+		return;
+	if (f->len > FRAME_LARGE)
+		frame_sum -= f->len;
+	free(f);
 }

@@ -12,6 +12,11 @@
  * A record that OpenSSL could not write at once is encrypted already, and is
  * sent whatever becomes of the frames it was made from.  So the same bytes
  * must stand at the head of the output until it is out: tls_pend of them.
+ *
+ * There are records without data (new keys, tickets), and OpenSSL reads on
+ * behind them.  A peer that sends nothing else as fast as it can would hold the
+ * process as long as it likes: so OpenSSL may read so often only, and more when
+ * data came of it.
  */
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -24,6 +29,7 @@
 #include "net/net_tls.h"
 
 #define TLS_HANDSHAKE 0x16 /* RFC 8446 5.1: the first byte of a client */
+#define TLS_READS 2	   /* without data, each of a record at most */
 
 static const char *const tls_results[] = {
 #define NET_TLS(id, text) #id,
@@ -152,6 +158,29 @@ tls_plain(struct conn *c)
 	    "This port speaks TLS: use https:// or wss://.");
 }
 
+/* Before it reads, OpenSSL hears that there is nothing when it read enough. */
+static long
+tls_read_cb(BIO *bio, int what, const char *p, size_t n, int argi, long argl,
+    int r, size_t *done)
+{
+	struct net *net = (struct net *)(void *)BIO_get_callback_arg(bio);
+
+	(void)p;
+	(void)n;
+	(void)argi;
+	(void)argl;
+	(void)done;
+	if (what != BIO_CB_READ)
+		return r;
+	if (net->tls_reads > 0) {
+		net->tls_reads--;
+		return r;
+	}
+	BIO_clear_retry_flags(bio);
+	BIO_set_retry_read(bio);
+	return -1;
+}
+
 /* Waits for the first byte; true when it is there and is TLS. */
 static bool
 tls_begin(struct conn *c)
@@ -182,6 +211,8 @@ tls_begin(struct conn *c)
 		conn_die(c, NET_END_LIMIT);
 		return false;
 	}
+	BIO_set_callback_ex(SSL_get_rbio(c->ssl), tls_read_cb);
+	BIO_set_callback_arg(SSL_get_rbio(c->ssl), (char *)c->net);
 	SSL_set_app_data(c->ssl, c);
 	SSL_set_accept_state(c->ssl);
 	return true;
@@ -195,6 +226,7 @@ conn_tls_shake(struct conn *c)
 	if (c->ssl == NULL && !tls_begin(c))
 		return;
 	ERR_clear_error();
+	c->net->tls_reads = TLS_READS;
 	r = SSL_do_handshake(c->ssl);
 	if (r == 1) {
 		tls_count(c, NET_TLS_OK);
@@ -219,12 +251,14 @@ conn_tls_read(struct conn *c, void *p, size_t n)
 	c->tls_read_w = 0;
 	if (c->tls_over)
 		return tls_failed(c, SSL_ERROR_SSL);
+	c->net->tls_reads = TLS_READS;
 	while (done < n) {
 		ERR_clear_error();
 		r = SSL_read(c->ssl, (char *)p + done, (int)(n - done));
 		if (r <= 0)
 			break;
 		done += (size_t)r;
+		c->net->tls_reads++;
 		c->tls_more = SSL_has_pending(c->ssl) != 0;
 		if (!c->tls_more)
 			return (ssize_t)done;
@@ -274,6 +308,7 @@ conn_tls_write(struct conn *c, const struct iovec *iov, size_t n)
 	c->tls_write_r = 0;
 	if (c->tls_over)
 		return tls_failed(c, SSL_ERROR_SSL);
+	c->net->tls_reads = TLS_READS;
 	while (n > 0) {
 		len = tls_gather(c->net, iov, n, skip, &p);
 		ERR_clear_error();

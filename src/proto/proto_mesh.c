@@ -13,6 +13,7 @@
 
 #define MESH_WIRE 0 /* index into event.wire */
 #define MESH_ECHO_MAX 512
+#define MESH_LARGE_MAX ((size_t)256 << 20)
 
 /* What a request keeps until its answer is sent; of its pool. */
 struct mesh_wire {
@@ -66,6 +67,14 @@ mesh_write_error(struct json_writer *w, const struct request *r)
 	encode_numbers(w, r);
 }
 
+/* A single answer always fits into the output of its connection, however large:
+ * of all of them together there must be an end. */
+static bool
+mesh_is_too_much(const struct buf *b)
+{
+	return b->len > FRAME_LARGE && frame_large() + b->len > MESH_LARGE_MAX;
+}
+
 static void
 mesh_encode(struct request *r, const void *out)
 {
@@ -103,9 +112,11 @@ mesh_encode(struct request *r, const void *out)
 	if (r->error == ERR_NONE)
 		encode_fields(&w, r->op->out, out);
 	json_object_end(&w);
-	if (b->failed) {
-		(void)op_error(
-		    r, ERR_TOO_BIG, "The answer would be too large.");
+	if (b->failed || mesh_is_too_much(b)) {
+		(void)op_error(r, b->failed ? ERR_TOO_BIG : ERR_OVERLOADED,
+		    b->failed ? "The answer would be too large."
+			      : "Too many large answers are on their way; ask "
+				"for less, or try again.");
 		mesh_encode(r, NULL);
 		return;
 	}

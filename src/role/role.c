@@ -48,6 +48,7 @@ role_limits(const struct conf *c, struct core_limits *l)
 			    c->rate_requests_burst },
 			[RATE_REFUSED] = { c->rate_refused,
 			    c->rate_refused_burst },
+			[RATE_HELLO] = { c->rate_hello, c->rate_hello_burst },
 		},
 		.output = c->limit_output,
 		.unacked = c->limit_unacked,

@@ -3,6 +3,7 @@
  * TLS connections, with a client in the same process whose bytes arrive as
  * the test wants: all sizes, byte by byte, not at all.
  */
+#include <sys/ioctl.h>
 #include <malloc.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -462,6 +463,48 @@ test_renegotiation(void)
 	rig_stop();
 }
 
+/* Bytes from the client that the server did not read yet. */
+static int
+unread(void)
+{
+	int n;
+
+	if (ioctl(event_get_fd(&rig.conn->ev), FIONREAD, &n) == -1)
+		fatal("ioctl");
+	return n;
+}
+
+/* Records without data, as many as the socket holds: one turn is not enough for
+ * all of them, so others have theirs meanwhile. */
+static void
+test_no_data(void)
+{
+	struct tls_client *c;
+	unsigned i, turns = 0;
+	int before;
+
+	start();
+	c = tls_connect(TLS1_3_VERSION, SIZE_MAX);
+	tls_upgrade(c);
+	for (i = 0; i < 4000; i++) {
+		if (SSL_key_update(c->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) != 1 ||
+		    SSL_do_handshake(c->ssl) != 1)
+			fatalx("SSL_key_update");
+	}
+	tls_put_frame(c, "x", 1);
+	(void)tls_move(c);
+	before = unread();
+	ok(before > 0, "a turn reads some of the records: %d bytes are left",
+	    before);
+	while (unread() > 0 && turns++ < 100)
+		(void)tls_move(c);
+	ok(turns > 1 && turns < 100, "all of them take %u turns", turns);
+	tls_run(c);
+	is_int(c->n, 3, "and what comes after them is answered");
+	tls_free(c);
+	rig_stop();
+}
+
 /* Certificates and keys change while handshakes are under way. */
 static void
 test_change(void)
@@ -596,6 +639,7 @@ main(void)
 	test_slow();
 	test_end();
 	test_renegotiation();
+	test_no_data();
 	test_change();
 	test_tickets();
 	test_memory();
