@@ -328,14 +328,10 @@ mesh_reload(struct mesh *m)
 {
 	struct session *s;
 
-	if (mesh_is_restless(m)) {
-		m->stale = true;
-		return;
-	}
 	/* At once: what was lost comes before what arrives from now on. */
 	LIST_FOREACH (s, &m->roster.locals, local)
 		delivery_drain(s);
-	if (m->loading)
+	if (m->loading || mesh_is_restless(m))
 		m->stale = true;
 	else if (m->loaded)
 		mesh_load(m);
