@@ -162,6 +162,22 @@ cmp_ok(metric(two => 'linnet_relay_lost_total'), '>', $lost,
     'a gap is noticed');
 is($host{two}->pids('relay'), 1, 'by a relay that lives');
 
+# Who writes to somebody knows only where it was a moment ago: what goes there
+# finds its way, long before it is due again.
+my $key = Linnet::Peer::new_key();
+my $stamp = int(time * 1000);
+for my $round (1 .. 15) {
+	my @hold = map { peer(two => $seed->{peerB}, 'eve',
+	    session_key => $key, timestamp => $stamp--) } 1, 2;
+	my $ack = $alice->send(to => $key->{pubkey}, text => "moved $round");
+	my $m = $hold[1]->wait_for(sub { ($_->{type} // '') eq 'push'
+	    && $_->{messageId} eq ($ack->{messageId} // '') }, 10);
+	ok($m, "round $round: it follows a session that moved") or last;
+	$hold[1]->ack($m);
+	$_->close(1000) for @hold;
+}
+agree('eve was here', ['alice', 'bob', 'carol'], $alice, $bob, $carol);
+
 # A host that dies, and one that comes back after its lease.
 $host{three}->kill9(1);
 agree('a host was killed', ['alice', 'bob'], $alice, $bob);

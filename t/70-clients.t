@@ -23,6 +23,7 @@ my $counter = 0;
 sub connect {
 	my ($class, $broker, $member, %o) = @_;
 	my $c = bless { broker => $broker, member => $member, name => $o{name},
+	    cwd => $o{cwd},
 	    session => $o{session} || Linnet::Peer::new_key(),
 	    sid => $o{sid} || 'sid-' . ++$counter, inbox => [], changes => [],
 	    events => [], wrong => [] }, $class;
@@ -111,6 +112,7 @@ sub change {
 
 # 0.4.0: no request ids; replies are taken in order, by their type.
 package Old;
+use MIME::Base64 'decode_base64';
 our @ISA = ('Client');
 
 sub open {
@@ -125,7 +127,7 @@ sub open {
 	$c->put(type => 'hello', meshId => $m->{meshId},
 	    memberId => $m->{memberId}, pubkey => $m->{pubkey},
 	    sessionPubkey => $c->key, displayName => $c->{name},
-	    sessionId => $c->{sid}, pid => $$ + 0, cwd => '/old',
+	    sessionId => $c->{sid}, pid => $$ + 0, cwd => $c->{cwd} //= '/old',
 	    timestamp => $at, signature => Linnet::Peer::sign($m->{secretKey},
 	    "$m->{meshId}|$m->{memberId}|$m->{pubkey}|$at"));
 	$c->await(sub { $ack || $c->{refused} || $c->{ws}->closed }, 'hello');
@@ -159,6 +161,27 @@ sub got {
 		$fn->($m);
 	}
 	return;
+}
+
+# What `claudemesh join` does: a member, for hello.
+sub join_mesh {
+	my ($broker, $token, $name) = @_;
+	my $key = Linnet::Peer::new_key();
+	my $payload = JSON::PP->new->decode(decode_base64($token =~ tr{-_}{+/}r));
+	my $r = $broker->http(POST => '/join', { 'Content-Type' =>
+	    'application/json' }, JSON::PP->new->encode({
+	    invite_token => $token, invite_payload => $payload,
+	    peer_pubkey => $key->{pubkey}, display_name => $name }));
+	return ($r, { %$key, meshId => $payload->{mesh_id},
+	    memberId => $r->{json}{memberId} });
+}
+
+# What `claudemesh hook` does, which knows no token.
+sub hook {
+	my ($c, $broker, $status) = @_;
+	return $broker->http(POST => '/hook/set-status', { 'Content-Type' =>
+	    'application/json' }, JSON::PP->new->encode({ cwd => $c->{cwd},
+	    pid => getppid() + 0, status => $status, session_id => $c->{sid} }));
 }
 
 # Asks, and says where the answer will be.
@@ -555,6 +578,87 @@ sub order {
 	return;
 }
 
+# What the daemon of 1.37.0 asks for when it begins.
+sub begins {
+	my ($old, $new) = @_;
+	my $r = $new->ask(type => 'mesh_info');
+	is_deeply([@$r{qw(type mesh peers yourName fileCount)}],
+	    ['mesh_info_result', $new->{member}{meshId}, 2, 'Newt', 0],
+	    'mesh_info');
+	is_deeply($r->{yourGroups}, [{ name => 'crew', role => 'lead' }],
+	    'its groups');
+	$r = $new->ask(type => 'list_skills');
+	is_deeply([@$r{qw(type skills)}], ['skill_list', []], 'list_skills');
+	$r = $new->ask(type => 'get_skill', name => 'x');
+	is_deeply([@$r{qw(type skill)}], ['skill_data', undef], 'get_skill');
+	return;
+}
+
+# Joins by an invite, works and rests by hooks; $far is the host that it does
+# not speak to.
+sub newcomer {
+	my ($near, $far, $new, $token) = @_;
+	my ($r, $member) = Old::join_mesh($far, $token, 'Joan');
+	is_deeply([$r->{status}, $r->{json}{ok}], [200, JSON::PP::true],
+	    'an old client joins') or diag explain $r;
+	is_id($member->{memberId}, 'its member id');
+	my $joan = Old->connect($near, $member, name => 'Joan',
+	    cwd => '/joan');
+	is($new->event('peer_joined')->{eventData}{name}, 'Joan',
+	    'and is there');
+	for my $status (qw(working idle working)) {
+		$r = $joan->hook($far, $status);
+		is_deeply($r->{json}, { ok => JSON::PP::true,
+		    presence_id => $joan->{hello}{presenceId} },
+		    "a hook without a token: $status") or diag explain $r;
+		sees($new, 'Joan', sub { $_[0]{status} eq $status }, $status);
+	}
+	my $held = $new->send($joan->key, 'held')->{messageId};
+	$joan->hook($far, 'idle');
+	is($joan->expect->{text}, 'held', 'what was held comes after a hook');
+	# What is not written down as delivered would come again.
+	wait_until { $new->ask(type => 'message_status',
+	    messageId => $held)->{delivered} } 10, 'the mark of held';
+	# The same session id, as when it was lost without a word.
+	my $again = Old->connect($far, $member, name => 'Joan',
+	    cwd => '/joan', sid => $joan->{sid}, session => $joan->{session});
+	$joan->await(sub { $joan->serve }, 'the end');
+	is_deeply([@{ $joan->{ws}->closed }{qw(code reason)}],
+	    [1000, 'session_replaced'], 'a newer connection takes its place');
+	is($again->{hello}{presenceId}, $joan->{hello}{presenceId},
+	    'and is the same');
+	$new->send($again->key, 'still you');
+	is($again->expect->{text}, 'still you', 'also for others');
+	$again->{ws}->close(1000);
+	is($new->event('peer_left')->{eventData}{name}, 'Joan', 'it leaves');
+	is_deeply([@{ $_->{wrong} }], [], 'nothing unexpected')
+	    for $joan, $again;
+	return;
+}
+
+# Two of 1.37.0: one hides and shows itself, goes and comes back.
+sub comes_and_goes {
+	my ($near, $new, $seed) = @_;
+	my $other = New->connect($near, $seed->{peerA}, name => 'Nina');
+	is($new->event('peer_joined')->{eventData}{name}, 'Nina', 'joined');
+	for (['hidden', JSON::PP::false], ['visible', JSON::PP::true]) {
+		my ($event, $visible) = @$_;
+		$other->ask(type => 'set_visible', visible => $visible);
+		is($new->event("peer_$event")->{eventData}{name}, 'Nina',
+		    $event);
+	}
+	$other->{ws}->close(1000);
+	is($new->event('peer_left')->{eventData}{name}, 'Nina', 'left');
+	$other->open;
+	my $e = $new->event('peer_returned')->{eventData};
+	is_deeply([@$e{qw(name pubkey)}], ['Nina', $other->key], 'returned');
+	like($e->{lastSeenAt}, qr/^\d{4}-.*T.*Z$/, 'since when');
+	$other->{ws}->close(1000);
+	is($new->event('peer_left')->{eventData}{name}, 'Nina', 'left again');
+	is_deeply($other->{wrong}, [], 'nothing unexpected');
+	return;
+}
+
 sub all {
 	my ($one, $two, $seed, $sql) = @_;
 	my $old = Old->connect($one, $seed->{peerA}, name => 'Olda');
@@ -563,7 +667,10 @@ sub all {
 	messages($old, $new);
 	shared($old, $new);
 	later_ones($old, $new);
+	begins($old, $new);
 	returns($old, $new);
+	newcomer($one, $two, $new, $seed->{inviteToken});
+	comes_and_goes($one, $new, $seed);
 	for my $c ($old, $new) {
 		$c->peers;
 		is_deeply($c->{wrong}, [], "$c->{name}: nothing unexpected");
@@ -579,7 +686,8 @@ sub all {
 }
 
 subtest 'one host' => sub {
-	my $b = Linnet->broker(workers => 2);
+	my $b = Linnet->broker(workers => 2,
+	    options => ['hook.loopback yes']);
 	all($b, $b, $b->seed, sub { $b->psql($_[0]) });
 	is($b->stop, 0, 'stopped');
 };
@@ -588,7 +696,8 @@ subtest 'two hosts' => sub {
 	my $pg = Linnet::Postgres->new;
 	my $database = 'database "' . $pg->conninfo . '"';
 	my ($one, $two) = map { Linnet->broker(workers => 1,
-	    options => [$database, "host_name $_"]) } qw(one two);
+	    options => [$database, 'hook.loopback yes', "host_name $_"]) }
+	    qw(one two);
 	my $seed = $one->ctl_json('-o', $database, 'seed');
 	$_->{meshId} //= $seed->{meshId} for @$seed{qw(peerA peerB)};
 	all($one, $two, $seed, sub { my ($st, undef, $err) = $pg->psql($_[0]);

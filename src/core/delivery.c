@@ -8,8 +8,9 @@
  *
  * sent: handed to the connection.  written: the kernel has it; the row says
  * pushed, or, for a client that never acks, acked.  acked: the client said so.
- * A parcel stays until the database has its last word, so that a drain that
- * still finds the row knows that it is under way.
+ * A parcel stays until the database has its last word, and until a drain that
+ * was under way then has ended: it may have found the row before, and answers
+ * on another connection.
  *
  * What cannot be pushed now stays in the database: because the status forbids
  * it (parked: the change of status drains it), or because the window of
@@ -191,7 +192,8 @@ parcel_marked(void *arg, const struct db_result *r)
 		if (db_status(r) == DB_OK)
 			p->marked = a->state;
 		if (p->marked == DELIVERY_ACKED) {
-			parcel_free(o, p);
+			if (!o->draining)
+				parcel_free(o, p);
 			outbox_rest(o);
 		} else if (db_status(r) != DB_OK)
 			outbox_put_off(o);
@@ -383,6 +385,17 @@ outbox_forget_stale(struct outbox *o)
 		}
 }
 
+/* What the database had the last word of while a drain was under way. */
+static void
+outbox_forget_acked(struct outbox *o)
+{
+	struct parcel *p, *next;
+
+	TAILQ_FOREACH_SAFE (p, &o->parcels, entry, next)
+		if (p->marked == DELIVERY_ACKED)
+			parcel_free(o, p);
+}
+
 void
 delivery_offer(struct session *s, const struct id *recipient,
     const struct message *m, struct event *e, enum stored stored)
@@ -521,6 +534,7 @@ delivery_drained(void *arg, const struct db_result *r)
 		waited = n > 0 ? (size_t)db_int(r, 0, 12) : 0;
 		for (i = 0; i < n; i++)
 			delivery_row(s, r, i);
+		outbox_forget_acked(o);
 		if (db_status(r) != DB_OK)
 			outbox_put_off(o);
 		else if (waited == a->limit || waited > n || o->again)

@@ -70,6 +70,28 @@ pack_holders(struct buf *b, const struct delivery_to *to, size_t n)
 	}
 }
 
+/*
+ * The sender knew an older hold of a session, which has come back since: what
+ * is written down for it would wait there until it is due.
+ */
+static struct session *
+holder_moved(struct core *c, const struct id *mesh, uint32_t check)
+{
+	struct mesh *m = mesh_find(c, mesh);
+	struct session *s;
+
+	if (m == NULL)
+		return NULL;
+	TAILQ_FOREACH (s, &m->roster.sessions, entry) {
+		if (!s->info.live || session_check(&s->info.id) != check)
+			continue;
+		if (s->client != NULL)
+			return s;
+		event_nudge(c, mesh, &s->info.id);
+	}
+	return NULL;
+}
+
 /* Whom of them this process has: NULL for a session that is gone (what it held
  * is freed when it ends, or comes due), or that another process has. */
 static struct session *
@@ -84,10 +106,11 @@ take_holder(
 	event_take_bytes(in, &check, sizeof(check));
 	event_take_bytes(in, &flag, 1);
 	*member = flag != 0;
-	if (in->bad || SESSION_REF_PROC(ref) != c->proc ||
-	    (s = session_by_ref(c, ref)) == NULL ||
-	    !id_same(&s->mesh->id, mesh) || check != session_check(&s->info.id))
+	if (in->bad || SESSION_REF_PROC(ref) != c->proc)
 		return NULL;
+	if ((s = session_by_ref(c, ref)) == NULL ||
+	    !id_same(&s->mesh->id, mesh) || check != session_check(&s->info.id))
+		return holder_moved(c, mesh, check);
 	return s;
 }
 
