@@ -158,6 +158,37 @@ create index delivery_open on delivery (recipient, message_id)
 create index delivery_due on delivery (due_at) include (mesh_id)
 	where state < 2;
 
+-- The recipients of a multicast that one process has, when they are many: a row
+-- for all of them instead of one for each in delivery.
+--	recipients	sessions, 16 bytes each
+--	marks		of each in the same order, 7 bytes: its state as in
+--			delivery, or 4: it has a row there; then the milliseconds
+--			from created_at until it was pushed and acked, three
+--			bytes each, the high one first
+--	waiting		recipients that have not acked
+--	due_at		as in delivery; null: all have acked, or the rest was
+--			split off: it has rows in delivery
+-- Only the process writes marks, and nobody when it was split.
+create table crowd (
+	message_id uuid not null,
+	host_id uuid not null,
+	proc int2 not null,
+	mesh_id uuid not null,
+	priority int2 not null,
+	recipients bytea not null,
+	marks bytea not null,
+	waiting int4 not null,
+	split bool not null default false,
+	due_at timestamptz,
+	created_at timestamptz not null,
+	expires_at timestamptz not null,
+	primary key (message_id, host_id, proc)
+);
+-- Ids and times are as good as random: compressing them is work for nothing.
+alter table crowd alter recipients set storage external;
+alter table crowd alter marks set storage external;
+create index crowd_due on crowd (due_at) where due_at is not null;
+
 create table state (
 	mesh_id uuid not null references mesh on delete cascade,
 	key text not null,

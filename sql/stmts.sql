@@ -164,13 +164,18 @@ with dead as (
 ), ended as (
 	update session s set ended_at = now() from dead
 	where s.id = dead.id and s.ref = dead.ref
-	returning s.id, s.mesh_id, s.member_id, s.ref
+	returning s.id, s.mesh_id, s.member_id, s.ref, s.host_id
 ), freed as (
 	update delivery d set state = 0, holder = null,
 	    due_at = now() + interval '5 seconds'
 	from ended e where d.recipient in (e.id, e.member_id)
 	and d.holder = e.id and d.state < 2
 	returning d.message_id
+), hurried as (
+	update crowd c set due_at = least(c.due_at,
+	    now() + interval '5 seconds')
+	where c.due_at is not null and (c.host_id, c.proc) in (
+	    select host_id, (ref >> 56)::int2 from ended)
 )
 select id, mesh_id, member_id, ref, (select count(*) from freed) from ended;
 
@@ -183,13 +188,18 @@ with dead as (
 ), ended as (
 	update session s set ended_at = now() from dead
 	where s.id = dead.id and s.ref = dead.ref
-	returning s.id, s.mesh_id, s.member_id, s.ref
+	returning s.id, s.mesh_id, s.member_id, s.ref, s.host_id
 ), freed as (
 	update delivery d set state = 0, holder = null,
 	    due_at = now() + interval '5 seconds'
 	from ended e where d.recipient in (e.id, e.member_id)
 	and d.holder = e.id and d.state < 2
 	returning d.message_id
+), hurried as (
+	update crowd c set due_at = least(c.due_at,
+	    now() + interval '5 seconds')
+	where c.due_at is not null and (c.host_id, c.proc) in (
+	    select host_id, (ref >> 56)::int2 from ended)
 )
 select id, mesh_id, member_id, ref, (select count(*) from freed) from ended;
 
@@ -481,8 +491,9 @@ delete from mesh where id = $1 returning id;
 -- Messages -------------------------------------------------------------------
 
 -- New messages with a row for each recipient, in the order in which others
--- mark them.  Column fresh is false when the sender had sent it before (see
--- message_find).
+-- mark them, or, without a recipient, for a crowd: holder and state are then
+-- its host and process.  Column fresh is false when the sender had sent it
+-- before (see message_find).
 -- name: message_insert batch 16
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
@@ -491,6 +502,11 @@ with i as (
 	    $15::int8[], $16::text[]) as t(n, id, mesh_id, member_id,
 	    session_id, key, name, target, priority, nonce, ciphertext,
 	    client_id, fingerprint, at_ms, hold_ms, more)
+), r as (
+	select * from unnest($17::int4[], $18::uuid[], $19::int8[], $20::uuid[],
+	    $21::int8[], $22::bytea[], $23::bytea[], $24::int8[])
+	    as t(n, recipient, state, holder, due_ms, recipients, marks,
+	    waiting)
 ), stored as (
 	insert into message (id, mesh_id, sender_member, sender_session,
 	    sender_key, sender_name, target, priority, nonce, ciphertext,
@@ -509,10 +525,18 @@ with i as (
 	    least(r.state, 1),
 	    case when r.state > 0 then now() end,
 	    case when r.state > 1 then now() end, stored.expires_at
-	from unnest($17::int4[], $18::uuid[], $19::int8[], $20::uuid[],
-	    $21::int8[]) as r(n, recipient, state, holder, due_ms)
-	join i using (n) join stored on stored.id = i.id
+	from r join i using (n) join stored on stored.id = i.id
+	where r.recipient is not null
 	order by i.id, r.recipient on conflict do nothing
+), crowded as (
+	insert into crowd (message_id, host_id, proc, mesh_id, priority,
+	    recipients, marks, waiting, due_at, created_at, expires_at)
+	select i.id, r.holder, r.state, i.mesh_id, i.priority, r.recipients,
+	    r.marks, r.waiting, case when r.waiting > 0 then
+	    least(stored.expires_at, now() + r.due_ms * interval '1 ms') end,
+	    to_timestamp(i.at_ms / 1000.0), stored.expires_at
+	from r join i using (n) join stored on stored.id = i.id
+	where r.recipient is null
 )
 select i.n, stored.id is not null as fresh from i
 left join stored on stored.id = i.id;
@@ -601,6 +625,47 @@ with i as (
 )
 select n from i;
 
+-- How far a crowd is.  marked: it is written down; there: it was split, else
+-- its message is not stored yet.
+-- name: crowd_mark batch 6
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::int8[],
+	    $5::bytea[], $6::int8[])
+	    as t(n, message_id, host_id, proc, marks, done)
+), marked as (
+	update crowd c set marks = overlay(c.marks placing i.marks from 1),
+	    waiting = octet_length(c.recipients) / 16 - i.done,
+	    due_at = case when octet_length(c.recipients) / 16 > i.done
+		then c.due_at end
+	from i where c.message_id = i.message_id and c.host_id = i.host_id
+	and c.proc = i.proc and not c.split
+	returning i.n
+)
+select i.n, marked.n is not null as marked, exists (select from crowd c
+    where c.message_id = i.message_id and c.host_id = i.host_id
+    and c.proc = i.proc) as there
+from i left join marked using (n);
+
+-- A recipient leaves its crowd: it waits like any other.
+-- name: crowd_leave batch 9
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::int8[], $6::int8[], $7::int8[], $8::int8[], $9::int8[])
+	    as t(n, message_id, recipient, mesh_id, priority, pushes,
+	    pushed_ms, expires_ms, due_ms)
+), own as (
+	insert into delivery (message_id, recipient, mesh_id, priority, state,
+	    due_at, pushes, pushed_at, expires_at)
+	select message_id, recipient, mesh_id, priority, 0,
+	    least(to_timestamp(expires_ms / 1000.0),
+		now() + due_ms * interval '1 ms'),
+	    pushes, case when pushes > 0
+		then to_timestamp(pushed_ms / 1000.0) end,
+	    to_timestamp(expires_ms / 1000.0)
+	from i order by message_id, recipient on conflict do nothing
+)
+select n from i;
+
 -- An ack for what was pushed over an earlier connection.
 -- name: delivery_ack batch 4
 update delivery d set state = 2, acked_at = now(),
@@ -685,21 +750,79 @@ from (select count(*) = $1 as more from due) d
 left join (select distinct recipient, mesh_id from freed where state = 0) f
     on true;
 
+-- Crowds that were not brought to an end in time: who has not acked gets a row
+-- of its own, which is free, or expired.  The answer is as that of
+-- delivery_due.
+-- name: crowd_due
+with due as (
+	select message_id, host_id, proc from crowd
+	where due_at < now() order by due_at limit $1::int8
+	for update skip locked
+), ended as (
+	update crowd c set split = true, waiting = 0, due_at = null
+	from due where c.message_id = due.message_id
+	and c.host_id = due.host_id and c.proc = due.proc
+	returning c.*
+), each as (
+	select e.message_id, e.mesh_id, e.priority, e.expires_at, e.created_at,
+	    encode(substring(e.recipients from 16 * g + 1 for 16), 'hex')::uuid
+	    as recipient,
+	    substring(e.marks from 7 * g + 1 for 7) as mark
+	from ended e, generate_series(0, octet_length(e.recipients) / 16 - 1) g
+), own as (
+	insert into delivery (message_id, recipient, mesh_id, priority, state,
+	    due_at, pushes, pushed_at, expires_at)
+	select message_id, recipient, mesh_id, priority,
+	    case when expires_at <= now() then 3 else 0 end,
+	    least(expires_at, now() + $2::int8 * interval '1 ms'),
+	    get_byte(mark, 0), case when get_byte(mark, 0) = 1 then
+		created_at + (get_byte(mark, 1) * 65536 +
+		    get_byte(mark, 2) * 256 + get_byte(mark, 3))
+		* interval '1 ms' end, expires_at
+	from each where get_byte(mark, 0) < 2
+	order by message_id, recipient on conflict do nothing
+	returning recipient, mesh_id, state
+)
+select o.recipient, o.mesh_id, d.more
+from (select count(*) = $1 as more from due) d
+left join (select distinct recipient, mesh_id from own where state = 0) o
+    on true;
+
 -- What became of a message; for its sender and its recipients.
 -- name: message_status
+with m as (
+	select * from message where id = $1::uuid and mesh_id = $2::uuid
+), d as (
+	select recipient, state, pushed_at, acked_at, expires_at, pushes
+	from delivery where message_id = $1
+	union all
+	select encode(substring(c.recipients from 16 * g + 1 for 16),
+	    'hex')::uuid, get_byte(k, 0),
+	    case when get_byte(k, 0) > 0 then c.created_at +
+		(get_byte(k, 1) * 65536 + get_byte(k, 2) * 256 +
+		get_byte(k, 3)) * interval '1 ms' end,
+	    case when get_byte(k, 0) = 2 then c.created_at +
+		(get_byte(k, 4) * 65536 + get_byte(k, 5) * 256 +
+		get_byte(k, 6)) * interval '1 ms' end,
+	    c.expires_at, least(get_byte(k, 0), 1)
+	from crowd c,
+	    generate_series(0, octet_length(c.recipients) / 16 - 1) g,
+	    substring(c.marks from 7 * g + 1 for 7) k
+	where c.message_id = $1 and get_byte(k, 0) < 3
+	and (get_byte(k, 0) = 2 or not c.split)
+)
 select m.target, m.created_at,
     case when d.state < 2 and d.expires_at <= now() then 3 else d.state end,
     d.pushed_at, d.acked_at,
     coalesce(s.name, b.name, '') as name,
     coalesce(s.key, sm.key, b.key) as key, d.expires_at, d.pushes,
     d.recipient
-from message m left join delivery d on d.message_id = m.id
+from m left join d on true
 left join session s on s.id = d.recipient
 left join member sm on sm.id = s.member_id
 left join member b on b.id = d.recipient
-where m.id = $1::uuid and m.mesh_id = $2::uuid
-and (m.sender_member = $3::uuid or exists (select from delivery x
-    where x.message_id = m.id and x.recipient in ($3, $4::uuid)))
+where m.sender_member = $3::uuid or exists (select from d x
+    where x.recipient in ($3, $4::uuid))
 order by name, d.recipient limit 10000;
 
 -- A session ends, after the marks of the same transaction: what it held is free
@@ -945,7 +1068,9 @@ select max_sessions, max_queue, max_recipient_queue, max_state_keys,
 -- bytes that it has.  The partial index has the messages that wait.
 -- name: quota_mesh
 select case when $2::int8 & 2 <> 0 then (select count(*) from delivery
-	where mesh_id = $1::uuid and state < 2 and due_at > '-infinity') end,
+	where mesh_id = $1::uuid and state < 2 and due_at > '-infinity') +
+	(select coalesce(sum(waiting), 0)::int8 from crowd
+	where mesh_id = $1 and due_at is not null) end,
     case when $2 & 8 <> 0 then (select count(*) from state
 	where mesh_id = $1 and version <> deleted) end,
     case when $2 & 16 <> 0 then (select
@@ -1186,9 +1311,13 @@ with old as (
 	select id from message
 	where id < $1::uuid and not exists (select from delivery d
 	    where d.message_id = message.id and d.state < 2)
+	and not exists (select from crowd c
+	    where c.message_id = message.id and c.due_at is not null)
 	order by id limit 1000 for update skip locked
 ), deliveries as (
 	delete from delivery d using old where d.message_id = old.id
+), crowds as (
+	delete from crowd c using old where c.message_id = old.id
 ), gone as (
 	delete from message using old where message.id = old.id
 	returning message.id
@@ -1246,4 +1375,6 @@ with old as (
 select count(*) = 1000 from gone;
 
 -- name: queue_depth
-select count(*) from delivery where state < 2;
+select (select count(*) from delivery where state < 2) +
+    (select coalesce(sum(waiting), 0)::int8 from crowd
+	where due_at is not null);

@@ -41,7 +41,7 @@ src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 	src/core/event_moderation.c src/core/member.c \
 	src/core/moderation.c src/core/quota.c src/core/rate.c \
 	src/core/role.c src/core/client.c src/core/client_ack.c src/core/core.c \
-	src/core/delivery.c src/core/event_record.h \
+	src/core/delivery.c src/core/delivery_nudge.c src/core/event_record.h \
 	src/core/event.c src/core/event_message.c src/core/event_session.c \
 	src/core/event_relay.c src/core/event_state.c src/core/group.c \
 	src/core/announce.c src/core/attestation.c src/core/hello.h \
@@ -52,7 +52,7 @@ src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 	src/core/state.h src/core/state.c src/core/state_list.c \
 	src/core/state_push.c src/core/state_watch.c src/core/memory.h \
 	src/core/memory_search.c src/core/mesh_info.c src/core/table.c src/core/target.c \
-	src/core/upkeep.c src/core/cron.c src/core/schedule.h src/core/schedule.c \
+	src/core/upkeep.c src/core/cron.c src/core/crowd.c src/core/schedule.h src/core/schedule.c \
 	src/core/schedule_due.c src/core/event_schedule.c \
 	src/core/message_more.c src/core/trace.c
 

@@ -84,6 +84,8 @@ core_new(const struct core_config *config)
 	LIST_INIT(&c->busy);
 	TAILQ_INIT(&c->late);
 	TAILQ_INIT(&c->multicasts);
+	TAILQ_INIT(&c->crowds);
+	TAILQ_INIT(&c->dirty_crowds);
 	TAILQ_INIT(&c->endings);
 	TAILQ_INIT(&c->kicks);
 	hash_init(&c->rates);
@@ -156,6 +158,7 @@ core_turn(struct core *c)
 	c->looked = false;
 	moderation_turn(c);
 	message_record(c);
+	crowd_turn(c);
 	db_flush(c->writes);
 	db_flush(c->marks);
 	db_flush(c->reads);

@@ -478,8 +478,9 @@ void event_gone(struct core *c, const struct id *mesh, const struct id *id,
     uint64_t ref, bool returns);
 struct delivery_to {
 	uint64_t ref;
-	uint32_t check; /* session_check() of the session */
+	struct id id;	/* the session's */
 	bool member;	/* the recipient is its member, not the session */
+	uint32_t place; /* in the crowd of its process, or 0 */
 };
 /* For sessions of one host, which procs have or lead to.  stored: it is in the
  * database; else this process puts it there soon.  A message that is too large
@@ -723,11 +724,13 @@ struct core {
 	TAILQ_HEAD(, outbox) late; /* whose drain was put off */
 	size_t nlate;
 	TAILQ_HEAD(, multicast) multicasts; /* pushed, not recorded yet */
-	TAILQ_HEAD(, kick) kicks;	    /* waiting for other processes */
-	struct hash rates;		    /* buckets of rate.c */
-	int64_t rates_ms;		    /* when they were looked at */
-	struct schedules *schedules;	    /* in jobs, else NULL */
-	uint32_t sweeping;		    /* what upkeep.c is cleaning */
+	TAILQ_HEAD(crowd_list, crowd) crowds;
+	TAILQ_HEAD(, crowd) dirty_crowds; /* that have something to say */
+	TAILQ_HEAD(, kick) kicks;	  /* waiting for other processes */
+	struct hash rates;		  /* buckets of rate.c */
+	int64_t rates_ms;		  /* when they were looked at */
+	struct schedules *schedules;	  /* in jobs, else NULL */
+	uint32_t sweeping;		  /* what upkeep.c is cleaning */
 	/* Told of what passes; NULL: nobody looks on.  Gets arg. */
 	void (*trace)(void *arg, const struct trace *t);
 };

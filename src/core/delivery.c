@@ -28,8 +28,6 @@
 
 #include "core/domain.h"
 
-#define DELIVERY_NUDGED_MAX 8
-
 enum parcel_state {
 	PARCEL_SENT,
 	PARCEL_WRITTEN,
@@ -38,6 +36,9 @@ enum parcel_state {
 
 struct parcel {
 	TAILQ_ENTRY(parcel) entry;
+	struct outbox *box;
+	struct crowd *crowd; /* that has its mark; NULL: it has a row */
+	uint32_t place;
 	struct id message;
 	struct id recipient;
 	enum priority priority;
@@ -52,8 +53,9 @@ struct parcel {
 
 struct outbox {
 	struct session *session;
-	TAILQ_HEAD(, parcel) parcels; /* in the order of pushing */
-	struct parcel *unwritten;     /* the first that is not written */
+	TAILQ_HEAD(parcels, parcel) parcels; /* in the order of pushing */
+	struct parcel *unwritten;	     /* the first that is not written */
+	struct id newest; /* the greatest id that was among them */
 	unsigned unacked;
 	size_t bytes;	  /* of the parcels that are not written */
 	unsigned parking; /* rows that are being given back */
@@ -130,12 +132,13 @@ outbox_put_off(struct outbox *o)
 	o->session->mesh->core->nlate++;
 }
 
+/* Ids rise with time: what is new is seldom here, and that is seen at once. */
 static struct parcel *
 parcel_find(const struct outbox *o, const struct id *message)
 {
 	struct parcel *p;
 
-	if (o == NULL)
+	if (o == NULL || memcmp(message->b, o->newest.b, ID_LEN) > 0)
 		return NULL;
 	TAILQ_FOREACH (p, &o->parcels, entry)
 		if (id_same(&p->message, message))
@@ -143,9 +146,27 @@ parcel_find(const struct outbox *o, const struct id *message)
 	return NULL;
 }
 
+/* The same for one that was pushed in this turn. */
+static struct parcel *
+parcel_find_new(const struct outbox *o, const struct id *message)
+{
+	struct parcel *p;
+
+	if (o == NULL)
+		return NULL;
+	TAILQ_FOREACH_REVERSE(p, &o->parcels, parcels, entry)
+	if (id_same(&p->message, message))
+		return p;
+	return NULL;
+}
+
 static void
 parcel_free(struct outbox *o, struct parcel *p)
 {
+	if (p->crowd != NULL) {
+		crowd_forget(p->crowd, p->place);
+		(void)crowd_rest(p->crowd);
+	}
 	if (o->unwritten == p)
 		o->unwritten = TAILQ_NEXT(p, entry);
 	o->bytes -= p->size;
@@ -213,6 +234,10 @@ parcel_mark(struct outbox *o, struct parcel *p)
 	struct delivery_arg *a;
 	struct db_params *row;
 
+	if (p->crowd != NULL) {
+		crowd_mark(p->crowd, p->place, state);
+		return;
+	}
 	if (!p->stored || p->marking || state <= p->marked)
 		return;
 	a = delivery_arg(s);
@@ -306,6 +331,14 @@ delivery_park(
 	db_put_id(p, &s->info.id);
 }
 
+/* As above, of one in a crowd. */
+static void
+delivery_leave(struct session *s, struct crowd *k, uint32_t place)
+{
+	outbox_get(s)->parking++;
+	crowd_leave(k, place, &s->info.id, delivery_parked, delivery_arg(s));
+}
+
 /* It came late, and is not for anybody any more. */
 static bool
 message_is_over(const struct message *m)
@@ -336,13 +369,15 @@ outbox_is_full(const struct outbox *o, const struct message *m)
 
 static void
 parcel_push(struct outbox *o, const struct id *recipient,
-    const struct message *m, struct event *e, bool stored)
+    const struct message *m, struct event *e, bool stored, struct crowd *crowd,
+    uint32_t place)
 {
 	static const enum metric pushed[] = { METRIC_PUSHED_LOW,
 		METRIC_PUSHED_NEXT, METRIC_PUSHED_NOW };
 	struct client *c = o->session->client;
 	struct parcel *p = xcalloc(1, sizeof(*p));
 
+	p->box = o;
 	p->message = m->id;
 	p->recipient = *recipient;
 	p->priority = m->priority;
@@ -352,11 +387,18 @@ parcel_push(struct outbox *o, const struct id *recipient,
 	p->pushed_ms = clock_mono();
 	p->pos = client_push(c, e);
 	TAILQ_INSERT_TAIL(&o->parcels, p, entry);
+	if (memcmp(m->id.b, o->newest.b, ID_LEN) > 0)
+		o->newest = m->id;
 	o->unacked++;
 	c->core->counters[pushed[m->priority]]++;
 	if (o->unwritten == NULL) {
 		o->unwritten = p;
 		c->calls->want_written(c, true);
+	}
+	if (crowd != NULL) {
+		p->crowd = crowd;
+		p->place = place;
+		crowd_enter(crowd, place, p);
 	}
 }
 
@@ -398,14 +440,17 @@ outbox_forget_acked(struct outbox *o)
 
 void
 delivery_offer(struct session *s, const struct id *recipient,
-    const struct message *m, struct event *e, enum stored stored)
+    const struct message *m, struct event *e, enum stored stored,
+    struct crowd *crowd, uint32_t place)
 {
 	struct outbox *o;
 
 	if (s->client == NULL || message_is_over(m))
 		return;
 	if (!roster_admits(s->info.status, m->priority)) {
-		if (stored != STORED_HERE)
+		if (crowd != NULL)
+			delivery_leave(s, crowd, place);
+		else if (stored != STORED_HERE)
 			delivery_park(s, &m->id, recipient);
 		return;
 	}
@@ -417,15 +462,17 @@ delivery_offer(struct session *s, const struct id *recipient,
 		/* The next drain may be too early to find it. */
 		if (stored == STORED_SOON)
 			outbox_put_off(o);
+		if (crowd != NULL)
+			delivery_leave(s, crowd, place);
 		return;
 	}
-	parcel_push(o, recipient, m, e, stored != STORED_HERE);
+	parcel_push(o, recipient, m, e, stored != STORED_HERE, crowd, place);
 }
 
 enum delivery
 delivery_now(struct session *s, const struct id *message, bool *behind)
 {
-	const struct parcel *p = parcel_find(s->outbox, message);
+	const struct parcel *p = parcel_find_new(s->outbox, message);
 
 	*behind = p == NULL;
 	return p != NULL ? parcel_delivery(p) : DELIVERY_QUEUED;
@@ -434,9 +481,9 @@ delivery_now(struct session *s, const struct id *message, bool *behind)
 void
 delivery_recorded(struct session *s, const struct id *message)
 {
-	struct parcel *p = parcel_find(s->outbox, message);
+	struct parcel *p = parcel_find_new(s->outbox, message);
 
-	if (p == NULL)
+	if (p == NULL || p->crowd != NULL)
 		return;
 	p->stored = true;
 	p->marked = parcel_delivery(p);
@@ -515,7 +562,7 @@ delivery_row(struct session *s, const struct db_result *r, size_t row)
 	if (db_int(r, row, 11) > 0)
 		core_count(s->mesh->core, PUSHED_AGAIN);
 	event_init(&e, EVENT_DELIVER, &m);
-	parcel_push(o, &recipient, &m, &e, true);
+	parcel_push(o, &recipient, &m, &e, true, NULL, 0);
 	event_fini(&e);
 }
 
@@ -583,8 +630,7 @@ delivery_drain(struct session *s)
 	db_query(a->core->reads, p, delivery_drained, a);
 }
 
-/* Something that it did not ack was freed: let another session have it. */
-static bool
+bool
 delivery_is_stuck(const struct session *s)
 {
 	const struct parcel *p;
@@ -597,57 +643,49 @@ delivery_is_stuck(const struct session *s)
 	return false;
 }
 
+void
+delivery_put_off(struct session *s)
+{
+	outbox_put_off(outbox_get(s));
+}
+
+bool
+delivery_is_behind(const struct session *s)
+{
+	return s->outbox != NULL && s->outbox->backlog;
+}
+
+/* The session ends, and its place in a crowd is to be taken by a row. */
 static void
-delivery_nudge_session(struct session *s)
+parcel_abandon(struct session *s, struct parcel *p)
 {
-	if (delivery_is_stuck(s))
-		outbox_put_off(s->outbox);
+	struct crowd *k = p->crowd;
+
+	p->crowd = NULL;
+	if (p->state == PARCEL_ACKED)
+		crowd_forget(k, p->place);
 	else
-		delivery_drain(s);
-}
-
-/* Takes everything, and at once. */
-static bool
-delivery_is_free(const struct session *s)
-{
-	return s->info.status == STATUS_IDLE &&
-	       (s->outbox == NULL || !s->outbox->backlog);
-}
-
-/* Nudges sessions of a member, those that are free or the others. */
-static unsigned
-delivery_nudge_member(const struct roster_set *set, bool is_free)
-{
-	struct roster_link *l;
-	struct session *s;
-	unsigned n = 0;
-
-	LIST_FOREACH (l, &set->links, entry) {
-		s = l->session;
-		if (s->client == NULL || s->info.control ||
-		    delivery_is_free(s) != is_free)
-			continue;
-		delivery_nudge_session(s);
-		if (++n == DELIVERY_NUDGED_MAX)
-			break;
-	}
-	return n;
+		delivery_gone(
+		    s->mesh->core, &s->mesh->id, &p->recipient, k, p->place);
+	(void)crowd_rest(k);
 }
 
 void
-delivery_nudge(struct mesh *m, const struct id *recipient)
+delivery_settled(struct parcel *p)
 {
-	struct session *s = roster_by_id(&m->roster, recipient);
-	struct roster_set *set;
+	struct outbox *o = p->box;
 
-	if (s != NULL) {
-		if (s->client != NULL)
-			delivery_nudge_session(s);
-		return;
-	}
-	set = roster_member(&m->roster, recipient);
-	if (set != NULL && delivery_nudge_member(set, true) == 0)
-		(void)delivery_nudge_member(set, false);
+	p->crowd = NULL;
+	parcel_free(o, p);
+	outbox_rest(o);
+}
+
+void
+delivery_alone(struct parcel *p)
+{
+	p->crowd = NULL;
+	p->stored = true;
+	parcel_mark(p->box, p);
 }
 
 void
@@ -657,8 +695,12 @@ delivery_fini(struct session *s)
 
 	if (s->outbox == NULL)
 		return;
-	/* What was acked while an earlier mark was under way. */
 	TAILQ_FOREACH (p, &s->outbox->parcels, entry) {
+		if (p->crowd != NULL) {
+			parcel_abandon(s, p);
+			continue;
+		}
+		/* What was acked while an earlier mark was under way. */
 		p->marking = false;
 		if (p->state == PARCEL_ACKED)
 			parcel_mark(s->outbox, p);

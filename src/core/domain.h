@@ -183,8 +183,6 @@ void session_end(struct client *c, bool returns);
 /* The session of this process with this ref, or NULL.  A ref names a
  * connection's hold on a session: bus process, generation, slot. */
 struct session *session_by_ref(const struct core *c, uint64_t ref);
-/* Refs of two hosts may be equal; together with this they are not. */
-uint32_t session_check(const struct id *id);
 /* The roster entry changed: writes it down, tells the others, and then answers
  * the request, if there is one, with out, which is of its pool. */
 void session_changed(struct session *s, struct request *r, void *out);
@@ -310,8 +308,9 @@ struct recipient {
 	struct id host;	  /* where it is */
 	uint8_t proc;	  /* the same, or what leads there */
 	bool admits;	  /* its status lets the message through */
-	bool behind; /* older messages are before this one in its backlog */
-	bool told;   /* its host was */
+	bool behind;	/* older messages are before this one in its backlog */
+	bool told;	/* its host was */
+	uint32_t place; /* in the crowd of its process, from 1; 0: in none */
 };
 struct target {
 	struct recipient *v;
@@ -339,9 +338,17 @@ enum stored {
 	STORED_SOON, /* another process is putting it there */
 	STORED_HERE, /* this one will, at the end of the turn */
 };
-/* A message for a session of this process: pushed, or left to the drain. */
+struct crowd;
+struct parcel;
+/* A message for a session of this process: pushed, or left to the drain.  It
+ * has this place in a crowd, or 0. */
 void delivery_offer(struct session *s, const struct id *recipient,
-    const struct message *m, struct event *e, enum stored stored);
+    const struct message *m, struct event *e, enum stored stored,
+    struct crowd *crowd, uint32_t place);
+/* A session that was to have a message has left this process: if it is there
+ * elsewhere it is told, and its place in a crowd becomes a row. */
+void delivery_gone(struct core *c, const struct id *mesh,
+    const struct id *session, struct crowd *crowd, uint32_t place);
 /* The output reached the kernel up to pos. */
 void delivery_written(struct session *s, uint64_t pos);
 /* The client acked; false: nothing like that is under way to it. */
@@ -350,6 +357,12 @@ bool delivery_ack(struct session *s, const struct id *message) MUST_CHECK;
 void delivery_ack_earlier(struct session *s, const struct id *message);
 /* Pushes what waits in the database, as far as the status allows. */
 void delivery_drain(struct session *s);
+/* Something that it did not ack was freed: let another session have it. */
+bool delivery_is_stuck(const struct session *s);
+/* Older messages wait for it in the database. */
+bool delivery_is_behind(const struct session *s);
+/* It drains with the next delivery_tick(). */
+void delivery_put_off(struct session *s);
 /* Something may wait for a member or a session. */
 void delivery_nudge(struct mesh *m, const struct id *recipient);
 /* The session is over: gives back what it held. */
@@ -367,6 +380,40 @@ enum delivery delivery_now(
 void delivery_recorded(struct session *s, const struct id *message);
 /* Stores the multicasts of the turn. */
 void message_record(struct core *c);
+/* The database has the last word of a parcel in a crowd. */
+void delivery_settled(struct parcel *p);
+/* Its crowd is no more: it has a row of its own. */
+void delivery_alone(struct parcel *p);
+
+/*
+ * crowd.c: the recipients of a multicast that this process has, recorded
+ * together.  Places count from 1.
+ */
+#define CROWD_MIN 16	 /* fewer have a row each */
+#define CROWD_MARK_LEN 7 /* bytes of a mark; see sql/0001_init.sql */
+/* n: places that may come, if that is known.  stored: its row is there, or
+ * another process makes it. */
+struct crowd *crowd_new(
+    struct core *c, const struct message *m, size_t n, bool stored);
+/* The one of a message that has come before; NULL: none. */
+struct crowd *crowd_find(struct core *c, const struct id *message);
+/* A parcel is under way to a place. */
+void crowd_enter(struct crowd *k, uint32_t place, struct parcel *p);
+/* It is gone, and nobody knows how it ended. */
+void crowd_forget(struct crowd *k, uint32_t place);
+/* How far it is.  Said to the database at the end of the turn. */
+void crowd_mark(struct crowd *k, uint32_t place, enum delivery state);
+/* The recipient gets a row of its own, in which it waits; fn when it is there.
+ */
+void crowd_leave(struct crowd *k, uint32_t place, const struct id *recipient,
+    db_fn *fn, void *arg);
+/* The marks of the first n places for its row, which is made now, and how many
+ * of them wait.  k may be gone afterwards. */
+void crowd_put(struct db_params *p, struct crowd *k, size_t n);
+/* Frees it if nothing is left to do; true: it did. */
+bool crowd_rest(struct crowd *k);
+/* Says what changed in this turn. */
+void crowd_turn(struct core *c);
 
 /*
  * message_more.c: the same as texts, for the bus and the database, and back.

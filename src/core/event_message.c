@@ -53,9 +53,9 @@ take_message(struct event_in *c, struct message *m, struct message_more *more)
 		c->bad = true;
 }
 
-/* How many holders follow, and each: what names the session, and whether the
- * message is for it or for its member. */
-#define HOLDER_SIZE (sizeof(uint64_t) + sizeof(uint32_t) + 1)
+/* How many holders follow, and each: where the session is, its id, whether the
+ * message is for it or for its member, and its place in a crowd. */
+#define HOLDER_SIZE (sizeof(uint64_t) + ID_LEN + 1 + sizeof(uint32_t))
 
 static void
 pack_holders(struct buf *b, const struct delivery_to *to, size_t n)
@@ -65,53 +65,44 @@ pack_holders(struct buf *b, const struct delivery_to *to, size_t n)
 	event_pack_num(b, n);
 	for (i = 0; i < n; i++) {
 		event_pack_num(b, to[i].ref);
-		buf_add(b, &to[i].check, sizeof(to[i].check));
+		event_pack_id(b, &to[i].id);
 		buf_addc(b, (char)to[i].member);
+		buf_add(b, &to[i].place, sizeof(to[i].place));
 	}
 }
 
-/*
- * The sender knew an older hold of a session, which has come back since: what
- * is written down for it would wait there until it is due.
- */
-static struct session *
-holder_moved(struct core *c, const struct id *mesh, uint32_t check)
-{
-	struct mesh *m = mesh_find(c, mesh);
-	struct session *s;
+struct holder {
+	struct id id;
+	bool here; /* this process had it */
+	bool member;
+	uint32_t place;
+};
 
-	if (m == NULL)
-		return NULL;
-	TAILQ_FOREACH (s, &m->roster.sessions, entry) {
-		if (!s->info.live || session_check(&s->info.id) != check)
-			continue;
-		if (s->client != NULL)
-			return s;
-		event_nudge(c, mesh, &s->info.id);
-	}
-	return NULL;
-}
-
-/* Whom of them this process has: NULL for a session that is gone (what it held
- * is freed when it ends, or comes due), or that another process has. */
+/* The holder's session in this process; NULL: it is gone, or another process
+ * has it. */
 static struct session *
-take_holder(
-    struct core *c, struct event_in *in, const struct id *mesh, bool *member)
+take_holder(struct core *c, struct event_in *in, const struct id *mesh,
+    struct holder *h)
 {
 	uint64_t ref = event_take_num(in);
 	struct session *s;
-	uint32_t check;
+	struct mesh *m;
 	char flag;
 
-	event_take_bytes(in, &check, sizeof(check));
+	event_take_bytes(in, h->id.b, ID_LEN);
 	event_take_bytes(in, &flag, 1);
-	*member = flag != 0;
-	if (in->bad || SESSION_REF_PROC(ref) != c->proc)
+	event_take_bytes(in, &h->place, sizeof(h->place));
+	h->member = flag != 0;
+	h->here = !in->bad && SESSION_REF_PROC(ref) == c->proc;
+	if (!h->here)
 		return NULL;
-	if ((s = session_by_ref(c, ref)) == NULL ||
-	    !id_same(&s->mesh->id, mesh) || check != session_check(&s->info.id))
-		return holder_moved(c, mesh, check);
-	return s;
+	if ((s = session_by_ref(c, ref)) != NULL &&
+	    id_same(&s->info.id, &h->id))
+		return s;
+	/* It may have come back since, over another connection. */
+	m = mesh_find(c, mesh);
+	s = m != NULL ? roster_by_id(&m->roster, &h->id) : NULL;
+	return s != NULL && s->client != NULL ? s : NULL;
 }
 
 /* After what stands in b; the next record takes those for whom there is no
@@ -174,15 +165,25 @@ event_nudge(struct core *c, const struct id *mesh, const struct id *recipient)
 	buf_free(&b);
 }
 
+/* A crowd too large for one record goes on in the next. */
+static struct crowd *
+take_crowd(struct core *c, const struct message *m, uint32_t place, uint64_t n)
+{
+	struct crowd *k = place > 1 ? crowd_find(c, &m->id) : NULL;
+
+	return k != NULL ? k : crowd_new(c, m, (size_t)n + 1, true);
+}
+
 void
 event_receive_deliver(struct core *c, struct event_in *in, unsigned from)
 {
 	struct message_more more;
 	struct message m;
 	struct event e;
+	struct crowd *crowd = NULL;
 	struct session *s;
+	struct holder h;
 	uint64_t n, stored;
-	bool member;
 
 	(void)from;
 	event_take_place(c, in, &m.mesh);
@@ -195,27 +196,38 @@ event_receive_deliver(struct core *c, struct event_in *in, unsigned from)
 		return;
 	event_init(&e, EVENT_DELIVER, &m);
 	while (n-- > 0 && !in->bad) {
-		if ((s = take_holder(c, in, &m.mesh, &member)) == NULL)
+		s = take_holder(c, in, &m.mesh, &h);
+		if (!h.here)
 			continue;
-		delivery_offer(s, member ? &s->info.member : &s->info.id, &m,
-		    &e, (enum stored)stored);
+		if (h.place != 0 && crowd == NULL)
+			crowd = take_crowd(c, &m, h.place, n);
+		if (s == NULL) {
+			delivery_gone(c, &m.mesh, &h.id,
+			    h.place != 0 ? crowd : NULL, h.place);
+			continue;
+		}
+		delivery_offer(s, h.member ? &s->info.member : &s->info.id, &m,
+		    &e, (enum stored)stored, h.place != 0 ? crowd : NULL,
+		    h.place);
 	}
 	event_fini(&e);
+	if (crowd != NULL)
+		(void)crowd_rest(crowd);
 }
 
 void
 event_receive_waits(struct core *c, struct event_in *in, unsigned from)
 {
 	struct session *s;
+	struct holder h;
 	struct id mesh;
 	uint64_t n;
-	bool member;
 
 	(void)from;
 	event_take_place(c, in, &mesh);
 	n = event_take_num(in);
 	while (n-- > 0 && !in->bad)
-		if ((s = take_holder(c, in, &mesh, &member)) != NULL)
+		if ((s = take_holder(c, in, &mesh, &h)) != NULL)
 			delivery_drain(s);
 }
 

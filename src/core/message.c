@@ -116,6 +116,16 @@ struct multicast {
 	const struct message_due *due; /* it was scheduled, or NULL */
 	bool ends;		       /* before the time that all are held */
 	bool pushed;		       /* before it is stored */
+	struct crowding *crowds;       /* of its recipients */
+	size_t ncrowds, crowds_cap;
+};
+
+/* Recipients that one process has, when they are recorded together. */
+struct crowding {
+	struct id host;
+	unsigned proc;
+	uint32_t n;
+	struct crowd *crowd; /* in this process, or NULL */
 };
 
 /* Hashes of the ids of the latest multicasts of a session. */
@@ -215,8 +225,8 @@ message_deliver_host(struct core *c, struct multicast *m, const struct id *host,
 		if (!message_is_elsewhere(c, r) || !id_same(&r->host, host))
 			continue;
 		r->told = true;
-		to[n++] = (struct delivery_to){ r->ref,
-			session_check(&r->holder), r->member };
+		to[n++] = (struct delivery_to){ r->ref, r->holder, r->member,
+			r->place };
 		procs |= BUS_BIT(r->proc);
 	}
 	event_deliver(c, &m->message, host, to, n, procs, !m->pushed);
@@ -237,10 +247,76 @@ message_deliver_elsewhere(struct core *c, struct multicast *m)
 	}
 }
 
+static struct crowding *
+message_crowding(struct multicast *m, const struct id *host, unsigned proc)
+{
+	struct crowding *g;
+	size_t i;
+
+	for (i = 0; i < m->ncrowds; i++)
+		if (m->crowds[i].proc == proc &&
+		    id_same(&m->crowds[i].host, host))
+			return &m->crowds[i];
+	if (m->ncrowds == m->crowds_cap) {
+		m->crowds_cap = m->crowds_cap > 0 ? 2 * m->crowds_cap : 16;
+		g = pool_alloc(&m->request->pool, m->crowds_cap * sizeof(*g));
+		if (m->ncrowds > 0)
+			memcpy(g, m->crowds, m->ncrowds * sizeof(*g));
+		m->crowds = g;
+	}
+	g = &m->crowds[m->ncrowds++];
+	*g = (struct crowding){ .host = *host, .proc = proc };
+	return g;
+}
+
+/* The crowd that a recipient may belong to; NULL: it waits for itself. */
+static struct crowding *
+message_crowd_of(struct multicast *m, const struct recipient *r)
+{
+	if (r->ref == 0 || !r->admits || r->member)
+		return NULL;
+	return message_crowding(m, &r->host, SESSION_REF_PROC(r->ref));
+}
+
+/* Gives everybody a place, where they are enough. */
+static void
+message_gather(struct multicast *m)
+{
+	struct crowding *g;
+	size_t i;
+
+	for (i = 0; i < m->to->n; i++)
+		if ((g = message_crowd_of(m, &m->to->v[i])) != NULL)
+			m->to->v[i].place = ++g->n;
+	for (i = 0; i < m->to->n; i++)
+		if ((g = message_crowd_of(m, &m->to->v[i])) != NULL &&
+		    g->n < CROWD_MIN)
+			m->to->v[i].place = 0;
+}
+
+/* The crowd of this process, or NULL. */
+static struct crowd *
+message_crowd_here(struct core *c, struct multicast *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->ncrowds; i++) {
+		struct crowding *g = &m->crowds[i];
+
+		if (g->n >= CROWD_MIN && g->proc == c->proc &&
+		    id_same(&g->host, &c->host)) {
+			g->crowd = crowd_new(c, &m->message, g->n, !m->pushed);
+			return g->crowd;
+		}
+	}
+	return NULL;
+}
+
 static void
 message_deliver_here(struct core *c, struct multicast *m)
 {
 	enum stored stored = m->pushed ? STORED_HERE : STORED;
+	struct crowd *crowd = message_crowd_here(c, m);
 	struct session *s;
 	struct event e;
 	size_t i;
@@ -251,9 +327,12 @@ message_deliver_here(struct core *c, struct multicast *m)
 
 		if (r->ref != 0 && r->proc == c->proc &&
 		    (s = session_by_ref(c, r->ref)) != NULL)
-			delivery_offer(s, &r->id, &m->message, &e, stored);
+			delivery_offer(s, &r->id, &m->message, &e, stored,
+			    r->place != 0 ? crowd : NULL, r->place);
 	}
 	event_fini(&e);
+	if (crowd != NULL && !m->pushed)
+		(void)crowd_rest(crowd);
 }
 
 static void
@@ -396,13 +475,70 @@ message_put_recipient(struct db_params *p, struct core *c,
 	db_put_int(p, held ? c->limits.ack_ms : MESSAGE_RECHECK_MS);
 }
 
+/* The row of a crowd: its recipients, and how far those here are. */
+static void
+message_put_crowd(
+    struct db_params *p, struct core *c, struct multicast *m, size_t k)
+{
+	struct crowding *g = &m->crowds[k];
+	struct recipient *r;
+	struct session *s;
+	uint8_t *ids = pool_alloc(&m->request->pool, (size_t)g->n * ID_LEN);
+	uint8_t *none;
+	size_t i, n = 0;
+
+	for (i = 0; i < m->to->n; i++) {
+		r = &m->to->v[i];
+		if (r->place == 0 || message_crowd_of(m, r) != g)
+			continue;
+		memcpy(ids + n++ * ID_LEN, r->id.b, ID_LEN);
+		if (g->crowd != NULL && (s = session_by_ref(c, r->ref)) != NULL)
+			(void)delivery_now(s, &m->message.id, &r->behind);
+	}
+	db_put_null(p);
+	db_put_int(p, g->proc);
+	db_put_id(p, &g->host);
+	db_put_int(p, c->limits.ack_ms);
+	db_put_bytes(p, ids, n * ID_LEN);
+	if (g->crowd != NULL)
+		crowd_put(p, g->crowd, n);
+	else {
+		none = pool_zalloc(&m->request->pool, n * CROWD_MARK_LEN);
+		db_put_bytes(p, none, n * CROWD_MARK_LEN);
+		db_put_int(p, (int64_t)n);
+	}
+}
+
+static void
+message_put_recipients(struct db_params *p, struct core *c, struct multicast *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->to->n; i++) {
+		if (m->to->v[i].place != 0)
+			continue;
+		db_more(p);
+		message_put_recipient(p, c, m, &m->to->v[i]);
+		if (m->due != NULL)
+			continue;
+		db_put_null(p);
+		db_put_null(p);
+		db_put_null(p);
+	}
+	for (i = 0; i < m->ncrowds; i++)
+		if (m->crowds[i].n >= CROWD_MIN) {
+			db_more(p);
+			message_put_crowd(p, c, m, i);
+		}
+}
+
 static void
 message_store(struct multicast *m)
 {
 	struct core *c = m->request->core;
 	const struct message *g = &m->message;
 	struct slice more[MESSAGE_MORE];
-	size_t i, n = message_more_texts(g->more, more);
+	size_t n = message_more_texts(g->more, more);
 	struct db_params *p = db_row(c->writes,
 	    m->due != NULL ? STMT_schedule_send : STMT_message_insert,
 	    message_stored, m);
@@ -431,10 +567,7 @@ message_store(struct multicast *m)
 		db_put_int(p, m->due->due_ms);
 		db_put_int(p, m->due->next_ms);
 	}
-	for (i = 0; i < m->to->n; i++) {
-		db_more(p);
-		message_put_recipient(p, c, m, &m->to->v[i]);
-	}
+	message_put_recipients(p, c, m);
 }
 
 void
@@ -530,6 +663,8 @@ send_admitted(struct request *r, void *arg)
 	g->more = message_extras(r, in);
 	m->due = in->due;
 	message_fingerprint(m);
+	if (to->multicast && m->due == NULL)
+		message_gather(m);
 	if (!message_may_hurry(s, m)) {
 		message_store(m);
 		return;

@@ -65,15 +65,6 @@ session_by_ref(const struct core *c, uint64_t ref)
 	return s;
 }
 
-uint32_t
-session_check(const struct id *id)
-{
-	uint32_t v;
-
-	memcpy(&v, id->b + ID_LEN - sizeof(v), sizeof(v));
-	return v;
-}
-
 /* An end that is not stored yet: kept until it is. */
 struct ending {
 	TAILQ_ENTRY(ending) entry;

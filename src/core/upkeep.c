@@ -10,6 +10,7 @@
 #include "config.h"
 #include "core/domain.h"
 
+#define UPKEEP_CROWDS 16 /* each is many rows */
 #define UPKEEP_ROWS 1000 /* deliveries that are due */
 #define UPKEEP_SESSIONS_MS (7 * 86400000LL)
 /* Whoever missed changes for longer has lost its sessions too. */
@@ -64,34 +65,61 @@ upkeep_hosts(struct core *c)
 	db_query(c->reads, p, upkeep_reaped, c);
 }
 
+/* What was not brought to an end in time, up to so many rows at a time. */
+static const struct {
+	enum db_stmt stmt;
+	int64_t rows;
+} upkeep_dues[] = {
+	{ STMT_crowd_due, UPKEEP_CROWDS },
+	{ STMT_delivery_due, UPKEEP_ROWS },
+};
+
+struct upkeep_due {
+	struct core *core;
+	size_t which;
+};
+
+static void upkeep_due_of(struct core *c, size_t which);
+
 static void
 upkeep_dued(void *arg, const struct db_result *r)
 {
-	struct core *c = arg;
+	struct upkeep_due *d = arg;
 	struct id recipient, mesh;
-	size_t i;
+	size_t i, n = db_status(r) == DB_OK ? db_rows(r) : 0;
 
-	if (db_status(r) != DB_OK)
-		return;
-	for (i = 0; i < db_rows(r); i++) {
+	for (i = 0; i < n; i++) {
 		if (db_null(r, i, 0))
 			continue;
 		db_id(r, i, 0, &recipient);
 		db_id(r, i, 1, &mesh);
-		event_nudge(c, &mesh, &recipient);
+		event_nudge(d->core, &mesh, &recipient);
 	}
-	if (db_rows(r) > 0 && db_bool(r, 0, 2))
-		upkeep_due(c);
+	if (n > 0 && db_bool(r, 0, 2))
+		upkeep_due_of(d->core, d->which);
+	free(d);
+}
+
+static void
+upkeep_due_of(struct core *c, size_t which)
+{
+	struct db_params *p = db_params(upkeep_dues[which].stmt);
+	struct upkeep_due *d = xcalloc(1, sizeof(*d));
+
+	d->core = c;
+	d->which = which;
+	db_put_int(p, upkeep_dues[which].rows);
+	db_put_int(p, c->limits.ack_ms);
+	db_query(c->reads, p, upkeep_dued, d);
 }
 
 void
 upkeep_due(struct core *c)
 {
-	struct db_params *p = db_params(STMT_delivery_due);
+	size_t i;
 
-	db_put_int(p, UPKEEP_ROWS);
-	db_put_int(p, c->limits.ack_ms);
-	db_query(c->reads, p, upkeep_dued, c);
+	for (i = 0; i < NELEM(upkeep_dues); i++)
+		upkeep_due_of(c, i);
 }
 
 struct upkeep_lease {
