@@ -24,7 +24,7 @@ noinst_LIBRARIES += src/libnet.a
 src_libnet_a_SOURCES = src/net/net.h src/net/net_conn.h src/net/ends.def \
 	src/net/net.c src/net/net_listen.c src/net/net_frame.c \
 	src/net/net_http.c src/net/net_conn.c src/net/net_request.c \
-	src/net/net_out.c src/net/net_timer.c src/net/net_ws.c \
+	src/net/net_out.c src/net/net_timer.c src/net/net_uring.c src/net/net_ws.c \
 	src/net/net_tls.h src/net/tls.def \
 	src/net/net_tls.c src/net/net_tls_io.c
 

@@ -93,6 +93,10 @@ static const struct ipc_rule ipc_rules[] = {
 	CALL(sendto),
 	CALL(recvfrom),
 	CALL(sendmsg),
+#ifdef __NR_io_uring_enter
+	/* Only on rings that were made before, which can only send. */
+	CALL(io_uring_enter),
+#endif
 	CALL(recvmsg),
 	CALL(sendmmsg),
 	CALL(recvmmsg),

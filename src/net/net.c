@@ -71,6 +71,7 @@ net_new(struct event_base *base, const struct net_limits *limits,
 		LIST_INIT(&n->wheel[i]);
 	n->wheel_s = (uint32_t)(clock_mono() / 1000);
 	n->ping = frame_ws(WS_PING, NULL, 0);
+	n->uring = limits->uring ? net_uring_new() : NULL;
 	if (event_assign(&n->kick, base, -1, EV_PERSIST, net_kick_cb, n) == -1)
 		fatalx("event_assign");
 	return n;
@@ -90,6 +91,7 @@ net_free(struct net *n)
 		conn_reap(c);
 	}
 	event_del(&n->kick);
+	net_uring_free(n->uring);
 	net_ws_fini(n);
 	hash_free(&n->peers);
 	frame_unref(n->ping);

@@ -125,6 +125,7 @@ struct net_limits {
 	int64_t dead_ms;      /* silence before the peer counts as gone */
 	int64_t write_ms;     /* without progress while output waits */
 	int64_t keep_ms;      /* idle HTTP connection kept open */
+	bool uring;	      /* use io_uring; looked at by net_new() only */
 	unsigned conns;	      /* connections of this process */
 	unsigned handshakes;  /* ... that have not finished TLS' handshake */
 	unsigned per_addr;    /* ... per IPv4 address or IPv6 /64 */

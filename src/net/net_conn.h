@@ -131,8 +131,11 @@ struct conn {
 LIST_HEAD(conn_list, conn);
 SLIST_HEAD(conn_dirty, conn);
 
+struct net_uring;
+
 struct net {
 	struct event_base *base;
+	struct net_uring *uring; /* NULL: a system call for each connection */
 	struct net_limits limits;
 	const struct net_handler *handler;
 	void *arg;
@@ -157,6 +160,22 @@ struct net {
 	char record[NET_TLS_RECORD]; /* small frames, to be encrypted */
 	char read[NET_READ_SIZE];
 };
+
+/*
+ * net_uring.c: many sends in one system call.
+ */
+#define NET_URING_OPS 256
+struct net_uring_op {
+	int fd;
+	const struct iovec *iov;
+	size_t n;
+	int result; /* bytes, or an errno, negative */
+};
+/* NULL: there is no io_uring here. */
+struct net_uring *net_uring_new(void);
+void net_uring_free(struct net_uring *u);
+/* Sends without waiting for peers; up to NET_URING_OPS at a time. */
+void net_uring_send(struct net_uring *u, struct net_uring_op *ops, size_t n);
 
 /*
  * net_frame.c: two pieces of bytes as one frame.

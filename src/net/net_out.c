@@ -2,7 +2,9 @@
 /*
  * Output.  During a turn frames are only queued; net_flush() then writes each
  * connection with one sendmsg(), so that frames of one turn share a system
- * call, which is what sending costs.
+ * call, which is what sending costs; and many connections together where there
+ * is an io_uring (net_uring.c), which makes it cheaper and changes nothing
+ * else.
  *
  * `written` may only ever count bytes that the kernel took in the order in
  * which they were queued: the layer above takes it as proof of delivery.
@@ -20,8 +22,10 @@
 #define OUT_PONGS 32 /* queued; of more only the newest is kept */
 #define OUT_ROUNDS 4 /* of callbacks that queue more */
 #define OUT_CAP 8
+#define OUT_BATCH_IOVS 8 /* frames of a connection that go with others */
+#define OUT_BATCH_MIN 4	 /* connections */
 
-/* The only place that writes a socket.  -1 and errno. */
+/* The only place that writes a socket, but for net_uring.c.  -1 and errno. */
 static ssize_t
 conn_io_write(struct conn *c, struct iovec *iov, size_t n)
 {
@@ -142,7 +146,7 @@ out_advance(struct conn *c, size_t n)
 }
 
 static size_t
-out_gather(const struct conn_out *o, struct iovec iov[OUT_IOVS], size_t *bytes)
+out_gather(const struct conn_out *o, struct iovec *iov, size_t *bytes)
 {
 	struct frame *f;
 	size_t n;
@@ -279,6 +283,79 @@ conn_written(const struct conn *c)
 	return c->written;
 }
 
+/* May its output go with that of others? */
+static bool
+out_is_plain(const struct conn *c)
+{
+	return c->state != CONN_DEAD && c->out != NULL && c->ssl == NULL &&
+	       c->out->pong == NULL && (!c->blocked || c->writable);
+}
+
+/* What the kernel took of one that went with others. */
+static void
+out_sent(struct conn *c, int result, size_t bytes)
+{
+	c->writable = 0;
+	c->net->stats.writes++;
+	if (result < 0) {
+		c->blocked = 1;
+		if (result != -EAGAIN && result != -EWOULDBLOCK &&
+		    result != -EINTR)
+			conn_die(c, NET_END_PEER);
+		return;
+	}
+	out_advance(c, (size_t)result);
+	c->blocked = (size_t)result < bytes;
+	if (c->out->count == 0)
+		conn_out_free(c);
+}
+
+struct out_batch {
+	struct conn *conns[NET_URING_OPS];
+	struct net_uring_op ops[NET_URING_OPS];
+	struct iovec iovs[NET_URING_OPS][OUT_BATCH_IOVS];
+	size_t bytes[NET_URING_OPS];
+	size_t n;
+};
+
+static void
+out_batch_send(struct net *n, struct out_batch *b)
+{
+	size_t i;
+
+	/* Of a few, each is left to out_flush(). */
+	if (b->n >= OUT_BATCH_MIN) {
+		net_uring_send(n->uring, b->ops, b->n);
+		for (i = 0; i < b->n; i++)
+			out_sent(b->conns[i], b->ops[i].result, b->bytes[i]);
+	}
+	b->n = 0;
+}
+
+/* Sends what all of them have; out_flush() has the rest to do. */
+static void
+out_batch(struct net *n, const struct conn_dirty *list)
+{
+	static struct out_batch b;
+	struct conn *c;
+	size_t i;
+
+	b.n = 0;
+	SLIST_FOREACH(c, list, dirty)
+	{
+		if (!out_is_plain(c) || c->out->count > OUT_BATCH_IOVS)
+			continue;
+		i = b.n++;
+		b.conns[i] = c;
+		b.ops[i] = (struct net_uring_op){ .fd = event_get_fd(&c->ev),
+			.iov = b.iovs[i],
+			.n = out_gather(c->out, b.iovs[i], &b.bytes[i]) };
+		if (b.n == NET_URING_OPS)
+			out_batch_send(n, &b);
+	}
+	out_batch_send(n, &b);
+}
+
 static void
 out_flush(struct conn *c)
 {
@@ -311,6 +388,8 @@ net_flush(struct net *n)
 	     round++) {
 		list = n->dirty;
 		SLIST_INIT(&n->dirty);
+		if (n->uring != NULL)
+			out_batch(n, &list);
 		while ((c = SLIST_FIRST(&list)) != NULL) {
 			SLIST_REMOVE_HEAD(&list, dirty);
 			c->is_dirty = 0;

@@ -35,6 +35,7 @@ worker_net_limits(const struct conf *c, struct net_limits *l)
 		.dead_ms = c->limit_dead_time,
 		.write_ms = c->limit_write_time,
 		.keep_ms = c->limit_keep_time,
+		.uring = c->io_uring,
 		.conns = (unsigned)c->limit_connections,
 		.per_addr = (unsigned)c->limit_per_address,
 		.origins = (const char *const *)c->http_origin.v,
