@@ -1,9 +1,9 @@
 # Manual pages: man/<page>.in is prose.  A line that is only @NAME@ becomes
 # what `linnet-dump NAME` prints from the tables, and @COMMANDS@ what
-# `linnet help --mdoc` does (in linnetctl(8), linnetctl's).  The pages are in
+# `linnet help --mdoc` does (in linnetctl(8), linnetctl's; in linnet-bench(1), its own).  The pages are in
 # the tarball; they are made again when prose or tables changed, not when only
 # these programs were built.
-MAN_PAGES = man/linnet.1 man/liblinnet.3 man/linnet-internals.7 \
+MAN_PAGES = man/linnet.1 man/linnet-bench.1 man/liblinnet.3 man/linnet-internals.7 \
 	man/linnet-protocol.7 man/linnet-schema.7 man/linnetctl.8 \
 	man/linnetd.8 man/linnetd.conf.5
 dist_man_MANS = $(MAN_PAGES)
@@ -12,12 +12,14 @@ MAINTAINERCLEANFILES = $(MAN_PAGES)
 
 SAYS_COMMANDS = linnet
 man/linnetctl.8: SAYS_COMMANDS = linnetctl
+man/linnet-bench.1: SAYS_COMMANDS = linnet-bench
 
 # The descriptors of operations stand in the sources of core.
 $(MAN_PAGES): man/%: man/%.in man/expand.awk src/dump/dump.c \
-    src/cli/cli.c src/ctl/ctl_table.c src/base/usage.c \
+    src/cli/cli.c src/ctl/ctl_table.c src/bench/bench.c src/base/usage.c \
     $(wildcard $(srcdir)/src/*/*.def) $(src_libcore_a_SOURCES) \
-    | linnet-dump$(EXEEXT) linnet$(EXEEXT) linnetctl$(EXEEXT)
+    | linnet-dump$(EXEEXT) linnet$(EXEEXT) linnetctl$(EXEEXT) \
+    linnet-bench$(EXEEXT)
 	@$(MKDIR_P) man
 	$(AM_V_GEN)$(AWK) -v dump=./linnet-dump \
 	    -v commands='./$(SAYS_COMMANDS) help --mdoc' \

@@ -164,3 +164,23 @@ src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli.c src/cli/cli_args.c \
 bin_PROGRAMS = linnet
 linnet_SOURCES = src/cli/linnet.c
 linnet_LDADD = src/libcli.a $(LINNET_LIBS)
+
+# linnet-bench: a library, too, for t/load.
+noinst_LIBRARIES += src/libbench.a
+src_libbench_a_SOURCES = src/bench/bench.h src/bench/figures.def \
+	src/bench/bench.c src/bench/bench_bare.c src/bench/bench_conn.c \
+	src/bench/bench_flow.c src/bench/bench_hand.c src/bench/bench_hist.c \
+	src/bench/bench_json.c src/bench/bench_lead.c \
+	src/bench/bench_linnetd.c src/bench/bench_mesh.c \
+	src/bench/bench_nats.c src/bench/bench_option.c \
+	src/bench/bench_peer.c src/bench/bench_plot.c src/bench/bench_proc.c \
+	src/bench/bench_report.c src/bench/bench_result.c \
+	src/bench/bench_scenario.c src/bench/bench_server.c \
+	src/bench/bench_set.c src/bench/bench_tls.c src/bench/bench_ws.c
+src_libbench_a_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DBENCH_SCRIPTS='"$(pkgdatadir)/bench"'
+BENCH_LIBS = src/libbench.a src/libbase.a $(SODIUM_LIBS) $(SSL_LIBS) \
+	$(CRYPTO_LIBS) -lm
+bin_PROGRAMS += linnet-bench
+linnet_bench_SOURCES = src/bench/linnet_bench.c
+linnet_bench_LDADD = $(BENCH_LIBS)

@@ -86,6 +86,14 @@ my %tables = (
 			    ? "label $label" : (),
 		);
 	} },
+	FIGURE => { n => 5, unique => [[0], [1]], text => 4, check => sub {
+		my (undef, $name, $decimals, $better) = @_;
+		return (
+			unquote($name) !~ /^[a-z][a-z0-9_]*$/ ? "name $name" : (),
+			$decimals !~ /^[0-3]$/ ? "decimals $decimals" : (),
+			$better !~ /^(?:-1|0|1)$/ ? "better $better" : (),
+		);
+	} },
 	OP => { n => 1, unique => [[0]] },
 );
 

@@ -28,6 +28,9 @@ my %dir;
 @dir{@dirs} = split /\n/, $said;
 my %mode = (
 	"$dir{bindir}/linnet" => 0755,
+	"$dir{bindir}/linnet-bench" => 0755,
+	(map { ("$dir{datadir}/linnet/bench/" . s{.*/}{}r => 0644) }
+	    files('contrib/bench/peers/*')),
 	"$dir{includedir}/linnet.h" => 0644,
 	"$dir{libdir}/liblinnet.a" => 0644,
 	(map { ("$dir{libdir}/$_" => 0644) } qw(liblinnet.so liblinnet.so.0
@@ -36,7 +39,7 @@ my %mode = (
 	(map { ("$dir{datadir}/bash-completion/completions/$_" => 0644,
 	    "$dir{datadir}/zsh/site-functions/_$_" => 0644,
 	    "$dir{datadir}/fish/vendor_completions.d/$_.fish" => 0644) }
-	    qw(linnet linnetctl)),
+	    qw(linnet linnet-bench linnetctl)),
 	"$dir{sbindir}/linnetctl" => 0755,
 	"$dir{sbindir}/linnetd" => 0755,
 	map { m{^man/(.*\.(\d))\.in$} ? ("$dir{mandir}/man$2/$1" => 0644) : () }

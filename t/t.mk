@@ -74,6 +74,8 @@ t_unit_bucket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
 check_PROGRAMS += t/load/swarm t/load/checker
 t_load_swarm_SOURCES = t/load/crowd.h t/load/crowd.c t/load/swarm.c
 t_load_checker_SOURCES = t/load/crowd.h t/load/crowd.c t/load/checker.c
+t_load_swarm_LDADD = $(BENCH_LIBS)
+t_load_checker_LDADD = $(BENCH_LIBS)
 
 UNIT += t/unit/roster
 t_unit_roster_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
@@ -105,3 +107,5 @@ t_unit_cron_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
 UNIT += t/unit/net_tls
 t_unit_net_tls_LDADD = src/libnet.a $(LDADD)
 UNIT += t/unit/usage t/unit/usage_read
+UNIT += t/unit/bench_hist
+t_unit_bench_hist_LDADD = src/libbench.a $(LDADD)

@@ -1,6 +1,6 @@
 # Completion of command lines, which the programs print from their tables of
 # commands: a word in COMPLETED for each program that has `completion`.
-COMPLETED = linnet linnetctl
+COMPLETED = linnet linnet-bench linnetctl
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 bashcompletion_DATA = $(COMPLETED:%=contrib/completion/bash/%)

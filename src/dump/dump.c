@@ -114,6 +114,15 @@ static const struct dump_metric {
 #undef METRIC
 };
 
+static const struct dump_figure {
+	const char *name;
+	const char *text;
+} dump_figures[] = {
+#define FIGURE(id, name, decimals, better, text) { name, text },
+#include "bench/figures.def"
+#undef FIGURE
+};
+
 static void
 dump_begin(void)
 {
@@ -491,6 +500,19 @@ dump_print_fields(void)
 	}
 }
 
+static void
+dump_print_figures(void)
+{
+	const struct dump_figure *f;
+
+	dump_begin();
+	for (f = dump_figures; f < dump_figures + NELEM(dump_figures); f++) {
+		printf(".It Ic %s\n", f->name);
+		dump_text(f->text);
+	}
+	dump_end();
+}
+
 static const struct dump_table {
 	const char *name;
 	void (*print)(void);
@@ -499,6 +521,7 @@ static const struct dump_table {
 	{ "ERRORS", dump_print_errors },
 	{ "EVENTS", dump_print_events },
 	{ "FIELDS", dump_print_fields },
+	{ "FIGURES", dump_print_figures },
 	{ "METRICS", dump_print_metrics },
 	{ "MSGS", dump_print_msgs },
 	{ "OPS", dump_print_ops },

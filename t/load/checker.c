@@ -92,7 +92,7 @@ checker_open_cb(struct crowd_conn *c)
 	for (i = p->acked; i < p->sent; i++)
 		if (!p->v[i].acked)
 			checker_send(p, i);
-	crowd_flush(c);
+	crowd_flush();
 }
 
 static void
@@ -219,7 +219,7 @@ checker_pace(size_t owed)
 
 	while (checker.sent < owed && idle < checker.n) {
 		p = &checker.pairs[turn++ % checker.n];
-		if (p->from->state != CROWD_OPEN ||
+		if (!crowd_is_open(p->from) ||
 		    p->sent - p->acked >= CHECKER_WINDOW) {
 			idle++;
 			continue;
@@ -228,10 +228,9 @@ checker_pace(size_t owed)
 		checker_next(p);
 	}
 	for (i = 0; i < checker.n; i++)
-		if (checker.pairs[i].from->state == CROWD_OPEN) {
+		if (crowd_is_open(checker.pairs[i].from))
 			checker_resend(&checker.pairs[i]);
-			crowd_flush(checker.pairs[i].from);
-		}
+	crowd_flush();
 }
 
 static void
@@ -241,7 +240,7 @@ checker_turn(void)
 
 	clock_update();
 	for (i = 0; i < crowd.n; i++)
-		if (crowd.conns[i].state == CROWD_GONE &&
+		if (crowd_is_gone(&crowd.conns[i]) &&
 		    clock_mono() >= checker.retry_ms[i])
 			crowd_connect(&crowd.conns[i]);
 	crowd_turn(2);

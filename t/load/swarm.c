@@ -23,7 +23,7 @@
 #include "crowd.h"
 
 #define SWARM_SAMPLES 2000000
-#define SWARM_GROUP "swarm"
+#define SWARM_GROUP "@g0"
 #define SWARM_END_US 10000000
 
 /* What a sender has under way: the times of sending, as a ring. */
@@ -60,7 +60,7 @@ swarm_fill(struct crowd_conn *c)
 		s->sent_us[s->head++ % swarm.window] = clock_usec();
 		swarm.sends++;
 	}
-	crowd_flush(c);
+	crowd_flush();
 }
 
 static void
@@ -191,7 +191,7 @@ main(int argc, char **argv)
 	swarm.window = argc > 6 ? (unsigned)strtoul(argv[6], NULL, 10) : 1;
 	swarm.samples = xcalloc(SWARM_SAMPLES, sizeof(*swarm.samples));
 	swarm.sending = true;
-	crowd.group = fanout ? SWARM_GROUP : NULL;
+	crowd.group = fanout;
 	crowd_start(argv[1], argv[2], argv[3],
 	    direct   ? 2 * n
 	    : fanout ? n + 1
@@ -204,7 +204,7 @@ main(int argc, char **argv)
 		swarm_measure(strtod(argv[7], NULL), 1);
 	} else if (fanout) {
 		swarm_open();
-		swarm_send_from(0, "@" SWARM_GROUP);
+		swarm_send_from(0, SWARM_GROUP);
 		swarm_measure(strtod(argv[7], NULL), n);
 	} else if (strcmp(argv[4], "idle") == 0)
 		swarm_idle();
