@@ -87,7 +87,9 @@ for (1 .. 20) {
 	$alice->request({ type => 'set_state', key => 'two', value => $_ });
 	$bob->ack($bob->expect_push);
 }
-ok((wait_until { metric(two => $in) - $two >= 40 } 10),
+# The first changes may be made before host one knows that host two listens,
+# which reads them then.
+ok((wait_until { metric(two => $in) - $two >= 35 } 10),
     'host two hears of the mesh');
 cmp_ok(metric(three => $in) - $before, '<', 5, 'host three does not');
 

@@ -16,8 +16,8 @@ my $seconds = 15;
 # Its row of list_peers now, by its name.
 sub row {
 	my ($p, $name) = @_;
-	return (grep { $_->{displayName} eq $name }
-	    @{ $p->request({ type => 'list_peers' })->{peers} })[0];
+	my $r = $p->request({ type => 'list_peers' }) || {};
+	return (grep { $_->{displayName} eq $name } @{ $r->{peers} || [] })[0];
 }
 
 # Its row of list_peers becomes as wanted.
@@ -25,7 +25,10 @@ sub sees {
 	my ($p, $name, $test, $what) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$test //= sub { 1 };
-	my $ok = wait_until { my $r = row($p, $name); $r && $test->($r) } $seconds;
+	my $ok = wait_until {
+		my $r = row($p, $name);
+		$r && $test->($r)
+	} $seconds;
 	return ok($ok, $what // "$name is there")
 	    || diag explain row($p, $name);
 }
@@ -48,7 +51,7 @@ sub event_ok {
 sub closed_ok {
 	my ($p, $code, $reason, $what) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $c = $p->wait_close($seconds);
+	my $c = $p->wait_close($seconds) || {};
 	return is_deeply([@$c{qw(code reason)}], [$code, $reason], $what);
 }
 
