@@ -22,7 +22,8 @@ sub free_port {
 }
 
 my $pg = Linnet::Postgres->new;
-my @options = ('database "' . $pg->conninfo . '"', 'mesh.ack_time 2s',
+my @options = ('database "' . $pg->conninfo . '"', 'mesh.ack_time 2s', 'rate.member 0',
+    'rate.now 0', 'rate.pair 0',
     'host_lease 3s');
 my ($one, $two) = map { Linnet->broker(workers => 2,
     listen => ['127.0.0.1:' . free_port()],
