@@ -230,12 +230,18 @@ watch_print(struct cli *c, const struct linnet_state_change *s)
 	c->pool = keep;
 }
 
+static bool
+watch_ended(const struct state_watch *w)
+{
+	return w->follow.status != 0 || w->left == 0;
+}
+
 static void
 watch_state(void *arg, struct linnet *l, const struct linnet_state_change *s)
 {
 	struct state_watch *w = arg;
 
-	if (w->follow.status != 0 || w->left == 0)
+	if (watch_ended(w))
 		return;
 	cli_follow_heard(&w->follow);
 	if (w->c->json)
@@ -245,7 +251,7 @@ watch_state(void *arg, struct linnet *l, const struct linnet_state_change *s)
 	w->follow.status = cli_print_end(w->c);
 	if (w->left > 0)
 		w->left--;
-	if (w->follow.status != 0 || w->left == 0) {
+	if (watch_ended(w)) {
 		/* The loop ends, as after a signal. */
 		w->follow.timeout_ms = 0;
 		linnet_close(l);
@@ -285,10 +291,12 @@ cli_state_watch(struct cli *c)
 	cli_follow_catch();
 	if ((status = cli_session_new(c, &s, &with)) != 0)
 		goto fail;
-	if (linnet_open(s.linnet) != 0 ||
-	    linnet_watch_state(s.linnet, c->argc > 0 ? c->argv[0] : "",
-		linnet_keep, &r) != 0 ||
-	    linnet_finish(s.linnet, &r) != 0)
+	/* The last change may come before the answer to the request. */
+	if ((linnet_open(s.linnet) != 0 ||
+		linnet_watch_state(s.linnet, c->argc > 0 ? c->argv[0] : "",
+		    linnet_keep, &r) != 0 ||
+		linnet_finish(s.linnet, &r) != 0) &&
+	    !watch_ended(&w))
 		status = cli_print_failure(linnet_last_error(s.linnet));
 	else
 		status = cli_follow(s.linnet, &w.follow);
