@@ -158,10 +158,21 @@ create index delivery_open on delivery (recipient, message_id)
 create index delivery_due on delivery (due_at) include (mesh_id)
 	where state < 2;
 
+-- Lists of recipients of crowds: sessions, 16 bytes each.  The id is a hash of
+-- the list.
+--	used_at		an hour at most before it was last referred to
+create table audience (
+	id uuid primary key,
+	recipients bytea not null,
+	used_at timestamptz not null default now()
+);
+-- Ids are as good as random: compressing them is work for nothing.
+alter table audience alter recipients set storage external;
+create index audience_used on audience (used_at);
+
 -- The recipients of a multicast that one process has, when they are many: a row
 -- for all of them instead of one for each in delivery.
---	recipients	sessions, 16 bytes each
---	marks		of each in the same order, 7 bytes: its state as in
+--	marks		of each in the order of its audience, 7 bytes: its state as in
 --			delivery, or 4: it has a row there; then the milliseconds
 --			from created_at until it was pushed and acked, three
 --			bytes each, the high one first
@@ -175,7 +186,7 @@ create table crowd (
 	proc int2 not null,
 	mesh_id uuid not null,
 	priority int2 not null,
-	recipients bytea not null,
+	audience uuid not null,
 	marks bytea not null,
 	waiting int4 not null,
 	split bool not null default false,
@@ -184,9 +195,15 @@ create table crowd (
 	expires_at timestamptz not null,
 	primary key (message_id, host_id, proc)
 );
--- Ids and times are as good as random: compressing them is work for nothing.
-alter table crowd alter recipients set storage external;
-alter table crowd alter marks set storage external;
+-- Most marks of a row are alike.
+alter table crowd alter marks set storage main;
+do $$ begin
+	if exists (select from pg_settings
+	    where name = 'default_toast_compression'
+	    and 'lz4' = any (enumvals)) then
+		alter table crowd alter marks set compression lz4;
+	end if;
+end $$;
 create index crowd_due on crowd (due_at) where due_at is not null;
 
 create table state (

@@ -504,9 +504,9 @@ with i as (
 	    client_id, fingerprint, at_ms, hold_ms, more)
 ), r as (
 	select * from unnest($17::int4[], $18::uuid[], $19::int8[], $20::uuid[],
-	    $21::int8[], $22::bytea[], $23::bytea[], $24::int8[])
-	    as t(n, recipient, state, holder, due_ms, recipients, marks,
-	    waiting)
+	    $21::int8[], $22::uuid[], $23::bytea[], $24::bytea[], $25::int8[])
+	    as t(n, recipient, state, holder, due_ms, audience, recipients,
+	    marks, waiting)
 ), stored as (
 	insert into message (id, mesh_id, sender_member, sender_session,
 	    sender_key, sender_name, target, priority, nonce, ciphertext,
@@ -528,10 +528,15 @@ with i as (
 	from r join i using (n) join stored on stored.id = i.id
 	where r.recipient is not null
 	order by i.id, r.recipient on conflict do nothing
+), listed as (
+	insert into audience as a (id, recipients)
+	select distinct on (audience) audience, recipients
+	from r where recipients is not null order by audience
+	on conflict (id) do update set used_at = excluded.used_at
 ), crowded as (
 	insert into crowd (message_id, host_id, proc, mesh_id, priority,
-	    recipients, marks, waiting, due_at, created_at, expires_at)
-	select i.id, r.holder, r.state, i.mesh_id, i.priority, r.recipients,
+	    audience, marks, waiting, due_at, created_at, expires_at)
+	select i.id, r.holder, r.state, i.mesh_id, i.priority, r.audience,
 	    r.marks, r.waiting, case when r.waiting > 0 then
 	    least(stored.expires_at, now() + r.due_ms * interval '1 ms') end,
 	    to_timestamp(i.at_ms / 1000.0), stored.expires_at
@@ -633,9 +638,12 @@ with i as (
 	    $5::bytea[], $6::int8[])
 	    as t(n, message_id, host_id, proc, marks, done)
 ), marked as (
-	update crowd c set marks = overlay(c.marks placing i.marks from 1),
-	    waiting = octet_length(c.recipients) / 16 - i.done,
-	    due_at = case when octet_length(c.recipients) / 16 > i.done
+	update crowd c set marks =
+		case when octet_length(c.marks) = octet_length(i.marks)
+		    then i.marks
+		else overlay(c.marks placing i.marks from 1) end,
+	    waiting = octet_length(c.marks) / 7 - i.done,
+	    due_at = case when octet_length(c.marks) / 7 > i.done
 		then c.due_at end
 	from i where c.message_id = i.message_id and c.host_id = i.host_id
 	and c.proc = i.proc and not c.split
@@ -765,10 +773,11 @@ with due as (
 	returning c.*
 ), each as (
 	select e.message_id, e.mesh_id, e.priority, e.expires_at, e.created_at,
-	    encode(substring(e.recipients from 16 * g + 1 for 16), 'hex')::uuid
+	    encode(substring(a.recipients from 16 * g + 1 for 16), 'hex')::uuid
 	    as recipient,
 	    substring(e.marks from 7 * g + 1 for 7) as mark
-	from ended e, generate_series(0, octet_length(e.recipients) / 16 - 1) g
+	from ended e join audience a on a.id = e.audience,
+	    generate_series(0, octet_length(e.marks) / 7 - 1) g
 ), own as (
 	insert into delivery (message_id, recipient, mesh_id, priority, state,
 	    due_at, pushes, pushed_at, expires_at)
@@ -796,7 +805,7 @@ with m as (
 	select recipient, state, pushed_at, acked_at, expires_at, pushes
 	from delivery where message_id = $1
 	union all
-	select encode(substring(c.recipients from 16 * g + 1 for 16),
+	select encode(substring(a.recipients from 16 * g + 1 for 16),
 	    'hex')::uuid, get_byte(k, 0),
 	    case when get_byte(k, 0) > 0 then c.created_at +
 		(get_byte(k, 1) * 65536 + get_byte(k, 2) * 256 +
@@ -805,8 +814,8 @@ with m as (
 		(get_byte(k, 4) * 65536 + get_byte(k, 5) * 256 +
 		get_byte(k, 6)) * interval '1 ms' end,
 	    c.expires_at, least(get_byte(k, 0), 1)
-	from crowd c,
-	    generate_series(0, octet_length(c.recipients) / 16 - 1) g,
+	from crowd c join audience a on a.id = c.audience,
+	    generate_series(0, octet_length(c.marks) / 7 - 1) g,
 	    substring(c.marks from 7 * g + 1 for 7) k
 	where c.message_id = $1 and get_byte(k, 0) < 3
 	and (get_byte(k, 0) = 2 or not c.split)
@@ -1321,6 +1330,18 @@ with old as (
 ), gone as (
 	delete from message using old where message.id = old.id
 	returning message.id
+)
+select count(*) = 1000 from gone;
+
+-- Lists of recipients that were last used before the oldest crowd was made.
+-- name: upkeep_audiences
+with gone as (
+	delete from audience where id in (
+	    select a.id from audience a where a.used_at < least(now(),
+		(select created_at from crowd order by message_id limit 1))
+		- $1::int8 * interval '1 ms'
+	    order by a.used_at limit 1000 for update skip locked)
+	returning id
 )
 select count(*) = 1000 from gone;
 

@@ -44,7 +44,8 @@ src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 	src/core/delivery.c src/core/delivery_nudge.c src/core/event_record.h \
 	src/core/event.c src/core/event_message.c src/core/event_session.c \
 	src/core/event_relay.c src/core/event_state.c src/core/group.c \
-	src/core/announce.c src/core/attestation.c src/core/hello.h \
+	src/core/announce.c src/core/attestation.c src/core/audience.c \
+	src/core/hello.h \
 	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
 	src/core/profile.c src/core/hook.c src/core/invite.c src/core/memory.c src/core/mesh.c \
 	src/core/message.c src/core/message_status.c src/core/op.c \

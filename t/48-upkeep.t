@@ -72,11 +72,15 @@ rows("insert into state (mesh_id, key, value, version, deleted, by_session,
     by_name, updated_at) select $mesh, 'old ' || i, 'null', 2, 2, $alice, 'x',
     now() - interval '3 days'", 2500);
 $b->psql("update mesh set state_floor = 2 where id = $mesh");
+rows("insert into audience select gen_random_uuid(), '', now() - interval
+    '2 days'", 1200);
+rows("insert into audience select gen_random_uuid(), '', now()", 5);
 $b->restart;
 
 for (["message where sender_name = 'over'", 'messages'],
     ["delivery where state = 2", 'their deliveries'],
     ["delivery where state = 1", 'marks without a message'],
+    ["audience where used_at < now() - interval '1 day'", 'lists'],
     ['hello_seen', 'hellos'], ["session where name = 'old'", 'sessions'],
     ["schedule where sender_name = 'old'", 'what could not be sent'],
     ["state where key like 'old %'", 'deleted keys']) {
@@ -87,6 +91,7 @@ for (["message where sender_name = 'over'", 'messages'],
 is(count("message where sender_name = 'held'"), 1200,
     'messages that are held stay');
 is(count('delivery where state = 0'), 1200, 'for their recipient');
+is(count('audience'), 5, 'and lists that are in use');
 
 # More than expire in a turn come before one that is due.
 my $peer = $b->peer($seed->{peerA}, name => 'alice');

@@ -107,6 +107,8 @@ subtest 'an ack after the row was split' => sub {
 	is($crowd[0]->expect_push(20)->{messageId}, $id, 'it came again');
 	$crowd[0]->ack($first);
 	becomes($id, "acked:$many", 'the ack counts');
+	is($b->psql('select count(*) from audience'), 2,
+	    'all went to the same, who are listed once for each worker');
 };
 
 subtest 'away, and back' => sub {

@@ -40,6 +40,8 @@ core_db_state(struct core *c)
 	if (up == c->up)
 		return;
 	c->up = up;
+	if (!up)
+		audience_forget(c); /* another may come up */
 	if (up) {
 		/* While it was away things happened of which nobody told. */
 		session_catch_up(c);

@@ -725,6 +725,10 @@ struct core {
 	size_t nlate;
 	TAILQ_HEAD(, multicast) multicasts; /* pushed, not recorded yet */
 	TAILQ_HEAD(crowd_list, crowd) crowds;
+	struct audience {
+		struct id id;
+		int64_t until_ms; /* the database has it for certain */
+	} audiences[256];
 	TAILQ_HEAD(, crowd) dirty_crowds; /* that have something to say */
 	TAILQ_HEAD(, kick) kicks;	  /* waiting for other processes */
 	struct hash rates;		  /* buckets of rate.c */

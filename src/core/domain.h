@@ -416,6 +416,18 @@ bool crowd_rest(struct crowd *k);
 void crowd_turn(struct core *c);
 
 /*
+ * audience.c: lists of recipients of crowds that are in the database already.
+ */
+/* The id of a list: of the n bytes of its ids. */
+void audience_id(struct id *id, const uint8_t *recipients, size_t n);
+/* The database has the list: its id will do. */
+bool audience_known(struct core *c, const struct id *id);
+/* It got the list, in a statement of that time of clock_mono(). */
+void audience_stored(struct core *c, const struct id *id, int64_t at_ms);
+/* Perhaps the database has none of them. */
+void audience_forget(struct core *c);
+
+/*
  * message_more.c: the same as texts, for the bus and the database, and back.
  */
 #define MESSAGE_MORE 4

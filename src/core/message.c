@@ -126,6 +126,8 @@ struct crowding {
 	unsigned proc;
 	uint32_t n;
 	struct crowd *crowd; /* in this process, or NULL */
+	struct id audience;
+	int64_t said_ms; /* when its list was given to the database, or 0 */
 };
 
 /* Hashes of the ids of the latest multicasts of a session. */
@@ -433,12 +435,24 @@ message_find(struct multicast *m)
 }
 
 static void
+message_audiences(struct multicast *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->ncrowds; i++)
+		if (m->crowds[i].said_ms != 0)
+			audience_stored(m->request->core,
+			    &m->crowds[i].audience, m->crowds[i].said_ms);
+}
+
+static void
 message_stored(void *arg, const struct db_result *r)
 {
 	struct multicast *m = arg;
 
 	if (op_db_failed(m->request, r))
 		return;
+	message_audiences(m);
 	if (db_rows(r) == 0 || !db_bool(r, 0, 0)) {
 		if (m->due != NULL)
 			op_fail(m->request, ERR_NOT_FOUND, NULL);
@@ -499,7 +513,14 @@ message_put_crowd(
 	db_put_int(p, g->proc);
 	db_put_id(p, &g->host);
 	db_put_int(p, c->limits.ack_ms);
-	db_put_bytes(p, ids, n * ID_LEN);
+	audience_id(&g->audience, ids, n * ID_LEN);
+	db_put_id(p, &g->audience);
+	if (audience_known(c, &g->audience))
+		db_put_null(p);
+	else {
+		db_put_bytes(p, ids, n * ID_LEN);
+		g->said_ms = clock_mono();
+	}
 	if (g->crowd != NULL)
 		crowd_put(p, g->crowd, n);
 	else {
@@ -521,6 +542,7 @@ message_put_recipients(struct db_params *p, struct core *c, struct multicast *m)
 		message_put_recipient(p, c, m, &m->to->v[i]);
 		if (m->due != NULL)
 			continue;
+		db_put_null(p);
 		db_put_null(p);
 		db_put_null(p);
 		db_put_null(p);

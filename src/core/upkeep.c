@@ -15,6 +15,8 @@
 #define UPKEEP_SESSIONS_MS (7 * 86400000LL)
 /* Whoever missed changes for longer has lost its sessions too. */
 #define UPKEEP_STATE_MS 3600000
+/* Much longer than audience.c trusts what it knows. */
+#define UPKEEP_AUDIENCE_MS 86400000LL
 
 /* Sessions of processes that died are over: their rows, and everybody's
  * roster. */
@@ -190,6 +192,13 @@ upkeep_state_age(const struct core_limits *l)
 	return UPKEEP_STATE_MS;
 }
 
+static int64_t
+upkeep_audience_age(const struct core_limits *l)
+{
+	(void)l;
+	return UPKEEP_AUDIENCE_MS;
+}
+
 /* What has to go, by its age.  Ids begin with their time. */
 static const struct upkeep_broom {
 	enum db_stmt stmt;
@@ -199,6 +208,7 @@ static const struct upkeep_broom {
 	{ STMT_upkeep_hellos, false, upkeep_hello_age },
 	{ STMT_schedule_clean, false, upkeep_message_age },
 	{ STMT_upkeep_messages, true, upkeep_message_age },
+	{ STMT_upkeep_audiences, false, upkeep_audience_age },
 	{ STMT_upkeep_deliveries, true, upkeep_message_age },
 	{ STMT_upkeep_sessions, false, upkeep_session_age },
 	{ STMT_upkeep_state, false, upkeep_state_age },

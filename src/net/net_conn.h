@@ -167,7 +167,7 @@ struct net {
 #define NET_URING_OPS 256
 struct net_uring_op {
 	int fd;
-	const struct iovec *iov;
+	const void *p;
 	size_t n;
 	int result; /* bytes, or an errno, negative */
 };

@@ -22,8 +22,9 @@
 #define OUT_PONGS 32 /* queued; of more only the newest is kept */
 #define OUT_ROUNDS 4 /* of callbacks that queue more */
 #define OUT_CAP 8
-#define OUT_BATCH_IOVS 8 /* frames of a connection that go with others */
-#define OUT_BATCH_MIN 4	 /* connections */
+#define OUT_BATCH_MIN 4	      /* connections */
+#define OUT_BATCH_RUN 64      /* frames of a connection that go with others */
+#define OUT_BATCH_BYTES 65536 /* of their runs */
 
 /* The only place that writes a socket, but for net_uring.c.  -1 and errno. */
 static ssize_t
@@ -310,12 +311,19 @@ out_sent(struct conn *c, int result, size_t bytes)
 		conn_out_free(c);
 }
 
+/*
+ * What goes out together.  Frames in a row are joined first: the kernel takes
+ * a piece faster than the same in pieces, and a run that was sent to many is
+ * joined once, for the first of them.
+ */
 struct out_batch {
 	struct conn *conns[NET_URING_OPS];
 	struct net_uring_op ops[NET_URING_OPS];
-	struct iovec iovs[NET_URING_OPS][OUT_BATCH_IOVS];
-	size_t bytes[NET_URING_OPS];
 	size_t n;
+	struct frame *run[OUT_BATCH_RUN]; /* that was joined last */
+	uint32_t nrun;
+	uint8_t data[OUT_BATCH_BYTES]; /* the run is the last of it */
+	size_t used;
 };
 
 static void
@@ -327,9 +335,66 @@ out_batch_send(struct net *n, struct out_batch *b)
 	if (b->n >= OUT_BATCH_MIN) {
 		net_uring_send(n->uring, b->ops, b->n);
 		for (i = 0; i < b->n; i++)
-			out_sent(b->conns[i], b->ops[i].result, b->bytes[i]);
+			out_sent(b->conns[i], b->ops[i].result, b->ops[i].n);
 	}
-	b->n = 0;
+	b->n = b->used = 0;
+	b->nrun = 0;
+}
+
+static bool
+out_batch_is_run(const struct out_batch *b, const struct conn_out *o)
+{
+	uint32_t i;
+
+	if (o->count != b->nrun || o->sent != 0)
+		return false;
+	for (i = 0; i < o->count; i++)
+		if (out_frame(o, i) != b->run[i])
+			return false;
+	return true;
+}
+
+static void
+out_batch_join(struct out_batch *b, const struct conn_out *o)
+{
+	uint8_t *p = b->data + b->used;
+	const struct frame *f;
+	uint32_t i;
+
+	for (i = 0; i < o->count; i++) {
+		size_t skip = i == 0 ? o->sent : 0;
+
+		f = b->run[i] = out_frame(o, i);
+		memcpy(p, f->data + skip, f->len - skip);
+		p += f->len - skip;
+	}
+	b->used += o->bytes;
+	b->nrun = o->sent == 0 ? o->count : 0;
+}
+
+/* All that a connection has, in one piece. */
+static void
+out_batch_add(struct net *n, struct out_batch *b, struct conn *c)
+{
+	const struct conn_out *o = c->out;
+	bool join = o->count > 1 && !out_batch_is_run(b, o);
+	struct net_uring_op *op;
+
+	if (b->n == NET_URING_OPS ||
+	    (join && o->bytes > sizeof(b->data) - b->used)) {
+		out_batch_send(n, b);
+		join = o->count > 1;
+	}
+	if (join)
+		out_batch_join(b, o);
+	b->conns[b->n] = c;
+	op = &b->ops[b->n++];
+	op->fd = event_get_fd(&c->ev);
+	op->n = o->bytes;
+	if (o->count > 1)
+		op->p = b->data + b->used - o->bytes;
+	else
+		op->p = out_frame(o, 0)->data + o->sent;
 }
 
 /* Sends what all of them have; out_flush() has the rest to do. */
@@ -338,21 +403,12 @@ out_batch(struct net *n, const struct conn_dirty *list)
 {
 	static struct out_batch b;
 	struct conn *c;
-	size_t i;
 
-	b.n = 0;
 	SLIST_FOREACH(c, list, dirty)
-	{
-		if (!out_is_plain(c) || c->out->count > OUT_BATCH_IOVS)
-			continue;
-		i = b.n++;
-		b.conns[i] = c;
-		b.ops[i] = (struct net_uring_op){ .fd = event_get_fd(&c->ev),
-			.iov = b.iovs[i],
-			.n = out_gather(c->out, b.iovs[i], &b.bytes[i]) };
-		if (b.n == NET_URING_OPS)
-			out_batch_send(n, &b);
-	}
+	if (out_is_plain(c) &&
+	    (c->out->count == 1 || (c->out->count <= OUT_BATCH_RUN &&
+				       c->out->bytes <= OUT_BATCH_BYTES / 4)))
+		out_batch_add(n, &b, c);
 	out_batch_send(n, &b);
 }
 

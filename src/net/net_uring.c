@@ -20,7 +20,6 @@
 
 struct net_uring {
 	struct io_uring ring;
-	struct msghdr msgs[NET_URING_OPS];
 };
 
 /* The kernel of Debian 12 knows these; an older one gets a ring without. */
@@ -32,8 +31,6 @@ uring_open(struct io_uring *ring)
 	struct io_uring_restriction allowed[] = {
 		{ .opcode = IORING_RESTRICTION_SQE_OP,
 		    .sqe_op = IORING_OP_SEND },
-		{ .opcode = IORING_RESTRICTION_SQE_OP,
-		    .sqe_op = IORING_OP_SENDMSG },
 	};
 	const unsigned flags[] = { URING_FLAGS, 0 };
 	size_t i;
@@ -80,20 +77,11 @@ static void
 uring_put(struct net_uring *u, const struct net_uring_op *op, size_t i)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
-	const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 
 	if (sqe == NULL)
 		fatalx("io_uring: no room");
-	if (op->n == 1)
-		io_uring_prep_send(sqe, op->fd, op->iov[0].iov_base,
-		    op->iov[0].iov_len, flags);
-	else {
-		u->msgs[i] = (struct msghdr){
-			.msg_iov = (struct iovec *)(uintptr_t)op->iov,
-			.msg_iovlen = op->n,
-		};
-		io_uring_prep_sendmsg(sqe, op->fd, &u->msgs[i], flags);
-	}
+	io_uring_prep_send(
+	    sqe, op->fd, op->p, op->n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	io_uring_sqe_set_data64(sqe, i);
 }
 
