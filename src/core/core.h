@@ -254,6 +254,7 @@ struct request {
 	const struct op *op;
 	enum request_state state;
 	bool holds; /* none may begin behind it yet */
+	bool told;  /* all that others hear of it is on its way to them */
 	struct pool pool;
 	void *in;
 	void *context;		  /* the handler's own, of the pool */
@@ -724,6 +725,7 @@ struct core {
 	TAILQ_HEAD(, outbox) late; /* whose drain was put off */
 	size_t nlate;
 	TAILQ_HEAD(, multicast) multicasts; /* pushed, not recorded yet */
+	int64_t recorded_ms;		    /* when the last of them was */
 	TAILQ_HEAD(crowd_list, crowd) crowds;
 	struct audience {
 		struct id id;

@@ -6,21 +6,21 @@
  * ack says that it is safe.  A multicast is pushed to those who are connected
  * at once, and at the end of the turn it is stored together with what became
  * of it; its ack comes after that.  Where the order needs it a multicast waits
- * like a direct message: behind a send of the same client that is not stored
- * yet, and where it may repeat one that was sent before.
+ * like a direct message: behind a direct one of the same client that is not
+ * stored yet, and where it may repeat one that was sent before.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/domain.h"
+#include "core/message.h"
 #include "core/schedule.h"
 
-/* Rows that nobody holds are looked at again after this time, in case the
- * process that should have told the recipient died. */
-#define MESSAGE_RECHECK_MS 5000
 /* A client that has just come may be repeating what it sent before. */
 #define MESSAGE_NEW_MS 10000
 #define MESSAGE_RECENT 32
+/* Multicasts that follow each other as soon as that come in a row. */
+#define MESSAGE_ROW_MS 2
 /* Larger ones may not fit the bus, and nobody is in a hurry for them. */
 #define MESSAGE_HURRY_MAX 4096
 #define MESSAGE_TTL_MAX 31536000000
@@ -104,32 +104,6 @@ static const struct field send_out_fields[] = {
 };
 #undef OUT
 
-/* A message on its way to the database; of the request's pool. */
-struct multicast {
-	TAILQ_ENTRY(multicast) entry;
-	struct request *request;
-	struct message message;
-	struct id sender_session;
-	struct slice client_id;
-	uint8_t fingerprint[CRYPTO_DIGEST_LEN];
-	struct target *to;
-	const struct message_due *due; /* it was scheduled, or NULL */
-	bool ends;		       /* before the time that all are held */
-	bool pushed;		       /* before it is stored */
-	struct crowding *crowds;       /* of its recipients */
-	size_t ncrowds, crowds_cap;
-};
-
-/* Recipients that one process has, when they are recorded together. */
-struct crowding {
-	struct id host;
-	unsigned proc;
-	uint32_t n;
-	struct crowd *crowd; /* in this process, or NULL */
-	struct id audience;
-	int64_t said_ms; /* when its list was given to the database, or 0 */
-};
-
 /* Hashes of the ids of the latest multicasts of a session. */
 struct recent {
 	uint32_t hash[MESSAGE_RECENT];
@@ -156,15 +130,16 @@ message_is_recent(struct session *s, struct slice id)
 	return false;
 }
 
+/* Would it overtake what the client asked for before? */
 static bool
-message_is_first(const struct request *r)
+message_is_next(const struct request *r)
 {
 	const struct request *q;
 
 	TAILQ_FOREACH (q, &r->client->requests, entry) {
 		if (q == r)
 			return true;
-		if (q->state != REQUEST_DONE)
+		if (q->state != REQUEST_DONE && !q->told)
 			return false;
 	}
 	return true;
@@ -182,7 +157,7 @@ message_may_hurry(struct session *s, const struct multicast *m)
 	recent = message_is_recent(s, m->client_id);
 	/* What cannot be recorded is not pushed either. */
 	if (!m->to->multicast || recent || !s->mesh->core->up ||
-	    !message_is_first(m->request) ||
+	    !message_is_next(m->request) ||
 	    m->message.ciphertext.n > MESSAGE_HURRY_MAX)
 		return false;
 	return m->client_id.n == 0 ||
@@ -247,53 +222,6 @@ message_deliver_elsewhere(struct core *c, struct multicast *m)
 		if (message_is_elsewhere(c, r) && !r->told)
 			message_deliver_host(c, m, &r->host, to);
 	}
-}
-
-static struct crowding *
-message_crowding(struct multicast *m, const struct id *host, unsigned proc)
-{
-	struct crowding *g;
-	size_t i;
-
-	for (i = 0; i < m->ncrowds; i++)
-		if (m->crowds[i].proc == proc &&
-		    id_same(&m->crowds[i].host, host))
-			return &m->crowds[i];
-	if (m->ncrowds == m->crowds_cap) {
-		m->crowds_cap = m->crowds_cap > 0 ? 2 * m->crowds_cap : 16;
-		g = pool_alloc(&m->request->pool, m->crowds_cap * sizeof(*g));
-		if (m->ncrowds > 0)
-			memcpy(g, m->crowds, m->ncrowds * sizeof(*g));
-		m->crowds = g;
-	}
-	g = &m->crowds[m->ncrowds++];
-	*g = (struct crowding){ .host = *host, .proc = proc };
-	return g;
-}
-
-/* The crowd that a recipient may belong to; NULL: it waits for itself. */
-static struct crowding *
-message_crowd_of(struct multicast *m, const struct recipient *r)
-{
-	if (r->ref == 0 || !r->admits || r->member)
-		return NULL;
-	return message_crowding(m, &r->host, SESSION_REF_PROC(r->ref));
-}
-
-/* Gives everybody a place, where they are enough. */
-static void
-message_gather(struct multicast *m)
-{
-	struct crowding *g;
-	size_t i;
-
-	for (i = 0; i < m->to->n; i++)
-		if ((g = message_crowd_of(m, &m->to->v[i])) != NULL)
-			m->to->v[i].place = ++g->n;
-	for (i = 0; i < m->to->n; i++)
-		if ((g = message_crowd_of(m, &m->to->v[i])) != NULL &&
-		    g->n < CROWD_MIN)
-			m->to->v[i].place = 0;
 }
 
 /* The crowd of this process, or NULL. */
@@ -435,24 +363,13 @@ message_find(struct multicast *m)
 }
 
 static void
-message_audiences(struct multicast *m)
-{
-	size_t i;
-
-	for (i = 0; i < m->ncrowds; i++)
-		if (m->crowds[i].said_ms != 0)
-			audience_stored(m->request->core,
-			    &m->crowds[i].audience, m->crowds[i].said_ms);
-}
-
-static void
 message_stored(void *arg, const struct db_result *r)
 {
 	struct multicast *m = arg;
 
 	if (op_db_failed(m->request, r))
 		return;
-	message_audiences(m);
+	message_put_done(m);
 	if (db_rows(r) == 0 || !db_bool(r, 0, 0)) {
 		if (m->due != NULL)
 			op_fail(m->request, ERR_NOT_FOUND, NULL);
@@ -469,127 +386,34 @@ message_stored(void *arg, const struct db_result *r)
 	message_ack(m, &m->message.id, false);
 }
 
-/* The row of a recipient: how far it is, and who has it. */
-static void
-message_put_recipient(struct db_params *p, struct core *c,
-    const struct multicast *m, struct recipient *r)
+/*
+ * Who was pushed to has the message.  Where many of these come in a row they
+ * wait for each other: most of what a small commit costs is the same for a
+ * large one.
+ */
+static bool
+message_has_time(struct core *c, const struct multicast *m)
 {
-	enum delivery state = DELIVERY_QUEUED;
-	struct session *s;
-	bool held = r->ref != 0 && r->admits;
+	int64_t last = c->recorded_ms;
 
-	if (m->pushed && r->proc == c->proc && r->ref != 0 &&
-	    (s = session_by_ref(c, r->ref)) != NULL) {
-		state = delivery_now(s, &m->message.id, &r->behind);
-		delivery_recorded(s, &m->message.id);
-	}
-	db_put_id(p, &r->id);
-	db_put_int(p, state);
-	db_put_id(p, held ? &r->holder : NULL);
-	db_put_int(p, held ? c->limits.ack_ms : MESSAGE_RECHECK_MS);
-}
-
-/* The row of a crowd: its recipients, and how far those here are. */
-static void
-message_put_crowd(
-    struct db_params *p, struct core *c, struct multicast *m, size_t k)
-{
-	struct crowding *g = &m->crowds[k];
-	struct recipient *r;
-	struct session *s;
-	uint8_t *ids = pool_alloc(&m->request->pool, (size_t)g->n * ID_LEN);
-	uint8_t *none;
-	size_t i, n = 0;
-
-	for (i = 0; i < m->to->n; i++) {
-		r = &m->to->v[i];
-		if (r->place == 0 || message_crowd_of(m, r) != g)
-			continue;
-		memcpy(ids + n++ * ID_LEN, r->id.b, ID_LEN);
-		if (g->crowd != NULL && (s = session_by_ref(c, r->ref)) != NULL)
-			(void)delivery_now(s, &m->message.id, &r->behind);
-	}
-	db_put_null(p);
-	db_put_int(p, g->proc);
-	db_put_id(p, &g->host);
-	db_put_int(p, c->limits.ack_ms);
-	audience_id(&g->audience, ids, n * ID_LEN);
-	db_put_id(p, &g->audience);
-	if (audience_known(c, &g->audience))
-		db_put_null(p);
-	else {
-		db_put_bytes(p, ids, n * ID_LEN);
-		g->said_ms = clock_mono();
-	}
-	if (g->crowd != NULL)
-		crowd_put(p, g->crowd, n);
-	else {
-		none = pool_zalloc(&m->request->pool, n * CROWD_MARK_LEN);
-		db_put_bytes(p, none, n * CROWD_MARK_LEN);
-		db_put_int(p, (int64_t)n);
-	}
-}
-
-static void
-message_put_recipients(struct db_params *p, struct core *c, struct multicast *m)
-{
-	size_t i;
-
-	for (i = 0; i < m->to->n; i++) {
-		if (m->to->v[i].place != 0)
-			continue;
-		db_more(p);
-		message_put_recipient(p, c, m, &m->to->v[i]);
-		if (m->due != NULL)
-			continue;
-		db_put_null(p);
-		db_put_null(p);
-		db_put_null(p);
-		db_put_null(p);
-	}
-	for (i = 0; i < m->ncrowds; i++)
-		if (m->crowds[i].n >= CROWD_MIN) {
-			db_more(p);
-			message_put_crowd(p, c, m, i);
-		}
+	if (!m->pushed)
+		return false;
+	c->recorded_ms = clock_mono();
+	return c->recorded_ms - last < MESSAGE_ROW_MS;
 }
 
 static void
 message_store(struct multicast *m)
 {
 	struct core *c = m->request->core;
-	const struct message *g = &m->message;
-	struct slice more[MESSAGE_MORE];
-	size_t n = message_more_texts(g->more, more);
-	struct db_params *p = db_row(c->writes,
-	    m->due != NULL ? STMT_schedule_send : STMT_message_insert,
-	    message_stored, m);
+	enum db_stmt stmt =
+	    m->due != NULL ? STMT_schedule_send : STMT_message_insert;
+	struct db_params *p =
+	    message_has_time(c, m)
+		? db_row_patient(c->writes, stmt, message_stored, m)
+		: db_row(c->writes, stmt, message_stored, m);
 
-	db_put_id(p, &g->id);
-	db_put_id(p, &g->mesh);
-	db_put_id(p, &g->sender_member);
-	db_put_id(p, &m->sender_session);
-	db_put_bytes(p, g->sender_key, CRYPTO_KEY_LEN);
-	db_put_text(p, g->sender_name.p, g->sender_name.n);
-	db_put_text(p, g->target.p, g->target.n);
-	db_put_int(p, g->priority);
-	db_put_text(p, g->nonce.p, g->nonce.n);
-	db_put_text(p, g->ciphertext.p, g->ciphertext.n);
-	db_put_text(
-	    p, m->client_id.n > 0 ? m->client_id.p : NULL, m->client_id.n);
-	db_put_bytes(p, m->fingerprint, sizeof(m->fingerprint));
-	db_put_int(p, g->created_ms);
-	db_put_int(p, g->expires_ms - g->created_ms);
-	if (n > 0)
-		db_put_texts(p, more, n);
-	else
-		db_put_null(p);
-	if (m->due != NULL) {
-		db_put_id(p, &m->due->schedule);
-		db_put_int(p, m->due->due_ms);
-		db_put_int(p, m->due->next_ms);
-	}
-	message_put_recipients(p, c, m);
+	message_put(p, c, m);
 }
 
 void
@@ -691,7 +515,7 @@ send_admitted(struct request *r, void *arg)
 		message_store(m);
 		return;
 	}
-	m->pushed = true;
+	m->pushed = r->told = true;
 	message_deliver_here(r->core, m);
 	message_deliver_elsewhere(r->core, m);
 	TAILQ_INSERT_TAIL(&r->core->multicasts, m, entry);
