@@ -172,7 +172,7 @@ linnet_LDADD = src/libcli.a $(LINNET_LIBS)
 noinst_LIBRARIES += src/libbench.a
 src_libbench_a_SOURCES = src/bench/bench.h src/bench/figures.def \
 	src/bench/bench.c src/bench/bench_bare.c src/bench/bench_conn.c \
-	src/bench/bench_flow.c src/bench/bench_hand.c src/bench/bench_hist.c \
+	src/bench/bench_flow.c src/bench/bench_goal.c src/bench/bench_hand.c src/bench/bench_hist.c \
 	src/bench/bench_json.c src/bench/bench_lead.c \
 	src/bench/bench_linnetd.c src/bench/bench_mesh.c \
 	src/bench/bench_nats.c src/bench/bench_option.c \

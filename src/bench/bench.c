@@ -270,6 +270,7 @@ bench_put(const struct usage_line *l, const struct bench_match *m, unsigned n)
 		bench_head(&b, m, n);
 		for (i = 0; i < n; i++)
 			bench_report_match(&b, &m[i]);
+		bench_goal_report(&b, m, n);
 	}
 	status = bench_print(&b, NULL);
 	if ((file = usage_given(l, "save")) != NULL) {
@@ -298,12 +299,13 @@ bench_run_rows(const struct usage_line *l, const struct bench_row *rows)
 		if (!bench_set_match(&m[n], rows, l)) {
 			log_warn("nobody takes part in: %s", m[n].title);
 			bench_set_free(&m[n]);
-			status = EX_UNAVAILABLE;
 			continue;
 		}
 		if (bench_lead_match(&m[n++]) != 0)
 			status = EX_SOFTWARE;
 	}
+	if (n == 0)
+		status = EX_UNAVAILABLE;
 	put = bench_put(l, m, n);
 	for (i = 0; i < n; i++)
 		bench_set_free(&m[i]);

@@ -16,6 +16,7 @@
  *				and ending them; bench_linnetd.c: ours
  *	bench_proc.c		what a server's processes use
  *	bench_hist.c		histograms
+ *	bench_goal.c		what is meant to be reached
  *	bench_result.c		figures of rounds; bench_report.c: as a table,
  *				bench_json.c, bench_plot.c
  *
@@ -382,6 +383,7 @@ struct bench_match {
 	const struct bench_scenario *scenario;
 	/* Those that are shown, of the scenario's; ended by BENCH_FIGURES. */
 	const enum bench_figure *figures;
+	const struct bench_goal *goals; /* or NULL */
 	char title[160];
 	struct bench_entry *entries;
 	unsigned n;
@@ -591,6 +593,11 @@ int bench_lead_idle(struct bench_run *r);
 int bench_lead_storm(struct bench_run *r);
 
 /*
+ * bench_goal.c: what linnetd is meant to reach, and whether it did.
+ */
+void bench_goal_report(struct buf *b, const struct bench_match *m, unsigned n);
+
+/*
  * bench_report.c, bench_json.c, bench_plot.c
  */
 void bench_report_servers(
@@ -609,6 +616,14 @@ struct bench_variant { /* of one server */
 	const char *value;
 	bool fixed; /* whatever the command line says of the option */
 };
+struct bench_goal {
+	enum bench_figure figure;
+	const char *to; /* the label of an entry, of whom this many times is
+			 * meant; NULL: so much is meant */
+	double limit;	/* at least; of what is better when it is less, and
+			 * with `most`, at most */
+	bool most;
+};
 struct bench_row {
 	const char *title; /* NULL: made from the settings */
 	const char *scenario;
@@ -617,6 +632,7 @@ struct bench_row {
 	const struct bench_variant
 	    *variants;			  /* ended by a NULL option; or NULL */
 	const enum bench_figure *figures; /* shown; NULL: all of the scenario */
+	const struct bench_goal *goals;	  /* ended by BENCH_FIGURES; or NULL */
 };
 struct bench_set {
 	const char *name;

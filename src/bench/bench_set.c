@@ -19,6 +19,10 @@
 
 #define FIGURES(...) ((const enum bench_figure[]){ __VA_ARGS__, BENCH_FIGURES })
 
+#define GOALS(...)                    \
+	((const struct bench_goal[]){ \
+	    __VA_ARGS__, { .figure = BENCH_FIGURES } })
+
 static const struct bench_row set_compare[] = {
 	{
 	    .title = "fan-out of 100 bytes to 1,000 connections, one at a time",
@@ -27,6 +31,8 @@ static const struct bench_row set_compare[] = {
 	    .servers = "linnet,uws,nats-ws,ws",
 	    .figures =
 		FIGURES(BENCH_PER_CPU, BENCH_PER_CPU_ALL, BENCH_DELIVERIES),
+	    .goals = GOALS({ BENCH_PER_CPU, "uws", 1, false },
+		{ BENCH_PER_CPU, "nats-ws", 2.4, false }),
 	},
 	{
 	    .title = "the same, 32 under way",
@@ -35,6 +41,8 @@ static const struct bench_row set_compare[] = {
 	    .servers = "linnet,uws,nats-ws,ws",
 	    .figures =
 		FIGURES(BENCH_PER_CPU, BENCH_PER_CPU_ALL, BENCH_DELIVERIES),
+	    .goals = GOALS({ BENCH_PER_CPU, "uws", 1, false },
+		{ BENCH_PER_CPU, "nats-ws", 1.6, false }),
 	},
 	{
 	    .title = "direct, stored before it is answered, 256 senders",
@@ -42,6 +50,7 @@ static const struct bench_row set_compare[] = {
 	    .settings = SHORT "senders=256 window=1",
 	    .servers = "linnet,jetstream-sync,jetstream",
 	    .figures = FIGURES(BENCH_MESSAGES, BENCH_PER_CPU_ALL),
+	    .goals = GOALS({ BENCH_MESSAGES, NULL, 50000, false }),
 	},
 	{
 	    .title = "the same, one sender with one message under way",
@@ -49,6 +58,7 @@ static const struct bench_row set_compare[] = {
 	    .settings = SHORT "senders=1 window=1",
 	    .servers = "linnet,jetstream-sync,jetstream",
 	    .figures = FIGURES(BENCH_MESSAGES, BENCH_ACK_P50),
+	    .goals = GOALS({ BENCH_MESSAGES, NULL, 5000, false }),
 	},
 	{
 	    .title = "the same, 5,000 a second from 256 senders",
@@ -56,6 +66,8 @@ static const struct bench_row set_compare[] = {
 	    .settings = SHORT "senders=256 window=0 rate=5000",
 	    .servers = "linnet,jetstream-sync,jetstream",
 	    .figures = FIGURES(BENCH_ACK_P50, BENCH_ACK_P99, BENCH_LATE),
+	    .goals = GOALS({ BENCH_ACK_P50, NULL, 1500, false },
+		{ BENCH_ACK_P99, NULL, 5000, false }),
 	},
 	{
 	    .title = "one to one without waiting for the store, 2,000 a second",
@@ -64,6 +76,8 @@ static const struct bench_row set_compare[] = {
 	    .servers = "linnet,nats-ws,nats,uws,ws",
 	    .figures =
 		FIGURES(BENCH_DELIVER_P50, BENCH_DELIVER_P99, BENCH_LATE),
+	    .goals = GOALS({ BENCH_DELIVER_P50, "nats-ws", 1, false },
+		{ BENCH_DELIVER_P99, "nats-ws", 1, false }),
 	},
 	{
 	    .title = "the same across two workers",
@@ -72,6 +86,8 @@ static const struct bench_row set_compare[] = {
 	    .servers = "linnet,nats-ws,nats",
 	    .figures =
 		FIGURES(BENCH_DELIVER_P50, BENCH_DELIVER_P99, BENCH_LATE),
+	    .goals = GOALS({ BENCH_DELIVER_P50, "nats-ws", 0.5, false },
+		{ BENCH_DELIVER_P99, "nats-ws", 0.5, false }),
 	},
 	{
 	    .title = "1,000 idle connections",
@@ -81,6 +97,9 @@ static const struct bench_row set_compare[] = {
 	    .figures = FIGURES(BENCH_UPGRADES, BENCH_UPGRADE_CPU, BENCH_LOGINS,
 		BENCH_LOGIN_CPU, BENCH_LOGIN_CPU_ALL, BENCH_USER_BYTES,
 		BENCH_KERNEL_BYTES),
+	    .goals = GOALS({ BENCH_USER_BYTES, NULL, 1024, false },
+		{ BENCH_UPGRADES, NULL, 20000, false },
+		{ BENCH_LOGIN_CPU, NULL, 200, false }),
 	},
 	{
 	    .title = "1,000 idle connections with TLS",
@@ -88,6 +107,7 @@ static const struct bench_row set_compare[] = {
 	    .settings = SHORT "connections=1000 tls",
 	    .servers = "linnet",
 	    .figures = FIGURES(BENCH_UPGRADES, BENCH_LOGINS, BENCH_USER_BYTES),
+	    .goals = GOALS({ BENCH_USER_BYTES, NULL, 16384, false }),
 	},
 	{
 	    .title = "a state change told to 1,000 connections, one at a time",
@@ -137,6 +157,16 @@ static const struct bench_row set_growth[] = {
 	    .variants = set_sizes,
 	    .figures =
 		FIGURES(BENCH_PER_CPU, BENCH_PER_CPU_ALL, BENCH_DELIVERIES),
+	    .goals = GOALS({ BENCH_PER_CPU, "group 19000", 1.25, true }),
+	},
+	{
+	    .title = "the same at uWebSockets.js, which has but the kernel's "
+		     "growth",
+	    .scenario = "fanout",
+	    .settings = "rounds=5 warm=1s duration=5s window=1",
+	    .servers = "uws",
+	    .variants = set_sizes,
+	    .figures = FIGURES(BENCH_PER_CPU, BENCH_DELIVERIES),
 	},
 	{
 	    .title = "direct from 256 senders, with few messages stored and "
@@ -147,6 +177,7 @@ static const struct bench_row set_growth[] = {
 	    .variants = set_stored,
 	    .figures =
 		FIGURES(BENCH_MESSAGES, BENCH_PER_CPU, BENCH_PER_CPU_ALL),
+	    .goals = GOALS({ BENCH_MESSAGES, "stored 3000000", 1.15, true }),
 	},
 	{ .scenario = NULL },
 };
@@ -312,6 +343,7 @@ bench_set_match(struct bench_match *m, const struct bench_row *row,
 	set_options(&o, row, NULL, l);
 	set_title(m, row, &o);
 	m->rounds = (unsigned)o.rounds;
+	m->goals = row->goals;
 	m->figures = m->scenario->figures;
 	if (row->figures != NULL && usage_given(l, "all") == NULL)
 		m->figures = row->figures;
