@@ -618,8 +618,8 @@ struct bench_variant { /* of one server */
 };
 struct bench_goal {
 	enum bench_figure figure;
-	const char *to; /* the label of an entry, of whom this many times is
-			 * meant; NULL: so much is meant */
+	const char *to; /* a server, or the option of a variant, of whom this
+			 * many times is meant; NULL: so much is meant */
 	double limit;	/* at least; of what is better when it is less, and
 			 * with `most`, at most */
 	bool most;

@@ -6,6 +6,16 @@
 
 #include <string.h>
 
+/* A server, or a variant by its option, as "group" is of "group 19000". */
+static bool
+goal_is_to(const struct bench_entry *e, const char *to)
+{
+	size_t n = strlen(to);
+
+	return strncmp(e->label, to, n) == 0 &&
+	       (e->label[n] == '\0' || e->label[n] == ' ');
+}
+
 /* The value that a goal is about; false: it was not measured. */
 static bool
 goal_value(double *v, const struct bench_match *m, const struct bench_goal *g)
@@ -20,7 +30,7 @@ goal_value(double *v, const struct bench_match *m, const struct bench_goal *g)
 		return true;
 	}
 	for (i = 1; i < m->n; i++)
-		if (strcmp(m->entries[i].label, g->to) == 0 &&
+		if (goal_is_to(&m->entries[i], g->to) &&
 		    bench_result_ratio(&s, m, i, g->figure)) {
 			*v = s.median;
 			return true;

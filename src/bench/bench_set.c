@@ -157,7 +157,7 @@ static const struct bench_row set_growth[] = {
 	    .variants = set_sizes,
 	    .figures =
 		FIGURES(BENCH_PER_CPU, BENCH_PER_CPU_ALL, BENCH_DELIVERIES),
-	    .goals = GOALS({ BENCH_PER_CPU, "group 19000", 1.25, true }),
+	    .goals = GOALS({ BENCH_PER_CPU, "group", 1.25, true }),
 	},
 	{
 	    .title = "the same at uWebSockets.js, which has but the kernel's "
@@ -177,7 +177,7 @@ static const struct bench_row set_growth[] = {
 	    .variants = set_stored,
 	    .figures =
 		FIGURES(BENCH_MESSAGES, BENCH_PER_CPU, BENCH_PER_CPU_ALL),
-	    .goals = GOALS({ BENCH_MESSAGES, "stored 3000000", 1.15, true }),
+	    .goals = GOALS({ BENCH_MESSAGES, "stored", 1.15, true }),
 	},
 	{ .scenario = NULL },
 };
