@@ -229,6 +229,8 @@ mesh_sweep(struct mesh *m)
 	}
 }
 
+static void mesh_load_again(struct mesh *m);
+
 static void
 mesh_loaded(void *arg, const struct db_result *r)
 {
@@ -253,7 +255,7 @@ mesh_loaded(void *arg, const struct db_result *r)
 	else
 		m->state_ms = clock_wall();
 	if (m->stale)
-		mesh_reload(m);
+		mesh_load_again(m);
 	mesh_answer(m, true);
 }
 
@@ -323,6 +325,15 @@ mesh_is_restless(struct mesh *m)
 	return m->loads++ >= MESH_LOADS;
 }
 
+static void
+mesh_load_again(struct mesh *m)
+{
+	if (m->loading || mesh_is_restless(m))
+		m->stale = true;
+	else if (m->loaded)
+		mesh_load(m);
+}
+
 void
 mesh_reload(struct mesh *m)
 {
@@ -331,10 +342,7 @@ mesh_reload(struct mesh *m)
 	/* At once: what was lost comes before what arrives from now on. */
 	LIST_FOREACH (s, &m->roster.locals, local)
 		delivery_drain(s);
-	if (m->loading || mesh_is_restless(m))
-		m->stale = true;
-	else if (m->loaded)
-		mesh_load(m);
+	mesh_load_again(m);
 }
 
 void
@@ -364,7 +372,7 @@ mesh_tick(struct core *c)
 		session_forget(m, clock_mono() - MESH_GRAVES_MS);
 		quota_tick(m);
 		if (m->stale && c->up)
-			mesh_reload(m);
+			mesh_load_again(m);
 		if (m->users == 0 &&
 		    clock_mono() - m->unused_ms > MESH_UNUSED_MS)
 			mesh_free(m);
