@@ -625,6 +625,27 @@ int linnet_unblock(struct linnet *l, const char *target,
     const char *const *what, linnet_reply_fn *fn, void *arg);
 int linnet_list_blocks(struct linnet *l, linnet_reply_fn *fn, void *arg);
 
+/* Tokens, by which programs without the member's key act for it over HTTP.
+ * The answer to making one has it, that once: it is a secret.  What is NULL or
+ * 0 is left to the broker. */
+struct linnet_token {
+	const char *name;
+	const char *const *scopes; /* ended by NULL */
+	int64_t expires_at;	   /* milliseconds since 1970 */
+};
+int linnet_create_token(struct linnet *l, const struct linnet_token *t,
+    linnet_reply_fn *fn, void *arg);
+struct linnet_token_query {
+	const char *target; /* of this member, for who keeps order */
+	bool all;	    /* of all members, likewise */
+	int64_t limit;	    /* of results */
+	const char *after;  /* next of the page before */
+};
+int linnet_list_tokens(struct linnet *l, const struct linnet_token_query *q,
+    linnet_reply_fn *fn, void *arg);
+int linnet_revoke_token(
+    struct linnet *l, const char *token_id, linnet_reply_fn *fn, void *arg);
+
 /* For who keeps order.  reason may be NULL.  Sessions that are kicked shall not
  * come back, those that are disconnected may. */
 int linnet_kick(struct linnet *l, const char *target, const char *reason,

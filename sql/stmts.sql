@@ -1241,6 +1241,101 @@ with gone as (
 )
 select count(*) = 1000 from gone;
 
+-- Tokens ---------------------------------------------------------------------
+
+-- Up to $9 of one member that are good; an answer without rows: there are so
+-- many.  Of those that are over as many stay, or making and revoking would fill
+-- the disk.
+-- name: token_put
+with gone as (
+	delete from token where id in (select id from token where id in (
+	    select t.id from token t where t.member_id = $3::uuid
+	    and least(t.expires_at, t.revoked_at) <= now()
+	    order by t.id desc offset $9::int8) for update skip locked)
+)
+insert into token (id, mesh_id, member_id, digest, key_name, name, scopes,
+    expires_at)
+select $1::uuid, $2::uuid, $3::uuid, $4::bytea, $5::bytea, $6::text,
+    $7::text[], to_timestamp($8::int8 / 1000.0)
+where (select count(*) from token t where t.member_id = $3
+    and t.revoked_at is null and t.expires_at > now() and t.id <> $1)
+    < $9::int8
+on conflict (id) do update set id = excluded.id
+returning created_at, expires_at;
+
+-- Whose token it is, what it may do, what speaks against it, and for how many
+-- milliseconds it is still good.  Its use is noted, once a minute.
+-- name: token_find
+with t as (
+	select t.*, mesh.slug, m.key, m.name as member_name,
+	    case when m.key = mesh.owner_key then 'owner' else m.role end
+	    as role,
+	    m.revoked_at is not null as left_mesh,
+	    mesh.archived_at is not null as archived, b.reason, b.by_name
+	from token t join member m on m.id = t.member_id
+	join mesh on mesh.id = t.mesh_id left join ban b on b.member_id = m.id
+	where t.digest = $1::bytea
+), used as (
+	update token set last_used_at = now() from t
+	where token.id = t.id and t.revoked_at is null and t.expires_at > now()
+	and not t.left_mesh and not t.archived and t.reason is null
+	and (token.last_used_at is null
+	    or token.last_used_at < now() - interval '1 minute')
+)
+select id, mesh_id, member_id, key, name, scopes, slug, member_name, role,
+    created_at, expires_at, revoked_at, left_mesh, archived, reason, by_name,
+    ceil(extract(epoch from expires_at - now()) * 1000)::int8
+from t;
+
+-- A host says which key it has; how many others that live have another one.
+-- name: token_key_say
+with said as (
+	update host set token_key = $2::bytea
+	where id = $1::uuid and token_key is distinct from $2
+)
+select count(*) from host
+where id <> $1 and token_key <> $2 and lease_until > now();
+
+-- Hosts that live and have this key, and those that have another one.
+-- name: token_key_hosts
+select count(*) filter (where token_key = $1::bytea),
+    count(*) filter (where token_key <> $1) from host
+where lease_until > now();
+
+-- Those of a member, or of all; the newest first, before an id.
+-- name: token_list
+select t.id, t.member_id, m.name, t.name, t.scopes, t.created_at, t.expires_at,
+    t.last_used_at, t.revoked_at,
+    case when t.revoked_at is not null then 2
+	when t.expires_at <= now() then 1
+	-- A null is the name of no key.
+	when t.key_name <> $5::bytea then 3 else 0 end::int8,
+    case when t.revoked_at is not null then 'revoked'
+	when t.expires_at <= now() then 'expired'
+	when t.key_name <> $5 then 'foreign' else 'good' end
+from token t join member m on m.id = t.member_id
+where t.mesh_id = $1::uuid and ($2::uuid is null or t.member_id = $2)
+and t.id < $3::uuid order by t.id desc limit $4::int8;
+
+-- By its member, or by who keeps order over members of the roles $4; in a mesh
+-- that is null: by who runs the server.  Answers whether that was allowed, and
+-- whether it was good before.
+-- name: token_revoke
+with t as (
+	select t.id, t.mesh_id, t.member_id, $2::uuid is null
+	    or t.member_id = $3::uuid or case when m.key = mesh.owner_key
+		then 'owner' else m.role end = any ($4::text[]) as may
+	from token t join member m on m.id = t.member_id
+	join mesh on mesh.id = t.mesh_id
+	where t.id = $1::uuid and ($2 is null or t.mesh_id = $2)
+), done as (
+	update token set revoked_at = now() from t
+	where token.id = t.id and t.may and token.revoked_at is null
+	returning token.expires_at > now() as was_good
+)
+select mesh_id, member_id, may,
+    coalesce((select was_good from done), false) from t;
+
 -- Upkeep ---------------------------------------------------------------------
 
 -- A host renews its lease, and hears whether that was over (others may have
@@ -1392,6 +1487,18 @@ with old as (
 	from (select mesh_id, max(version) as version from old
 	    group by mesh_id) o
 	where m.id = o.mesh_id and m.state_floor < o.version
+)
+select count(*) = 1000 from gone;
+
+-- Tokens that have been worthless for long.
+-- name: upkeep_tokens
+with gone as (
+	delete from token where id in (select id from token
+	    where least(expires_at, revoked_at)
+		< now() - $1::int8 * interval '1 ms'
+	    order by least(expires_at, revoked_at) limit 1000
+	    for update skip locked)
+	returning id
 )
 select count(*) = 1000 from gone;
 

@@ -9,7 +9,8 @@ src_libbase_a_SOURCES = src/base/base.h src/base/alloc.c src/base/bucket.c \
 
 noinst_LIBRARIES += src/libconf.a
 src_libconf_a_SOURCES = src/conf/conf.h src/conf/options.def src/conf/conf.c \
-	src/conf/conf_database.c src/conf/conf_parse.c src/conf/conf_print.c
+	src/conf/conf_database.c src/conf/conf_parse.c src/conf/conf_print.c \
+	src/conf/conf_secret.c
 
 noinst_LIBRARIES += src/libipc.a
 src_libipc_a_SOURCES = src/ipc/ipc.h src/ipc/msgs.def src/ipc/ipc.c \
@@ -40,16 +41,16 @@ src_libcore_a_SOURCES = \
 	src/core/event_record.h src/core/events.def src/core/hello.h \
 	src/core/memory.h src/core/message.h src/core/metrics.def \
 	src/core/ops.def src/core/roles.def src/core/schedule.h \
-	src/core/scopes.def src/core/state.h src/core/announce.c \
-	src/core/attestation.c src/core/audience.c src/core/block.c \
-	src/core/client.c src/core/client_ack.c src/core/core.c \
-	src/core/cron.c src/core/crowd.c src/core/delivery.c \
-	src/core/delivery_nudge.c src/core/event.c src/core/event_message.c \
-	src/core/event_moderation.c src/core/event_relay.c \
-	src/core/event_schedule.c src/core/event_session.c \
-	src/core/event_state.c src/core/group.c src/core/hello.c \
-	src/core/hello_open.c src/core/hello_session.c src/core/hook.c \
-	src/core/invite.c src/core/member.c src/core/memory.c \
+	src/core/scopes.def src/core/state.h src/core/token.h \
+	src/core/announce.c src/core/attestation.c src/core/audience.c \
+	src/core/block.c src/core/client.c src/core/client_ack.c \
+	src/core/core.c src/core/cron.c src/core/crowd.c src/core/delivery.c \
+	src/core/delivery_nudge.c src/core/deputy.c src/core/event.c \
+	src/core/event_message.c src/core/event_moderation.c \
+	src/core/event_relay.c src/core/event_schedule.c \
+	src/core/event_session.c src/core/event_state.c src/core/group.c \
+	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
+	src/core/hook.c src/core/invite.c src/core/member.c src/core/memory.c \
 	src/core/memory_search.c src/core/mesh.c src/core/mesh_info.c \
 	src/core/message.c src/core/message_more.c src/core/message_put.c \
 	src/core/message_status.c src/core/moderation.c src/core/op.c \
@@ -57,7 +58,9 @@ src_libcore_a_SOURCES = \
 	src/core/rate.c src/core/role.c src/core/roster.c src/core/schedule.c \
 	src/core/schedule_due.c src/core/session.c src/core/state.c \
 	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
-	src/core/table.c src/core/target.c src/core/trace.c src/core/upkeep.c
+	src/core/table.c src/core/target.c src/core/token.c \
+	src/core/token_ops.c src/core/token_text.c src/core/trace.c \
+	src/core/upkeep.c
 
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto.c \
@@ -86,7 +89,7 @@ src_libctl_a_SOURCES = src/ctl/ctl.h src/ctl/ctl.c src/ctl/ctl_args.c \
 	src/ctl/ctl_mesh.c src/ctl/ctl_mesh_change.c src/ctl/ctl_order.c \
 	src/ctl/ctl_out.c src/ctl/ctl_qr.c src/ctl/ctl_seal.c \
 	src/ctl/ctl_seed.c src/ctl/ctl_status.c src/ctl/ctl_table.c \
-	src/ctl/ctl_trace.c
+	src/ctl/ctl_token.c src/ctl/ctl_trace.c
 
 noinst_LIBRARIES += src/libmaster.a
 src_libmaster_a_SOURCES = src/master/master.h src/master/master.c \
@@ -163,7 +166,8 @@ src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli.c src/cli/cli_args.c \
 	src/cli/cli_order.c src/cli/cli_peers.c src/cli/cli_presence.c \
 	src/cli/cli_print.c src/cli/cli_schedule.c src/cli/cli_screen.c \
 	src/cli/cli_send.c src/cli/cli_session.c src/cli/cli_state.c \
-	src/cli/cli_status.c src/cli/cli_table.c src/cli/cli_watch.c
+	src/cli/cli_status.c src/cli/cli_table.c src/cli/cli_token.c \
+	src/cli/cli_watch.c
 bin_PROGRAMS = linnet
 linnet_SOURCES = src/cli/linnet.c
 linnet_LDADD = src/libcli.a $(LINNET_LIBS)

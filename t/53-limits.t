@@ -234,6 +234,7 @@ my %elsewhere = (
 	'limit.drain_time' => 't/50-master.t',
 	'limit.peer_events' => 't/49-leases.t',
 	'limit.schedules' => 't/48-schedule.t',
+	'limit.tokens' => 't/48-tokens.t',
 	'limit.watches' => 't/44-state-watch.t',
 	map({ ("limit.$_" => 't/49-limits.t') } qw(queue recipient_queue
 	    state_keys state_bytes memories blocks)),

@@ -21,7 +21,7 @@ my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 # Type of the answer of each; of those that come by HTTP there is none.
 my ($st, $table) = Linnet::run([Linnet->program('linnet-dump'), 'OPS']);
 my %reply = $table =~ /^\.It Ic (\w+) No -> Ic (\w+)$/mg;
-my @routes = $table =~ /^\.It Ic (POST \S+)$/mg;
+my @routes = $table =~ /^\.It Ic ((?:GET|POST) \S+)$/mg;
 
 # The hosts: who asks is on $here, who sees on $there.  All are of one
 # database, to which $sql goes, and make meshes by $ctl.
@@ -681,6 +681,80 @@ $row{list_blocks} = sub {
 	    'not for whom it is');
 };
 
+# Shows a token to a host, with the answer.
+sub show_token {
+	my ($host, $token) = @_;
+	return $host->http(GET => '/v1/token',
+	    { Authorization => "Bearer $token" });
+}
+
+$row{create_token} = sub {
+	my ($m) = @_;
+	my $r = ask($m->{alice}, 'create_token', name => 'CI',
+	    scopes => ['state:read']);
+	like($r->{token}, qr/^wat_[\w-]{48}$/, 'a token');
+	is_deeply([@$r{qw(name scopes)}], ['CI', ['state:read']], 'as asked');
+	for my $host ($here, $there) {
+		is_deeply([@{ show_token($host, $r->{token})->{json} }{
+		    qw(tokenId memberId scopes)}], [$r->{tokenId},
+		    $m->{seed}{peerA}{memberId}, ['state:read']],
+		    'good wherever it is shown');
+	}
+};
+
+$row{list_tokens} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my @id = map { $bob->request({ type => 'create_token',
+	    name => $_ })->{tokenId} } 'one', 'two';
+	$bob->request({ type => 'revoke_token', tokenId => $id[0] });
+	for my $ask ([$bob], [$alice, target => 'bob'],
+	    [beside($m), all => $true]) {
+		my ($p, %o) = @$ask;
+		is_deeply([map { [@$_{qw(tokenId name state memberId)}] }
+		    @{ ask($p, 'list_tokens', %o)->{tokens} }],
+		    [[$id[1], 'two', 'good', $m->{seed}{peerB}{memberId}],
+		    [$id[0], 'one', 'revoked', $m->{seed}{peerB}{memberId}]],
+		    'what ' . $p->name . ' reads');
+	}
+	is_deeply(ask($alice, 'list_tokens')->{tokens}, [], 'alice has none');
+};
+
+$row{revoke_token} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my ($one, $two) = map { $bob->request({ type => 'create_token' }) }
+	    1 .. 2;
+	for my $by ([$bob, $one], [$alice, $two]) {
+		my ($p, $t) = @$by;
+		is(show_token($_, $t->{token})->{status}, 200, 'good')
+		    for ($here, $there) x 2;
+		my $r = ask($p, 'revoke_token', tokenId => $t->{tokenId});
+		is_deeply([@$r{qw(tokenId wasGood)}], [$t->{tokenId}, $true],
+		    'by ' . $p->name);
+		for my $host ($here, $there) {
+			ok((wait_until { show_token($host, $t->{token})
+			    ->{status} == 401 } 3), 'worthless');
+		}
+	}
+	is($bob->request({ type => 'revoke_token', tokenId =>
+	    $alice->request({ type => 'create_token' })->{tokenId} })->{code},
+	    'not_found', "not another's");
+};
+
+$row{'GET /v1/token'} = sub {
+	my ($m) = @_;
+	my $t = $m->{alice}->request({ type => 'create_token' });
+	for my $host ($here, $there) {
+		my $r = show_token($host, $t->{token});
+		is_deeply([$r->{status}, @{ $r->{json} }{qw(meshId meshSlug
+		    memberId memberName role)}], [200, @{ $m->{seed} }{
+		    qw(meshId slug)}, $m->{seed}{peerA}{memberId}, 'peer-a',
+		    'admin'], 'GET /v1/token is answered')
+		    ? $answered{'GET /v1/token'}++ : diag explain $r;
+	}
+};
+
 # Who joins with the mesh's invite, as a member that can say hello.
 sub joins {
 	my ($host, $m, $name) = @_;
@@ -772,8 +846,14 @@ subtest 'one host' => sub {
 subtest 'two hosts' => sub {
 	my $pg = Linnet::Postgres->new;
 	my $database = 'database "' . $pg->conninfo . '"';
+	my $key = Linnet::Proc::scratch() . '/token.key';
+	open my $fh, '>', $key or die "$key: $!";
+	print $fh 'ab' x 32;
+	close $fh;
+	chmod 0600, $key;
 	($here, $there) = map { Linnet->broker(workers => 1,
-	    options => [$database, "host_name $_"]) } qw(here there);
+	    options => [$database, "host_name $_", "token.key $key"]) }
+	    qw(here there);
 	$sql = sub { my ($st, undef, $err) = $pg->psql($_[0]);
 	    die $err if $st != 0; };
 	$ctl = sub { $here->ctl_json('-o', $database, @_) };

@@ -114,6 +114,17 @@ my @http = (
 	['hook: a token', 401, post('/hook/set-status',
 	    '{"cwd":"/x","status":"idle"}',
 	    "Authorization: Bearer ' or 1=1 --")],
+	(map { ["token: $_->[0]", $_->[1], request('GET /v1/token HTTP/1.1'
+	    . "\r\nAuthorization: Bearer $_->[2]")] }
+	    ['SQL', 401, "' or 1=1 --"], ['empty', 401, ''],
+	    ['bytes', 401, "wat_\xff\xc0\x80"], ['spaces', 401, '  x  y  '],
+	    ['a format', 401, 'wat_%s%n%s%n'], ['long', 401, 'x' x 3000],
+	    ['zeros', 401, 'wat_' . 'A' x 48], ['a control character', 400,
+	    "wat_\x01"]),
+	['token: two at once', 400, request('GET /v1/token HTTP/1.1'
+	    . "\r\nAuthorization: Bearer x" x 2)],
+	['token: another method', 405, request('DELETE /v1/token HTTP/1.1')],
+	['token: a query', 404, request('GET /v1/token/x HTTP/1.1')],
 	['hook: a long token', 413, post('/hook/set-status',
 	    '{"cwd":"/y","status":"idle","token":"' . 'x' x 300 . '"}')],
 );
@@ -445,6 +456,12 @@ refuses(64, $_->[1], 'linnetctl', @here, @{ $_->[0] }) for (
 	    ['--uses', '0'], ['--uses', 'x'], ['--uses', '-1'],
 	    ['--uses', '99999999999999'], ['--expires', 'soon'],
 	    ['--expires', '0s'], ['--role', 'king']),
+	[['token', 'create', $seed->{slug}], qr/usage: linnetctl token create/],
+	[['token', 'revoke', "' or 1=1 --"], qr/by its id/],
+	(map { [['token', 'create', $seed->{slug}, 'peer-a', @$_],
+	    qr/$_->[0]/] } ['--scopes', ''], ['--scopes', 'x' x 5000],
+	    ['--scopes', "' or 1=1 --"], ['--expires', '0s'],
+	    ['--expires', 'never'], ['--expires', '99999d']),
 );
 refuses($_->[0], $_->[1], 'linnetctl', @here, @{ $_->[2] }) for (
 	[65, qr/no short name/, ['mesh', 'create', 'Big Mesh']],

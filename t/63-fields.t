@@ -9,6 +9,7 @@ use strict;
 use warnings;
 use JSON::PP ();
 use Linnet;
+use POSIX 'strftime';
 use Test::More;
 use Time::HiRes 'time';
 
@@ -61,6 +62,11 @@ my %good = (
 	mesh_info => sub { {} },
 	list_skills => sub { { query => 'x' } },
 	get_skill => sub { { name => 'x' } },
+	create_token => sub { { name => 'x', scopes => ['state:read'],
+	    expiresAt => strftime('%FT%TZ', gmtime time + 3600) } },
+	list_tokens => sub { { target => 'other', limit => 1,
+	    after => $id } },
+	revoke_token => sub { { tokenId => $id } },
 	kick => sub { { target => 'nobody' } },
 	disconnect => sub { { target => 'nobody' } },
 	ban => sub { { target => 'nobody' } },

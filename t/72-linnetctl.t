@@ -340,6 +340,23 @@ subtest 'keeping order' => sub {
 	ok($b->peer($s->{peerB}, name => 'q')->hello_ack, 'unbanned');
 };
 
+# What they are worth is in t/48-tokens.t.
+subtest 'tokens' => sub {
+	my $m = $b->seed->{slug};
+	my $t = json_of('token', 'create', $m, 'peer-a', '--name', 'CI');
+	is($t->{name}, 'CI', 'token create');
+	good(qr/^wat_\S{48}$/, 'token', 'create', $m, 'peer-a');
+	good(qr/^$t->{tokenId}\tgood\tpeer-a\tCI\t\S+\t20\S+\t20\S+\t-\t-$/m,
+	    'token', 'list', $m);
+	bad(64, qr/by its id/, 'token', 'revoke', 'x');
+	bad(66, qr/no token 0{32}/, 'token', 'revoke', '0' x 32);
+	good(qr/^token $t->{tokenId} revoked$/, 'token', 'revoke',
+	    $t->{tokenId});
+	good(qr/was worthless before$/, 'token', 'revoke', $t->{tokenId});
+	is((grep { $_->{tokenId} eq $t->{tokenId} } @{ json_of('token', 'list',
+	    $m) })[0]{state}, 'revoked', 'it is so in the list');
+};
+
 subtest 'invites' => sub {
 	my $s = $b->seed;
 	my $m = $s->{slug};

@@ -170,6 +170,24 @@ static const struct usage_option block_options[] = {
 	NO_MORE_OPTIONS,
 };
 
+static const struct usage_option token_options[] = {
+	{ "name", 'n', "name", "What it is for." },
+	{ "scopes", 's', "scopes",
+	    "What it may do, with commas between, as "
+	    "messages:read,messages:write; else all that you may." },
+	{ "expires", 'e', "time",
+	    "How long it is good, as 30d; else as long as the broker allows." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option token_list_options[] = {
+	{ "member", 0, "member", "Those of this member, for who keeps order." },
+	{ "all", 'a', NULL, "Those of all members, for who keeps order." },
+	{ "limit", 'n', "number", "At most so many; else 50." },
+	{ "after", 0, "next", "The page after the one that said so." },
+	NO_MORE_OPTIONS,
+};
+
 static const struct usage_option reason_options[] = {
 	{ "reason", 'r', "text", "Told to whom it concerns." },
 	NO_MORE_OPTIONS,
@@ -321,6 +339,20 @@ const struct cli_command cli_commands[] = {
 	    cli_unblock },
 	{ { "blocks", NULL, "", no_options, "List whom you block.", NULL },
 	    cli_blocks },
+	{ { "token create", NULL, "", token_options,
+	      "Make a token and print it.",
+	      "With it a program acts for you over HTTP, as far as its scopes go. It is "
+	      "not stored and cannot be shown again; keep it as you would a password." },
+	    cli_token_create },
+	{ { "token list", NULL, "", token_list_options,
+	      "List your tokens, the newest first, and when they were used.",
+	      NULL },
+	    cli_token_list },
+	{ { "token revoke", NULL, "id", no_options,
+	      "Make a token worthless, at once.",
+	      "By its id, as token list shows it; one of another member for who keeps "
+	      "order." },
+	    cli_token_revoke },
 	{ { "kick", NULL, "target", reason_options,
 	      "End sessions, for who keeps order.",
 	      "The target is the name, key or id of a session or member. They are told "

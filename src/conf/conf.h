@@ -140,4 +140,20 @@ void conf_conninfo(const struct conf *c, bool chrooted, struct buf *out);
 /* Appends the option `database` with *** in place of each password. */
 void conf_mask_database(const struct conf *c, struct buf *out);
 
+/*
+ * conf_secret.c: files that others may not read.
+ */
+/* Where the file of an option is: its word, or credential:NAME, one that the
+ * service manager passes on.  NULL and *error; else the caller's to free. */
+char *conf_secret_path(const char *word, char **error) MUST_CHECK;
+/* Appends a file of at most max bytes.  Give out the room for them before, so
+ * that no copy of a secret stays behind.  secret: others may not be able to
+ * read it.  -1 and *error. */
+int conf_secret_read(const char *path, bool secret, size_t max, struct buf *out,
+    char **error) MUST_CHECK;
+/* The key under which tokens are stored; in state_dir it is made when it is
+ * not there.  -1: *error is a sentence, the caller's to free. */
+int conf_token_key(
+    const struct conf *c, uint8_t key[CRYPTO_KEY_LEN], char **error) MUST_CHECK;
+
 #endif

@@ -83,7 +83,9 @@ client_forget(struct client *c)
 void
 client_gone(struct client *c, bool returns)
 {
-	if (c->session != NULL)
+	if (c->deputy != NULL)
+		deputy_end(c);
+	else if (c->session != NULL)
 		session_end(c, returns);
 	client_forget(c);
 	state_unwatch(c);

@@ -25,6 +25,7 @@ core_reload(struct core *c)
 	struct hash_entry *e, *next;
 	size_t i;
 
+	token_told(c, NULL, NULL);
 	HASH_FOREACH (e, next, i, &c->meshes)
 		mesh_reload(CONTAINER(e, struct mesh, by_id));
 }
@@ -90,6 +91,8 @@ core_new(const struct core_config *config)
 	TAILQ_INIT(&c->dirty_crowds);
 	TAILQ_INIT(&c->endings);
 	TAILQ_INIT(&c->kicks);
+	LIST_INIT(&c->deputies);
+	token_open(c, config->token_key);
 	hash_init(&c->rates);
 
 	memset(&db, 0, sizeof(db));
@@ -115,9 +118,11 @@ core_free(struct core *c)
 	session_close(c);
 	schedule_close(c);
 	moderation_close(c);
+	deputy_turn(c);
 	mesh_free_all(c);
 	hook_close(c);
 	rate_close(c);
+	token_close(c);
 	free(c->slots);
 	free(c);
 }
@@ -161,6 +166,7 @@ core_turn(struct core *c)
 	moderation_turn(c);
 	message_record(c);
 	crowd_turn(c);
+	deputy_turn(c);
 	db_flush(c->writes);
 	db_flush(c->marks);
 	db_flush(c->reads);
@@ -175,6 +181,7 @@ core_tick(struct core *c)
 	delivery_tick(c);
 	hook_tick(c);
 	rate_tick(c);
+	token_tick(c);
 	mesh_tick(c);
 }
 

@@ -38,6 +38,8 @@ struct client;
 struct request;
 struct event;
 struct trace;
+struct deputy;
+struct tokens;
 
 /*
  * Tables: errors.def, scopes.def, roles.def, metrics.def, events.def.
@@ -232,6 +234,10 @@ struct op {
 /* Answers what others did: counted by rate.requests only where its handler
  * says so. */
 #define OP_UNCOUNTED 0x20
+/* For who said hello: it is about the session, or about what tokens may do. */
+#define OP_SESSION 0x40
+/* For who is nobody yet: nobody gets more attempts by showing a token. */
+#define OP_STRANGER 0x80
 
 /* NULL-ended, in the order of ops.def. */
 extern const struct op *const op_table[];
@@ -300,7 +306,8 @@ struct client_calls {
 struct client {
 	const struct client_calls *calls;
 	struct core *core;
-	struct session *session; /* after hello */
+	struct session *session; /* after hello, or its deputy's */
+	struct deputy *deputy;	 /* it acts without one of its own, or NULL */
 	uint32_t scopes;
 	bool loopback; /* the peer is on this machine */
 	bool paused;
@@ -349,6 +356,32 @@ void op_fail(struct request *r, enum err e, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 /* op_fail() for a database result that is not DB_OK; true then. */
 bool op_db_failed(struct request *r, const struct db_result *res);
+
+/*
+ * token_text.c, token.c: tokens; token.h has what only core needs of them.
+ */
+#define TOKEN_LEN 52
+#define TOKEN_KEY_NAME_LEN 8
+void token_make(char text[TOKEN_LEN + 1]);
+/* What is stored of one; and what the key for that is known by. */
+void token_digest(uint8_t out[CRYPTO_DIGEST_LEN], struct slice text,
+    const uint8_t key[CRYPTO_KEY_LEN]);
+void token_key_name(
+    uint8_t out[TOKEN_KEY_NAME_LEN], const uint8_t key[CRYPTO_KEY_LEN]);
+/* Bits of scopes by their names.  *wrong: n, or the first that is none. */
+uint32_t token_scopes(const struct slice *names, size_t n, size_t *wrong);
+/* All that a member of this role can give to a token. */
+uint32_t token_scopes_of(struct slice role);
+/* In the order of scopes.def; returns how many. */
+size_t token_scope_names(uint32_t scopes, struct slice v[SCOPE_MAX]);
+/* The client, which has calls->address, showed this text: it acts for the
+ * token's member, with the token's scopes, and fn is called, at once or later;
+ * or the request is refused.  A client for each request: nothing tells it that
+ * the token was revoked. */
+typedef void token_fn(struct request *r);
+void token_enter(struct request *r, struct slice text, token_fn *fn);
+/* After a lease: tells other hosts the key, and the log if theirs differs. */
+void token_key_say(struct core *c);
 
 /*
  * event.c: what goes over the bus and, once encoded for each protocol, to the
@@ -567,12 +600,7 @@ void rate_refused(const struct client *c);
 void rate_tick(struct core *c);
 void rate_close(struct core *c);
 
-/*
- * quota.c: how much a mesh may hold.  What is there is counted in the
- * database; of what is left a process takes an eighth in advance, so that it
- * counts again only when that is used up.  The nearer the limit, the oftener
- * it counts: the limit is passed by no more than one for each process.
- */
+/* How much a mesh may hold: quota.c. */
 enum quota {
 	QUOTA_SESSIONS,
 	QUOTA_QUEUE,
@@ -582,29 +610,6 @@ enum quota {
 	QUOTA_MEMORIES,
 	QUOTA_MAX
 };
-/* What a request is about to add. */
-struct quota_need {
-	enum quota quota;
-	int64_t n;
-	const struct id *of; /* the recipient or the mesh */
-};
-typedef void quota_fn(struct request *r, void *arg);
-struct quota_hold;
-/* What a new mesh may hold, and as the database has it. */
-void quota_init(struct mesh *m);
-void quota_load(struct mesh *m, const struct db_result *r);
-/* What the mesh may hold. */
-int64_t quota_max(const struct mesh *m, enum quota quota);
-/* Calls fn when there is room for all of it, at once or later, or fails the
- * request.  key: the state key that is set, else {NULL, 0}: what it has
- * already is not added again. */
-void quota_take(struct request *r, struct slice key,
-    const struct quota_need *needs, size_t n, quota_fn *fn, void *arg);
-/* The request is done: what it took is stored, or will not be. */
-void quota_release(struct request *r);
-/* Forgets what was not needed lately, and all of it. */
-void quota_tick(struct mesh *m);
-void quota_forget(struct mesh *m);
 
 /*
  * schedule.c: messages for later.  schedule_due.c: sends what is due; in the
@@ -688,6 +693,8 @@ struct core_limits {
 	int64_t fields[LIMIT_MAX]; /* bytes */
 	int64_t peer_events;	   /* sessions of a mesh that are told */
 	int64_t schedules;
+	int64_t tokens;
+	int64_t token_ms;
 	int64_t hook_rate; /* per minute */
 	bool hook_loopback;
 };
@@ -737,6 +744,8 @@ struct core {
 	int64_t rates_ms;		  /* when they were looked at */
 	struct schedules *schedules;	  /* in jobs, else NULL */
 	uint32_t sweeping;		  /* what upkeep.c is cleaning */
+	LIST_HEAD(, deputy) deputies;	  /* that are over */
+	struct tokens *tokens;
 	/* Told of what passes; NULL: nobody looks on.  Gets arg. */
 	void (*trace)(void *arg, const struct trace *t);
 };
@@ -750,6 +759,7 @@ struct core_config {
 	struct id host;
 	struct id incarnation;
 	const char *host_name;
+	const uint8_t *token_key; /* CRYPTO_KEY_LEN bytes */
 	const struct core_limits *limits;
 	void (*db_state)(void *arg, bool up);
 	void *arg;

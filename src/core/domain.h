@@ -8,6 +8,7 @@
 #define CORE_DOMAIN_H
 
 #include "core/core.h"
+#include "core/token.h"
 
 /*
  * roster.c: who is in a mesh.  Indexes by id, key, member, name and group;
@@ -131,6 +132,7 @@ struct mesh {
 	int64_t loads_ms;
 	unsigned users; /* clients and requests that need it */
 	int64_t unused_ms;
+	int64_t since_ms;     /* clock_mono(): it is told of what happens */
 	int64_t state_ms;     /* the newest state change seen */
 	struct hash versions; /* newest version pushed, by state key */
 	TAILQ_HEAD(, state_version) deleted; /* of those, by time */
@@ -217,6 +219,66 @@ void announce(struct session *s);
 void announce_left(struct session *s);
 /* The others know of it as it is. */
 void announce_known(struct session *s);
+
+/*
+ * deputy.c: clients that act for a member without a session in the roster.
+ */
+struct deputy {
+	LIST_ENTRY(deputy) over;
+	struct client *client;	/* NULL: it went away */
+	struct session session; /* its client's, when the mesh is there */
+	struct pool pool;	/* what the session says */
+	struct token token;
+	bool shown; /* it acts by that token */
+	bool waits; /* for its mesh */
+	uint32_t scopes;
+	void (*fn)(void *arg, bool good);
+	void *arg;
+};
+/* good: the client acts for the member.  Else the mesh could not be read, or
+ * the client is gone. */
+typedef void deputy_fn(void *arg, bool good);
+/* From now on the client is a deputy, until it is gone or deputy_end().  info
+ * says for whom: mesh, member, keys, names and role, which are copied; its id
+ * stands for the session in what is stored.  t: its token, or NULL.  Calls fn
+ * once, at once or later. */
+void deputy_begin(struct client *c, const struct session_info *info,
+    const struct token *t, uint32_t scopes, deputy_fn *fn, void *arg);
+void deputy_end(struct client *c);
+/* The token by which a client acts, or NULL. */
+const struct token *deputy_token(const struct client *c);
+/* At the end of a turn: frees what is over. */
+void deputy_turn(struct core *c);
+
+/*
+ * quota.c: how much a mesh may hold.  What is there is counted in the
+ * database; of what is left a process takes an eighth in advance, so that it
+ * counts again only when that is used up.  The nearer the limit, the oftener
+ * it counts: the limit is passed by no more than one for each process.
+ */
+/* What a request is about to add. */
+struct quota_need {
+	enum quota quota;
+	int64_t n;
+	const struct id *of; /* the recipient or the mesh */
+};
+typedef void quota_fn(struct request *r, void *arg);
+struct quota_hold;
+/* What a new mesh may hold, and as the database has it. */
+void quota_init(struct mesh *m);
+void quota_load(struct mesh *m, const struct db_result *r);
+/* What the mesh may hold. */
+int64_t quota_max(const struct mesh *m, enum quota quota);
+/* Calls fn when there is room for all of it, at once or later, or fails the
+ * request.  key: the state key that is set, else {NULL, 0}: what it has
+ * already is not added again. */
+void quota_take(struct request *r, struct slice key,
+    const struct quota_need *needs, size_t n, quota_fn *fn, void *arg);
+/* The request is done: what it took is stored, or will not be. */
+void quota_release(struct request *r);
+/* Forgets what was not needed lately, and all of it. */
+void quota_tick(struct mesh *m);
+void quota_forget(struct mesh *m);
 
 /*
  * member.c: what a member is, while its sessions are here.

@@ -181,6 +181,7 @@ member_told(struct core *c, const struct id *mesh, const struct id *member,
 	struct member_change *ch;
 	struct db_params *p;
 
+	token_told(c, mesh, member);
 	if (m == NULL)
 		return;
 	/* What is being loaded, or opened, may be from before the change. */

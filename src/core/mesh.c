@@ -50,6 +50,7 @@ mesh_new(struct core *c, const struct id *id)
 
 	m->core = c;
 	m->id = *id;
+	m->since_ms = clock_mono();
 	roster_init(&m->roster);
 	hash_init(&m->versions);
 	TAILQ_INIT(&m->deleted);
@@ -339,6 +340,7 @@ mesh_reload(struct mesh *m)
 {
 	struct session *s;
 
+	token_told(m->core, &m->id, NULL);
 	/* At once: what was lost comes before what arrives from now on. */
 	LIST_FOREACH (s, &m->roster.locals, local)
 		delivery_drain(s);

@@ -258,6 +258,7 @@ static enum err
 op_admit(struct request *r, const char *name, size_t n)
 {
 	const struct client *c = r->client;
+	const struct token *t;
 
 	r->op = op_find(name, n);
 	if ((r->op == NULL || !(r->op->flags & OP_UNCOUNTED)) &&
@@ -269,14 +270,27 @@ op_admit(struct request *r, const char *name, size_t n)
 		    (int)(n > 64 ? 64 : n), name);
 	if (c->session == NULL && rate_stranger(r) != ERR_NONE)
 		return r->error;
+	if (c->deputy != NULL && r->op->flags & OP_SESSION)
+		return op_error(r, ERR_FORBIDDEN,
+		    "%s is for sessions that said hello on /ws; a token is "
+		    "not enough.",
+		    r->op->name);
 	if (c->scopes & SCOPE_BIT(r->op->scope))
 		return ERR_NONE;
 	if (c->session == NULL)
 		return op_error(r, ERR_NO_HELLO, "must send hello first");
+	t = deputy_token(c);
+	if (t != NULL && !(t->granted & SCOPE_BIT(r->op->scope)))
+		return op_error(r, ERR_FORBIDDEN,
+		    "This token lacks the scope %s, which %s needs; make one "
+		    "that has it: linnet token create --scopes %s",
+		    table_scopes[r->op->scope], r->op->name,
+		    table_scopes[r->op->scope]);
 	return op_error(r, ERR_FORBIDDEN,
-	    "This session lacks the scope %s, for which its member's role "
+	    "This %s lacks the scope %s, for which its member's role "
 	    "(" SLICE_FMT ") is not enough.",
-	    table_scopes[r->op->scope], SLICE_ARG(c->session->info.role));
+	    t != NULL ? "token" : "session", table_scopes[r->op->scope],
+	    SLICE_ARG(c->session->info.role));
 }
 
 void

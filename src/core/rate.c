@@ -178,6 +178,21 @@ rate_pair(struct request *r, const struct id *member)
 	    "Messages of your member to this recipient");
 }
 
+/* Who shows a token may do so on a connection for each request. */
+static enum err
+rate_token(struct request *r, const struct token *t)
+{
+	const struct core_rate *rate = &r->core->limits.rates[RATE_REQUESTS];
+	struct rate_entry *e =
+	    rate_get(r->core, RATE_REQUESTS, t->id.b, ID_LEN);
+	int64_t wait = rate_take(e, rate, 1);
+
+	if (wait == 0)
+		return ERR_NONE;
+	return rate_refuse(r, "Requests with your token", rate, e->taken,
+	    clock_mono() - e->minute_ms, wait);
+}
+
 enum err
 rate_hello(
     struct request *r, const struct mesh *m, const uint8_t key[CRYPTO_KEY_LEN])
@@ -191,10 +206,13 @@ enum err
 rate_request(struct request *r)
 {
 	const struct core_rate *rate = &r->core->limits.rates[RATE_REQUESTS];
+	const struct token *t = deputy_token(r->client);
 	int64_t wait;
 
 	if (rate->per_minute == 0)
 		return ERR_NONE;
+	if (t != NULL)
+		return rate_token(r, t);
 	wait = bucket_take(&r->client->rate, 1, (double)rate->burst,
 	    (double)rate->per_minute / 60);
 	if (wait == 0)

@@ -3,7 +3,7 @@
  * Sends what was scheduled and is due; the jobs process of every host does it.
  *
  * A due message is a send like any other, from a client without a connection
- * that stands for its sender: a shot.  All hosts may try; the commit that
+ * that is its sender's deputy: a shot.  All hosts may try; the commit that
  * stores the message takes the row, or notes its next time, so that each time
  * is sent once.  What was missed while nobody was there is sent when somebody
  * is: once, however often a cron line had named a time meanwhile.
@@ -22,7 +22,6 @@ struct shot {
 	LIST_ENTRY(shot) entry;
 	struct core *core;
 	struct client client;
-	struct session sender; /* in no roster */
 	struct message_due due;
 	struct pool pool;
 	enum err error;
@@ -99,8 +98,8 @@ shot_over(struct shot *h)
 
 	LIST_REMOVE(h, entry);
 	LIST_INSERT_HEAD(&s->over, h, entry);
-	if (h->sender.mesh != NULL)
-		mesh_put(h->sender.mesh);
+	if (h->client.deputy != NULL)
+		deputy_end(&h->client);
 	if (LIST_EMPTY(&s->shots) && s->more)
 		schedule_sooner(s, 0);
 }
@@ -179,26 +178,22 @@ static const struct client_calls shot_calls = {
 };
 
 static void
-shot_go(void *arg, struct mesh *m)
+shot_go(void *arg, bool good)
 {
 	struct shot *h = arg;
 
-	if (m == NULL) {
+	if (good)
+		message_send_due(client_request(&h->client), &h->due);
+	else
 		shot_over(h);
-		return;
-	}
-	h->sender.mesh = m;
-	h->client.session = &h->sender;
-	h->client.scopes |= SCOPE_BIT(SCOPE_MESSAGES_WRITE);
-	message_send_due(client_request(&h->client), &h->due);
 }
 
 static void
-shot_sender(struct shot *h, const struct db_result *r, size_t row)
+shot_sender(struct session_info *i, const struct db_result *r, size_t row)
 {
-	struct session_info *i = &h->sender.info;
 	struct slice key;
 
+	memset(i, 0, sizeof(*i));
 	db_id(r, row, 1, &i->mesh);
 	db_id(r, row, 2, &i->member);
 	db_id(r, row, 3, &i->id);
@@ -208,7 +203,7 @@ shot_sender(struct shot *h, const struct db_result *r, size_t row)
 	key = db_bytes(r, row, 5);
 	if (key.n == CRYPTO_KEY_LEN)
 		memcpy(i->member_key, key.p, key.n);
-	i->name = shot_text(h, db_text(r, row, 6));
+	i->name = db_text(r, row, 6);
 	i->control = db_bool(r, row, 7);
 }
 
@@ -272,13 +267,13 @@ static void
 shot_new(struct core *c, const struct db_result *r, size_t row)
 {
 	struct shot *h = xcalloc(1, sizeof(*h));
+	struct session_info sender;
 	struct slice barred;
 
 	h->core = c;
 	pool_init(&h->pool);
 	client_init(&h->client, c, &shot_calls, false);
 	db_id(r, row, 0, &h->due.schedule);
-	shot_sender(h, r, row);
 	shot_targets(h, r, row);
 	h->due.priority = (enum priority)db_int(r, row, 9);
 	h->due.subtype = (enum subtype)db_int(r, row, 10);
@@ -287,7 +282,9 @@ shot_new(struct core *c, const struct db_result *r, size_t row)
 	h->due.next_ms = shot_again(r, row, h->due.due_ms);
 	LIST_INSERT_HEAD(&c->schedules->shots, h, entry);
 	if (db_null(r, row, 16)) {
-		mesh_get(c, &h->sender.info.mesh, shot_go, h);
+		shot_sender(&sender, r, row);
+		deputy_begin(&h->client, &sender, NULL,
+		    SCOPE_BIT(SCOPE_MESSAGES_WRITE), shot_go, h);
 		return;
 	}
 	barred = shot_text(h, db_text(r, row, 16));

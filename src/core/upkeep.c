@@ -17,6 +17,8 @@
 #define UPKEEP_STATE_MS 3600000
 /* Much longer than audience.c trusts what it knows. */
 #define UPKEEP_AUDIENCE_MS 86400000LL
+/* So long its member can see what became of a token. */
+#define UPKEEP_TOKENS_MS (30 * 86400000LL)
 
 /* Sessions of processes that died are over: their rows, and everybody's
  * roster. */
@@ -199,6 +201,13 @@ upkeep_audience_age(const struct core_limits *l)
 	return UPKEEP_AUDIENCE_MS;
 }
 
+static int64_t
+upkeep_token_age(const struct core_limits *l)
+{
+	(void)l;
+	return UPKEEP_TOKENS_MS;
+}
+
 /* What has to go, by its age.  Ids begin with their time. */
 static const struct upkeep_broom {
 	enum db_stmt stmt;
@@ -212,6 +221,7 @@ static const struct upkeep_broom {
 	{ STMT_upkeep_deliveries, true, upkeep_message_age },
 	{ STMT_upkeep_sessions, false, upkeep_session_age },
 	{ STMT_upkeep_state, false, upkeep_state_age },
+	{ STMT_upkeep_tokens, false, upkeep_token_age },
 };
 
 struct upkeep_sweep {

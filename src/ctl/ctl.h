@@ -110,6 +110,7 @@ enum ctl_type {
 	CTL_ID,
 	CTL_KEY,
 	CTL_TIME,
+	CTL_TEXTS,  /* an array of them */
 	CTL_STATUS, /* of a session */
 	CTL_WORKER  /* of its ref */
 };
@@ -243,6 +244,9 @@ void ctl_bans(struct ctl *c);
 void ctl_invite_create(struct ctl *c);
 void ctl_invite_list(struct ctl *c);
 void ctl_invite_revoke(struct ctl *c);
+void ctl_token_create(struct ctl *c);
+void ctl_token_list(struct ctl *c);
+void ctl_token_revoke(struct ctl *c);
 void ctl_seed(struct ctl *c);
 void ctl_help(struct ctl *c);
 void ctl_completion(struct ctl *c);

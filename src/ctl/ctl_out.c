@@ -148,6 +148,36 @@ struct ctl_rows {
 	struct json_writer *json;
 };
 
+#define CTL_TEXTS_MAX 64
+
+/* Those of an array, with commas between. */
+static const char *
+ctl_texts(
+    struct pool *pool, const struct db_result *r, size_t row, unsigned col)
+{
+	struct slice v[CTL_TEXTS_MAX];
+	size_t i, n = db_texts(r, row, col, v, NELEM(v));
+	const char *text = "";
+
+	for (i = 0; i < n; i++)
+		text = pool_printf(pool, "%s%s" SLICE_FMT, text,
+		    i > 0 ? "," : "", SLICE_ARG(v[i]));
+	return n > 0 ? text : "-";
+}
+
+static void
+ctl_write_texts(
+    struct json_writer *w, const struct db_result *r, size_t row, unsigned col)
+{
+	struct slice v[CTL_TEXTS_MAX];
+	size_t i, n = db_texts(r, row, col, v, NELEM(v));
+
+	json_array(w);
+	for (i = 0; i < n; i++)
+		json_strn(w, v[i].p, v[i].n);
+	json_array_end(w);
+}
+
 /* A value as text of the pool; "-" where there is none. */
 static const char *
 ctl_value(struct pool *pool, const struct db_result *r, size_t row,
@@ -164,6 +194,8 @@ ctl_value(struct pool *pool, const struct db_result *r, size_t row,
 	case CTL_TEXT:
 		s = db_text(r, row, col->at);
 		return s.n > 0 ? pool_strndup(pool, s.p, s.n) : "-";
+	case CTL_TEXTS:
+		return ctl_texts(pool, r, row, col->at);
 	case CTL_INT:
 		return pool_printf(pool, "%" PRId64, db_int(r, row, col->at));
 	case CTL_BOOL:
@@ -208,6 +240,8 @@ ctl_write_row(struct json_writer *w, const struct db_result *r, size_t row,
 			json_num(w, db_int(r, row, col->at));
 		else if (col->type == CTL_BOOL)
 			json_bool(w, db_bool(r, row, col->at));
+		else if (col->type == CTL_TEXTS)
+			ctl_write_texts(w, r, row, col->at);
 		else if (col->type == CTL_WORKER)
 			json_num(w, SESSION_REF_PROC(
 					(uint64_t)db_int(r, row, col->at)) +

@@ -96,6 +96,16 @@ static const struct usage_option invite_options[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
+static const struct usage_option token_options[] = {
+	{ "name", 0, "name", "What it is for." },
+	{ "scopes", 0, "scopes",
+	    "What it may do, with commas between, as "
+	    "messages:read,messages:write; else all that the member may." },
+	{ "expires", 0, "time",
+	    "How long it is good; else, and at most, token.max_time." },
+	{ NULL, 0, NULL, NULL },
+};
+
 static const struct usage_option help_options[] = {
 	{ "mdoc", 0, NULL, NULL }, /* for the manual */
 	{ NULL, 0, NULL, NULL },
@@ -204,6 +214,18 @@ const struct ctl_command table_commands[] = {
 	    "The links are not stored and cannot be shown again." },
 	{ "invite revoke", "id", no_options, CTL_DATABASE, ctl_invite_revoke,
 	    "Make an invite worthless.", "Who joined with it stays a member." },
+	{ "token create", "mesh member", token_options, CTL_DATABASE,
+	    ctl_token_create, "Make a token of a member and print it.",
+	    "It is not stored and cannot be shown again. Whoever has it can "
+	    "act for the member over HTTP, as far as its scopes go: keep it as "
+	    "you would a password. Needs the key of the daemon (token.key)." },
+	{ "token list", "mesh [member]", no_options, CTL_DATABASE,
+	    ctl_token_list, "List the tokens of a mesh, or of one member.",
+	    "foreign are those of another token.key than the one here. What "
+	    "has been over for 30 days is gone, and so are those of a member "
+	    "that are over, but for the newest limit.tokens." },
+	{ "token revoke", "id", no_options, CTL_DATABASE, ctl_token_revoke,
+	    "Make a token worthless.", "At once, on every host." },
 	{ "seed", "", no_options, CTL_DATABASE, ctl_seed,
 	    "Make a mesh for tests, with two members and an invite.",
 	    "Prints one JSON object with meshId, slug, brokerUrl, ownerPubkey, "

@@ -417,6 +417,8 @@ dump_op_rules(const struct op *op)
 		       ".Cm id\nor\n.Cm _reqId .\n");
 	if (op->flags & OP_PIPELINED)
 		printf("Several may be under way at once.\n");
+	if (op->flags & OP_SESSION)
+		printf("It needs a session; a token is not enough.\n");
 	if (op->flags & OP_UNCOUNTED)
 		printf("It is not counted by\n.Ic rate.requests .\n");
 	if (op->flags & OP_ECHOES)

@@ -187,6 +187,7 @@ ipc_enter_config(struct ipc_start *s, struct ipc_msg *m)
 	free(s->text);
 	s->text = xstrndup(m->tail, m->tail_len);
 	s->text_len = m->tail_len;
+	ipc_frame_wipe(m);
 }
 
 static void

@@ -53,8 +53,10 @@ jobs_lease_seconds(const struct jobs *j)
 static void
 jobs_lease(struct jobs *j)
 {
-	if (j->seconds % (jobs_lease_seconds(j) / 3) == 0)
-		upkeep_lease(j->role.core, jobs_outdated, j);
+	if (j->seconds % (jobs_lease_seconds(j) / 3) != 0)
+		return;
+	upkeep_lease(j->role.core, jobs_outdated, j);
+	token_key_say(j->role.core);
 }
 
 static void

@@ -2,8 +2,8 @@
 /*
  * The operations of the broker: each is a type, its fields, and whether it may
  * be repeated when its answer was lost.  Those may not that would then be done
- * twice (remember, schedule), or find what they themselves had changed (a
- * condition on a version).
+ * twice (remember, schedule, create_token), or find what they themselves had
+ * changed (a condition on a version).
  */
 #include "lib/lib.h"
 
@@ -273,6 +273,36 @@ int
 linnet_list_blocks(struct linnet *l, linnet_reply_fn *fn, void *arg)
 {
 	return ops_ask(OPS_REPEAT("list_blocks"), "");
+}
+
+int
+linnet_create_token(struct linnet *l, const struct linnet_token *t,
+    linnet_reply_fn *fn, void *arg)
+{
+	char at[CLOCK_RFC3339_LEN + 1];
+
+	if (t->expires_at > 0)
+		clock_format(t->expires_at, at);
+	return ops_ask(OPS_ONCE("create_token"), "name:s scopes:a expiresAt:s",
+	    t->name, t->scopes, t->expires_at > 0 ? at : NULL);
+}
+
+int
+linnet_list_tokens(struct linnet *l, const struct linnet_token_query *q,
+    linnet_reply_fn *fn, void *arg)
+{
+	char limit[24];
+
+	return ops_ask(OPS_REPEAT("list_tokens"),
+	    "target:s all:b limit:j after:s", q->target, q->all,
+	    ops_number(limit, q->limit), q->after);
+}
+
+int
+linnet_revoke_token(
+    struct linnet *l, const char *token_id, linnet_reply_fn *fn, void *arg)
+{
+	return ops_ask(OPS_REPEAT("revoke_token"), "tokenId:s", token_id);
 }
 
 int

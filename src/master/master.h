@@ -116,6 +116,7 @@ struct master {
 	char *user;
 	int lock_fd;
 	struct id host;
+	uint8_t token_key[CRYPTO_KEY_LEN];
 
 	/* master_spawn.c */
 	struct bus *bus;

@@ -228,12 +228,15 @@ child_brief_config(struct master_child *c)
 	struct buf text;
 	int r = -1;
 
+	if (c->role->role != IPC_RELAY)
+		memcpy(config.token_key, m->token_key, sizeof(m->token_key));
 	buf_init(&text, IPC_TAIL_MAX);
 	master_conf_text(m, &text);
 	if (!text.failed)
 		r = child_send(c, IPC_CONFIG, &config, text.data, text.len);
 	if (text.data != NULL)
 		crypto_wipe(text.data, text.len);
+	crypto_wipe(&config, sizeof(config));
 	buf_free(&text);
 	return r;
 }

@@ -224,6 +224,22 @@ state_host(struct master *m)
 	free(fresh);
 }
 
+/* In the state directory it is made, and read, as its user; elsewhere it may be
+ * a file that only root can read. */
+static void
+state_token_key(struct master *m)
+{
+	bool ours = m->conf->token_key[0] == '\0';
+	char *error;
+
+	if (!ours)
+		master_state_root(m, true);
+	if (conf_token_key(m->conf, m->token_key, &error) != 0)
+		fatalx("%s", error);
+	if (!ours)
+		master_state_root(m, false);
+}
+
 /* setresuid(2) and the like clear the signal that whoever started us may have
  * asked for (setpriv --pdeathsig). */
 static void
@@ -269,6 +285,7 @@ master_state_open(struct master *m)
 	state_reach(m, dir);
 	state_lock(m);
 	state_host(m);
+	state_token_key(m);
 	if (mkdir(run, 0700) == -1 && (errno != EEXIST || chmod(run, 0700)))
 		fatal("state_dir: %s", run);
 	master_state_root(m, true);
@@ -328,6 +345,7 @@ master_state_close(struct master *m)
 	    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
 		fatal("becoming user %u", (unsigned)m->uid);
 #endif
+	crypto_wipe(m->token_key, sizeof(m->token_key));
 	free(m->user);
 	close(m->lock_fd);
 }

@@ -13,21 +13,15 @@
  */
 #include "master/master.h"
 
-#include <sys/stat.h>
-
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "conf/conf.h"
 #include "net/net.h"
 
 /* Chain and key must fit into one message. */
 #define TLS_FILE_MAX (IPC_TAIL_MAX / 2)
-#define TLS_CREDENTIAL "credential:"
 #define TLS_SOON_MS (INT64_C(14) * 86400 * 1000)
 
 struct tls_files {
@@ -42,71 +36,6 @@ struct master_tls {
 	struct tls_files files[];
 };
 
-/* Where the file is; NULL and *error. */
-static char *
-tls_path(const char *word, char **error)
-{
-	const char *dir;
-
-	if (!str_starts(word, TLS_CREDENTIAL))
-		return xstrdup(word);
-	dir = getenv("CREDENTIALS_DIRECTORY");
-	if (dir == NULL || dir[0] != '/') {
-		*error = xasprintf("%s: there is no CREDENTIALS_DIRECTORY; "
-				   "LoadCredential= of the service makes one",
-		    word);
-		return NULL;
-	}
-	return xasprintf("%s/%s", dir, word + sizeof(TLS_CREDENTIAL) - 1);
-}
-
-/* Root may let a group read, as Debian's ssl-cert does; nobody else may let
- * anybody. */
-static const char *
-tls_refuse_mode(const struct stat *st)
-{
-	if ((st->st_mode & S_IRWXO) != 0)
-		return "everybody can use it; chmod o= it, and make a new key "
-		       "if it was so for long";
-	if ((st->st_mode & S_IRWXG) != 0 &&
-	    (st->st_uid != 0 || (st->st_mode & S_IWGRP) != 0))
-		return "its group can use it; chmod g= it (a group may read "
-		       "only what root owns)";
-	return NULL;
-}
-
-/* -1 and *error. */
-static int
-tls_slurp(const char *path, bool secret, struct buf *out, char **error)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	const char *wrong = NULL;
-	struct stat st;
-	ssize_t n = 0;
-	char *to;
-
-	if (fd == -1 || fstat(fd, &st) == -1)
-		wrong = strerror(errno);
-	else if (!S_ISREG(st.st_mode))
-		wrong = "it is no file";
-	else if (secret)
-		wrong = tls_refuse_mode(&st);
-	if (wrong == NULL &&
-	    (to = buf_reserve(out, TLS_FILE_MAX + 1)) != NULL &&
-	    (n = read(fd, to, TLS_FILE_MAX + 1)) == -1)
-		wrong = strerror(errno);
-	if (wrong == NULL && n > TLS_FILE_MAX)
-		wrong = "it is longer than 64 KiB";
-	if (fd != -1)
-		close(fd);
-	if (wrong != NULL) {
-		*error = xasprintf("%s: %s", path, wrong);
-		return -1;
-	}
-	out->len += (size_t)n;
-	return 0;
-}
-
 static int
 tls_read_pair(
     struct tls_files *f, const char *chain, const char *key, char **error)
@@ -118,10 +47,10 @@ tls_read_pair(
 	buf_init(&b, 2 * TLS_FILE_MAX + 2);
 	if (buf_reserve(&b, 2 * TLS_FILE_MAX + 2) == NULL)
 		fatalx("no memory for certificates");
-	r = tls_slurp(chain, false, &b, error);
+	r = conf_secret_read(chain, false, TLS_FILE_MAX, &b, error);
 	if (r == 0) {
 		f->chain = b.len;
-		r = tls_slurp(key, true, &b, error);
+		r = conf_secret_read(key, true, TLS_FILE_MAX, &b, error);
 	}
 	if (r == 0) {
 		f->text = xmemdup(b.data, b.len);
@@ -159,8 +88,9 @@ static bool
 tls_load(struct tls_files *f, struct net_tls *set, const struct conf *c,
     size_t i, char **error)
 {
-	char *chain = tls_path(c->tls_certificate.v[i], error);
-	char *key = chain != NULL ? tls_path(c->tls_key.v[i], error) : NULL;
+	char *chain = conf_secret_path(c->tls_certificate.v[i], error);
+	char *key =
+	    chain != NULL ? conf_secret_path(c->tls_key.v[i], error) : NULL;
 	const char *wrong;
 	bool good = false;
 

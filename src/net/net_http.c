@@ -117,6 +117,7 @@ struct http_head {
 	struct slice authority; /* of an absolute target */
 	struct slice host;
 	unsigned hosts;
+	unsigned authorizations;
 	unsigned lengths;
 	unsigned codings;
 	bool chunked;
@@ -381,6 +382,16 @@ http_read_host(struct http_head *h, struct slice v)
 	return 0;
 }
 
+/* Two readers could take it for two people. */
+static int
+http_read_authorization(struct http_head *h, struct slice v)
+{
+	(void)v;
+	if (h->authorizations++ > 0)
+		return http_fail(h, 400, "Authorization is there twice.");
+	return 0;
+}
+
 static int
 http_read_connection(struct http_head *h, struct slice v)
 {
@@ -423,6 +434,7 @@ static const struct {
 	{ "Content-Length", http_read_length },
 	{ "Transfer-Encoding", http_read_coding },
 	{ "Host", http_read_host },
+	{ "Authorization", http_read_authorization },
 	{ "Connection", http_read_connection },
 	{ "Upgrade", http_read_upgrade },
 	{ "Expect", http_read_expect },

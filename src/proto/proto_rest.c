@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Operations with a route of their own: a JSON body in, a JSON body out.  An
- * error is its HTTP status and {"ok":false,"error":CODE,"code":CODE,
- * "message":TEXT}.
+ * Operations with a route of their own: a JSON body in (but for GET), a JSON
+ * body out.  An error is its HTTP status and {"ok":false,"error":CODE,
+ * "code":CODE,"message":TEXT}.
  *
- * Each request is a client of its own, without a session.
+ * Each request is a client of its own: one that shows a token acts for the
+ * token's member, any other has no session.  Where it is for strangers only
+ * (OP_STRANGER) a token is not looked at.
  */
 #include <string.h>
 #include <strings.h>
@@ -15,9 +17,10 @@
 
 /* What a request keeps until its answer is sent; of its pool. */
 struct rest_wire {
-	const struct json *json;
-	struct slice bearer;
-	struct slice cors;
+	const struct op *op;
+	struct slice bearer; /* of an operation that asks for it itself */
+	struct slice in;
+	struct slice headers;
 	char *body;
 	size_t n;
 };
@@ -50,6 +53,19 @@ rest_encode(struct request *r, const void *out)
 	wire->n = b->len;
 }
 
+/* RFC 6750 3: what to come with. */
+static const char *
+rest_headers(struct request *r)
+{
+	const struct rest_wire *wire = r->wire;
+
+	if (table_errors[r->error].http != 401)
+		return wire->headers.p;
+	return pool_printf(&r->pool,
+	    SLICE_FMT "WWW-Authenticate: Bearer realm=\"linnet\"\r\n",
+	    SLICE_ARG(wire->headers));
+}
+
 static void
 rest_answer(struct request *r)
 {
@@ -57,7 +73,8 @@ rest_answer(struct request *r)
 	const struct rest_wire *wire = r->wire;
 
 	conn_reply(peer->conn, table_errors[r->error].http, "application/json",
-	    wire->cors.p, wire->body, wire->n);
+	    rest_headers(r), wire->body, wire->n);
+	client_gone(&peer->client, false);
 	proto_peer_over(peer);
 }
 
@@ -101,17 +118,28 @@ static const struct client_calls rest_calls = {
 	.address = proto_address,
 };
 
-/* "POST /join": does it have this path, and this method? */
+static bool
+rest_reads(const char *route)
+{
+	return str_starts(route, "GET ");
+}
+
+static bool
+rest_is(struct slice s, const char *text, size_t n)
+{
+	return s.n == n && memcmp(s.p, text, n) == 0;
+}
+
+/* "POST /join": does it have this path, and this method?  HEAD is a GET. */
 static bool
 rest_matches(const char *route, const struct http_request *h, bool *method)
 {
 	const char *path = strchr(route, ' ') + 1;
 
-	if (strlen(path) != h->path.n ||
-	    memcmp(path, h->path.p, h->path.n) != 0)
+	if (!rest_is(h->path, path, strlen(path)))
 		return false;
-	*method = (size_t)(path - route) - 1 == h->method.n &&
-		  memcmp(route, h->method.p, h->method.n) == 0;
+	*method = rest_is(h->method, route, (size_t)(path - route) - 1) ||
+		  (rest_reads(route) && rest_is(h->method, "HEAD", 4));
 	return true;
 }
 
@@ -135,15 +163,53 @@ rest_decode(struct request *r, const struct op *op, void *in, void *arg)
 }
 
 static struct slice
-rest_bearer(struct request *r, const struct http_request *h)
+rest_bearer(const struct http_request *h)
 {
-	const size_t n = strlen(REST_BEARER);
+	size_t n = strlen(REST_BEARER);
 	struct slice v = http_header(h, "authorization");
 
 	if (v.n <= n || strncasecmp(v.p, REST_BEARER, n) != 0)
 		return (struct slice){ NULL, 0 };
-	return (
-	    struct slice){ pool_strndup(&r->pool, v.p + n, v.n - n), v.n - n };
+	while (n < v.n && v.p[n] == ' ')
+		n++;
+	return (struct slice){ v.p + n, v.n - n };
+}
+
+static struct slice
+rest_keep(struct request *r, struct slice s)
+{
+	return (struct slice){ pool_strndup(&r->pool, s.p, s.n), s.n };
+}
+
+/* Does the operation check a credential of its own kind? */
+static bool
+rest_asks(const struct op *op)
+{
+	const struct field *f;
+
+	for (f = op->in; f->type != F_END; f++)
+		if (strcmp(f->name, "token") == 0)
+			return true;
+	return false;
+}
+
+/* Who asks is known. */
+static void
+rest_go(struct request *r)
+{
+	struct proto *p = CONTAINER(r->client, struct peer, client)->proto;
+	const struct rest_wire *wire = r->wire;
+
+	if (wire->in.n == 0)
+		op_refuse(r, ERR_MALFORMED, "The body is empty; send JSON.");
+	else if (json_read(&p->json, wire->in.p, wire->in.n) != 0)
+		op_refuse(r, ERR_MALFORMED, "No JSON: %s at byte %zu.",
+		    p->json.error, p->json.error_at);
+	else if (p->json.nodes[0].type != JSON_OBJECT)
+		op_refuse(r, ERR_MALFORMED, "The body must be a JSON object.");
+	else
+		op_run(
+		    r, wire->op->name, strlen(wire->op->name), rest_decode, p);
 }
 
 static void
@@ -153,25 +219,25 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
 	struct peer *peer = proto_peer(p, c, &rest_calls);
 	struct request *r = client_request(&peer->client);
 	struct rest_wire *wire = pool_zalloc(&r->pool, sizeof(*wire));
+	struct slice bearer = rest_bearer(h);
 	char cors[HTTP_CORS_MAX];
 
 	r->wire = wire;
-	r->op = op;
+	r->op = wire->op = op;
 	r->size = h->body.n;
-	wire->bearer = rest_bearer(r, h);
-	if (http_cors(p, h, cors) != NULL) {
-		wire->cors.n = strlen(cors);
-		wire->cors.p = pool_strndup(&r->pool, cors, wire->cors.n);
+	wire->in = rest_reads(op->rest) ? (struct slice){ "{}", 2 } : h->body;
+	if (http_cors(p, h, cors) != NULL)
+		wire->headers =
+		    rest_keep(r, (struct slice){ cors, strlen(cors) });
+	if (bearer.n > 0 && rest_asks(op))
+		wire->bearer = rest_keep(r, bearer);
+	else if (bearer.n > 0 && !(op->flags & OP_STRANGER)) {
+		/* The body may be gone before it is known whose token it is. */
+		wire->in = rest_keep(r, wire->in);
+		token_enter(r, bearer, rest_go);
+		return;
 	}
-	if (h->body.n == 0)
-		op_refuse(r, ERR_MALFORMED, "The body is empty; send JSON.");
-	else if (json_read(&p->json, h->body.p, h->body.n) != 0)
-		op_refuse(r, ERR_MALFORMED, "No JSON: %s at byte %zu.",
-		    p->json.error, p->json.error_at);
-	else if (p->json.nodes[0].type != JSON_OBJECT)
-		op_refuse(r, ERR_MALFORMED, "The body must be a JSON object.");
-	else
-		op_run(r, op->name, strlen(op->name), rest_decode, p);
+	rest_go(r);
 }
 
 bool

@@ -66,6 +66,8 @@ role_limits(const struct conf *c, struct core_limits *l)
 		},
 		.peer_events = c->limit_peer_events,
 		.schedules = c->limit_schedules,
+		.tokens = c->limit_tokens,
+		.token_ms = c->token_max_time,
 		.hook_rate = c->hook_rate,
 		.hook_loopback = c->hook_loopback,
 	};
@@ -231,10 +233,13 @@ role_open(struct role *r, const char *conninfo)
 	config.host = me->host;
 	config.incarnation = me->incarnation;
 	config.host_name = r->conf->host_name;
+	config.token_key = me->token_key;
 	config.limits = &limits;
 	config.db_state = role_database_up;
 	config.arg = r;
 	r->core = core_new(&config);
+	crypto_wipe(
+	    r->start.config.token_key, sizeof(r->start.config.token_key));
 	if (r->desc->open != NULL)
 		r->desc->open(r);
 	r->tick = event_new(r->base, -1, EV_PERSIST, role_tick_cb, r);

@@ -40,6 +40,7 @@ static void
 ask_all(void)
 {
 	static const char *const words[] = { "one", "two", NULL };
+	static const char *const scopes[] = { "state:read", NULL };
 	static const char *const kinds[] = { "dm", NULL };
 	const struct linnet_profile profile = { .title = "x",
 		.capabilities = words };
@@ -54,6 +55,8 @@ ask_all(void)
 		.message = "again",
 		.cron = "0 0 1 1 *",
 		.reminder = true };
+	const struct linnet_token token = { .name = "x", .scopes = scopes };
+	const struct linnet_token_query tokens = { .all = true, .limit = 1 };
 	struct linnet_memory_query q = { .query = "sky", .tags = words };
 	char id[65];
 
@@ -85,6 +88,9 @@ ask_all(void)
 	ASK_FOR("scheduledId", id, linnet_schedule, &often, );
 	ASK(linnet_list_scheduled, false, );
 	ASK(linnet_cancel_scheduled, id, );
+	ASK_FOR("tokenId", id, linnet_create_token, &token, );
+	ASK(linnet_list_tokens, &tokens, );
+	ASK(linnet_revoke_token, id, );
 	ASK(linnet_block, getenv("OTHER"), kinds, );
 	ASK(linnet_list_blocks, );
 	ASK(linnet_unblock, getenv("OTHER"), NULL, );

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Inside of tokens.
+ *
+ * A token is wat_ and 48 characters of base64url: 32 random bytes, then 4 by
+ * which a mistyped one is told from one that nobody has.  The database has a
+ * digest of it under a key that is not in the database.
+ */
+#ifndef CORE_TOKEN_H
+#define CORE_TOKEN_H
+
+#include "core/core.h"
+
+/*
+ * token_text.c: is it whole, as it was made?
+ */
+bool token_check(struct slice text) MUST_CHECK;
+
+/*
+ * token.c: what this process knows of them.
+ */
+/* One that somebody shows. */
+struct token {
+	struct id id;
+	struct id mesh;
+	struct id member;
+	struct slice name;
+	struct slice slug; /* of the mesh */
+	struct slice member_name;
+	struct slice role;
+	uint32_t granted; /* scopes that it was made with */
+	uint32_t scopes;  /* those of them that its member has now */
+	int64_t created_ms;
+	int64_t expires_ms;
+};
+void token_open(struct core *c, const uint8_t key[CRYPTO_KEY_LEN]);
+void token_close(struct core *c);
+/* Whatever is known of the tokens of a member (NULL: of a mesh; and without
+ * that: of all) may be over. */
+void token_told(struct core *c, const struct id *mesh, const struct id *member);
+/* Once a second: forgets what is too old. */
+void token_tick(struct core *c);
+/* The key of this host, for a token that is made. */
+const uint8_t *token_key(const struct core *c);
+
+#endif
