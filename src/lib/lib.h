@@ -174,7 +174,8 @@ struct linnet_ws {
 	bool too_big;
 	bool eof;
 	bool close_sent;
-	size_t nclose; /* bytes of a close frame that came */
+	uint16_t goodbye; /* the code of a close that waits its turn, or 0 */
+	size_t nclose;	  /* bytes of a close frame that came */
 	uint8_t close[125];
 };
 void linnet_ws_open(struct linnet_ws *w, struct linnet *l, struct buf *first);

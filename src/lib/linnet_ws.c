@@ -194,14 +194,40 @@ linnet_ws_ping(struct linnet_ws *w)
 	ws_queue(w, WSLAY_PING, NULL, 0);
 }
 
+/* wslay sends a close frame before all that is queued, and then nothing: a
+ * goodbye waits until that is written. */
+static void
+ws_goodbye(struct linnet_ws *w)
+{
+	if (w->goodbye == 0 ||
+	    (w->goodbye == WSLAY_CODE_NORMAL_CLOSURE &&
+		wslay_event_get_queued_msg_count(w->ctx) > 0))
+		return;
+	if (wslay_event_queue_close(w->ctx, w->goodbye, NULL, 0) ==
+	    WSLAY_ERR_NOMEM)
+		fatalx("out of memory");
+	w->goodbye = 0;
+}
+
+static int
+ws_write(struct linnet_ws *w)
+{
+	if (wslay_event_want_write(w->ctx) && wslay_event_send(w->ctx) != 0)
+		return -1;
+	if (w->goodbye == 0)
+		return 0;
+	ws_goodbye(w);
+	return wslay_event_send(w->ctx);
+}
+
 void
 linnet_ws_close(struct linnet_ws *w, uint16_t code)
 {
 	if (w->close_sent)
 		return;
 	w->close_sent = true;
-	if (wslay_event_queue_close(w->ctx, code, NULL, 0) == WSLAY_ERR_NOMEM)
-		fatalx("out of memory");
+	w->goodbye = code;
+	ws_goodbye(w);
 }
 
 static bool
@@ -237,7 +263,7 @@ linnet_ws_run(struct linnet_ws *w)
 		lost = w->eof; /* the socket's end, not the broker's fault */
 		w->eof = true;
 	}
-	if (wslay_event_want_write(w->ctx) && wslay_event_send(w->ctx) != 0)
+	if (ws_write(w) != 0)
 		w->eof = true;
 	/* wslay closes by itself when it cannot go on reading. */
 	if (!lost && w->nclose < 2 && !w->close_sent &&

@@ -771,6 +771,45 @@ test_again(void)
 	finish(l, p);
 }
 
+/* An ack and a goodbye in one breath: both come, in this order. */
+static void
+script_goodbye(struct peer *p)
+{
+	if (!peer_greet(p))
+		return;
+	peer_say(p, "{\"type\":\"push\",\"messageId\":\"m1\",\"ciphertext\":"
+		    "\"aGk=\"}");
+	if (!peer_hear(p) || strstr(p->frame, "\"client_ack\"") == NULL)
+		peer_fail(p, "the ack was lost");
+	else if (peer_frame(p) != (PEER_FIN | PEER_CLOSE))
+		peer_fail(p, "no goodbye");
+	else
+		peer_say_close(p, 1000, "");
+}
+
+static void
+on_message_last(void *arg, struct linnet *l, const struct linnet_message *m)
+{
+	(void)arg;
+	seen.messages++;
+	linnet_ack(l, m->id);
+	linnet_close(l);
+}
+
+static void
+test_goodbye(void)
+{
+	struct peer *p = peer_start(script_goodbye);
+	struct linnet *l = connection(p);
+
+	l->config.callbacks.message = on_message_last;
+	ok(linnet_open(l) == 0, "open");
+	while (linnet_wait(l, -1) > 0)
+		;
+	is_int(seen.messages, 1, "acked before the goodbye");
+	finish(l, p);
+}
+
 /* Names are looked up once, several targets are several messages, and what is
  * sent later waits behind them. */
 #define BOB "2152f8d19b791d24453242e15f2eab6cb7cffa7b6a5ed30097960e069881db12"
@@ -1136,6 +1175,7 @@ main(void)
 	test_delays();
 	test_offline();
 	test_again();
+	test_goodbye();
 	test_targets();
 	test_session();
 	test_watch();
