@@ -14,6 +14,7 @@ my $b = Linnet->broker(workers => 1, options => [
 	'limit.hello 2k', 'limit.message 128k', 'limit.output 256k',
 	'limit.unacked 1000', 'limit.hello_time 3s', 'limit.message_time 1s',
 	'limit.ping_time 1s', 'limit.dead_time 5s', 'limit.write_time 3s',
+	'rate.refused 0',
 ]);
 my $seed = $b->seed;
 my ($a_member, $b_member) = @$seed{qw(peerA peerB)};

@@ -12,7 +12,7 @@ use Linnet qw(wait_until run scratch slurp);
 
 my $broker = Linnet->broker(workers => 2, options => [
 	'limit.hello 2k', 'limit.message 256k', 'limit.body 64k',
-	'limit.head 4k',
+	'limit.head 4k', 'rate.refused 0',
 ]);
 my $seed = $broker->seed;
 my $good = $broker->peer($seed->{peerA}, name => 'good', session_key => 1);
