@@ -305,6 +305,7 @@ struct linnet_config {
 	const char *peer_type; /* ai, human, connector */
 	const char *channel;
 	const char *model;
+	const char *role; /* in free words; gives no rights */
 	const struct linnet_group *groups;
 	size_t ngroups;
 	struct linnet_tls tls;

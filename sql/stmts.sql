@@ -731,6 +731,13 @@ select c.message_id, c.recipient, m.sender_member, m.sender_key,
 from claimed c join message m on m.id = c.message_id
 left join member b on b.id = m.sender_member order by c.message_id;
 
+-- How much waits for a session that nobody has, up to $3, and how urgent it is.
+-- name: delivery_waiting
+select count(*), max(priority) from (select priority from delivery
+    where recipient in ($1::uuid, $2::uuid) and state < 2
+    and state = 0 and (holder is null or due_at < now())
+    and expires_at > now() limit $3::int8) d;
+
 -- Deliveries that nobody brought to an end in time: free them, or expire
 -- them.  Where a session could take it now it is looked at again soon.  There
 -- is a row also when nobody's was freed; more: there may be more of them.
@@ -1041,6 +1048,11 @@ and terms @> memory_terms($1::uuid, case when $4::bytea is not null
     then coalesce((select id from member where mesh_id = $1 and key = $4),
 	'00000000-0000-0000-0000-000000000000') end, $3::text, $2::text[])
 and id < $5::uuid order by mesh_id desc, id desc limit $6::int8;
+
+-- name: memory_get
+select id, content, tags, by_name, created_at, language, forgotten_at, 0::int8
+from memory where mesh_id = $1::uuid and id = $2::uuid
+and forgotten_at is null;
 
 -- name: memory_forget
 update memory set forgotten_at = now()

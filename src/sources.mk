@@ -54,7 +54,7 @@ src_libcore_a_SOURCES = \
 	src/core/memory_search.c src/core/mesh.c src/core/mesh_info.c \
 	src/core/message.c src/core/message_more.c src/core/message_put.c \
 	src/core/message_status.c src/core/moderation.c src/core/op.c \
-	src/core/presence.c src/core/profile.c src/core/quota.c \
+	src/core/presence.c src/core/profile.c src/core/pull.c src/core/quota.c \
 	src/core/rate.c src/core/role.c src/core/roster.c src/core/schedule.c \
 	src/core/schedule_due.c src/core/session.c src/core/state.c \
 	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
@@ -157,12 +157,23 @@ uninstall-local:
 	    '$(DESTDIR)$(libdir)/$(LINNET_SO)' \
 	    '$(DESTDIR)$(libdir)/liblinnet.so'
 
+noinst_LIBRARIES += src/libmcp.a
+src_libmcp_a_SOURCES = src/mcp/mcp.h src/mcp/mcp_request.h src/mcp/mcp.c \
+	src/mcp/mcp_args.c src/mcp/mcp_guide.c src/mcp/mcp_hello.c \
+	src/mcp/mcp_inbox.c src/mcp/mcp_message.c src/mcp/mcp_project.c \
+	src/mcp/mcp_push.c src/mcp/mcp_resource.c src/mcp/mcp_rpc.c \
+	src/mcp/mcp_schema.c src/mcp/mcp_subscribe.c src/mcp/mcp_tool.c \
+	src/mcp/mcp_tools.c
+
 noinst_LIBRARIES += src/libcli.a
 src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli.c src/cli/cli_args.c \
 	src/cli/cli_ask.c src/cli/cli_block.c src/cli/cli_commands.c \
 	src/cli/cli_config.c src/cli/cli_doctor.c src/cli/cli_follow.c \
 	src/cli/cli_group.c src/cli/cli_inbox.c src/cli/cli_join.c \
-	src/cli/cli_json.c src/cli/cli_memory.c src/cli/cli_mesh.c \
+	src/cli/cli_json.c src/cli/cli_mcp.h src/cli/cli_mcp.c \
+	src/cli/cli_mcp_mesh.c src/cli/cli_mcp_self.c \
+	src/cli/cli_mcp_send.c src/cli/cli_mcp_slot.c \
+	src/cli/cli_memory.c src/cli/cli_mesh.c \
 	src/cli/cli_order.c src/cli/cli_peers.c src/cli/cli_presence.c \
 	src/cli/cli_print.c src/cli/cli_schedule.c src/cli/cli_screen.c \
 	src/cli/cli_send.c src/cli/cli_session.c src/cli/cli_state.c \
@@ -170,7 +181,7 @@ src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli.c src/cli/cli_args.c \
 	src/cli/cli_watch.c
 bin_PROGRAMS = linnet
 linnet_SOURCES = src/cli/linnet.c
-linnet_LDADD = src/libcli.a $(LINNET_LIBS)
+linnet_LDADD = src/libcli.a src/libmcp.a $(LINNET_LIBS)
 
 # linnet-bench: a library, too, for t/load.
 noinst_LIBRARIES += src/libbench.a

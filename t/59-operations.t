@@ -180,6 +180,33 @@ $row{client_ack} = sub {
 	    'the same one, on the host where it now is');
 };
 
+$row{pull} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my $none = ask($bob, 'pull', limit => 5);
+	is_deeply([@$none{qw(pushed waiting highest)}], [0, 0, undef],
+	    'nothing waits');
+	$bob->request({ type => 'set_status', status => 'dnd' });
+	sees($alice, 'bob', sub { $_[0]{status} eq 'dnd' }, 'bob wants peace');
+	my @acks = map { $alice->send(to => 'bob', text => $_->[0],
+	    priority => $_->[1]) } ['a', 'low'], ['b', 'next'], ['c', 'next'];
+	my $r;
+	wait_until { $r = $bob->request({ type => 'pull' });
+	    $r->{waiting} == 3 } 15, 'three that wait';
+	is_deeply([@$r{qw(pushed highest)}], [0, 'next'], 'how urgent');
+	ok($bob->no_push(after => $alice), 'asking how many brings none');
+	$r = ask($bob, 'pull', limit => 2);
+	is_deeply([@$r{qw(pushed waiting highest)}], [2, 1, 'next'],
+	    'two of them');
+	$bob->ack(got($bob, $_, "$_, in the order sent")) for qw(a b);
+	status_ok($alice, $acks[1], 'delivered');
+	status_ok($alice, $acks[2], 'held', 'the third one waits');
+	$bob->request({ type => 'set_status', status => 'idle' });
+	got($bob, 'c', 'until bob is idle');
+	is(ask($alice, 'pull', limit => 1)->{pushed}, 0,
+	    'they are not for others');
+};
+
 $row{message_status} = sub {
 	my ($m) = @_;
 	my ($alice, $bob) = @$m{qw(alice bob)};
@@ -496,6 +523,9 @@ $row{list_memories} = sub {
 		is_deeply([map { $_->{content} } @{ ask($p, 'list_memories',
 		    forgotten => $true)->{memories} }], ['m2'],
 		    'and of what was forgotten');
+		is_deeply([map { [map { $_->{content} } @{ ask($p,
+		    'list_memories', id => $_)->{memories} }] } @id],
+		    [['m1'], [], ['m3']], 'by their ids');
 	}
 };
 

@@ -33,6 +33,7 @@ my %good = (
 	send => sub { { targetSpec => 'other', priority => 'low', nonce => '',
 	    ciphertext => 'eA==' } },
 	client_ack => sub { { messageId => $id, brokerMessageId => $id } },
+	pull => sub { { limit => 1 } },
 	message_status => sub { { messageId => $id } },
 	schedule => sub { { to => 'other', message => 'x',
 	    deliverAt => int(time * 1000) + 3600_000 } },

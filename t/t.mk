@@ -113,3 +113,6 @@ UNIT += t/unit/bench_hist
 t_unit_bench_hist_LDADD = src/libbench.a $(LDADD)
 UNIT += t/unit/token
 t_unit_token_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
+UNIT += t/unit/mcp
+t_unit_mcp_LDADD = src/libmcp.a $(LDADD)
+t_unit_mcp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono

@@ -83,6 +83,12 @@ crypto_sha1(uint8_t out[20], const void *msg, size_t n)
 		fatalx("libcrypto has no SHA-1");
 }
 
+void
+crypto_sha256(uint8_t out[CRYPTO_SHA256_LEN], const void *msg, size_t n)
+{
+	(void)crypto_hash_sha256(out, msg, n);
+}
+
 bool
 crypto_same(const void *a, const void *b, size_t n)
 {

@@ -217,8 +217,13 @@ struct cli_session {
 /* Connects for one thing and gets no messages.  0, or an exit status. */
 int cli_session_open(struct cli *c, struct cli_session *s);
 /* The same without connecting, for those with a loop: as an ordinary session
- * with callbacks. */
+ * with callbacks; in the groups of the configuration, unless `with` has some.
+ */
 int cli_session_new(
+    struct cli *c, struct cli_session *s, const struct linnet_config *with);
+/* Its two steps: what the configuration says, and the session. */
+int cli_session_find(struct cli *c, struct cli_session *s);
+int cli_session_make(
     struct cli *c, struct cli_session *s, const struct linnet_config *with);
 void cli_session_close(struct cli_session *s);
 
@@ -345,5 +350,6 @@ int cli_disconnect(struct cli *c);
 int cli_ban(struct cli *c);
 int cli_unban(struct cli *c);
 int cli_bans(struct cli *c);
+int cli_mcp(struct cli *c);
 
 #endif

@@ -193,6 +193,17 @@ static const struct usage_option reason_options[] = {
 	NO_MORE_OPTIONS,
 };
 
+static const struct usage_option mcp_options[] = {
+	{ "tools", 't', "full|core|none",
+	    "Which tools: all of them, the few that most agents need, or none, "
+	    "for agents that use this command in a shell." },
+	{ "push", 'p', "auto|on|off",
+	    "Push messages as notifications of Claude Code's channels: to "
+	    "Claude Code, to any host, or not." },
+	{ "mdoc", 0, NULL, NULL }, /* for the manual */
+	NO_MORE_OPTIONS,
+};
+
 static const struct usage_option help_options[] = {
 	{ "mdoc", 0, NULL, NULL }, /* for the manual */
 	NO_MORE_OPTIONS,
@@ -370,6 +381,11 @@ const struct cli_command cli_commands[] = {
 	{ { "bans", NULL, "", no_options,
 	      "List who is banned, for who keeps order.", NULL },
 	    cli_bans },
+	{ { "mcp", NULL, "", mcp_options,
+	      "Give an agent the mesh as tools: a server of the Model Context Protocol.",
+	      "The agent's host starts it and speaks with it over standard input and "
+	      "output; see linnet-mcp(7). It ends when its input ends." },
+	    cli_mcp },
 	{ { "completion", NULL, USAGE_SHELLS, no_options,
 	      "Print a script for a shell that completes commands.", NULL },
 	    cli_completion },

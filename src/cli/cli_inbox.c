@@ -255,6 +255,8 @@ inbox_new(struct inbox *in, bool follow)
 	char cwd[4096];
 	struct linnet_config with = {
 		.session_id = follow ? NULL : inbox_session_id(in->c),
+		/* What is sent to the member is for any of its inboxes. */
+		.no_session_key = true,
 		/* Whoever asks for the messages is not to be told that they
 		 * wait because it is working. */
 		.cwd = follow ? getcwd(cwd, sizeof(cwd)) : NULL,

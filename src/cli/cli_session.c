@@ -25,11 +25,8 @@ session_groups(struct cli *c, const struct cli_mesh *m)
 }
 
 int
-cli_session_new(
-    struct cli *c, struct cli_session *s, const struct linnet_config *with)
+cli_session_find(struct cli *c, struct cli_session *s)
 {
-	struct linnet_config config = *with;
-	struct linnet_error e;
 	int status;
 
 	s->linnet = NULL;
@@ -37,8 +34,16 @@ cli_session_new(
 	if ((status = cli_config_load(&s->config, c->config_file, false)) != 0)
 		return status;
 	s->mesh = cli_config_mesh(&s->config, c->mesh, &status);
-	if (s->mesh == NULL)
-		return status;
+	return s->mesh != NULL ? 0 : status;
+}
+
+int
+cli_session_make(
+    struct cli *c, struct cli_session *s, const struct linnet_config *with)
+{
+	struct linnet_config config = *with;
+	struct linnet_error e;
+
 	config.url = s->mesh->broker_url;
 	config.mesh_id = s->mesh->mesh_id;
 	config.member_id = s->mesh->member_id;
@@ -46,9 +51,7 @@ cli_session_new(
 	config.secret_key = s->mesh->secret_key;
 	if (s->mesh->ca_file[0] != '\0')
 		config.tls.ca_file = s->mesh->ca_file;
-	/* What is sent to the member is for any of its inboxes. */
-	config.no_session_key = true;
-	if (!config.control) {
+	if (!config.control && config.groups == NULL) {
 		config.groups = session_groups(c, s->mesh);
 		config.ngroups = s->mesh->ngroups;
 	}
@@ -57,6 +60,15 @@ cli_session_new(
 	cli_print_error("%s: the mesh %s: %s (%s)", s->config.file,
 	    s->mesh->slug, e.message, e.code);
 	return EX_CONFIG;
+}
+
+int
+cli_session_new(
+    struct cli *c, struct cli_session *s, const struct linnet_config *with)
+{
+	int status = cli_session_find(c, s);
+
+	return status != 0 ? status : cli_session_make(c, s, with);
 }
 
 int

@@ -433,6 +433,7 @@ cli_watch(struct cli *c)
 	const char *prefix = c->argc > 0 ? c->argv[0] : "";
 	const struct linnet_config with = {
 		.control = cli_given(c, "look") != NULL,
+		.no_session_key = true,
 		.callbacks = { .phase = watch_phase,
 		    .message = watch_message,
 		    .state = watch_state,

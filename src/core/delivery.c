@@ -521,11 +521,10 @@ delivery_ack(struct session *s, const struct id *message)
 	return true;
 }
 
-/* One row of delivery_claim. */
-static void
-delivery_row(struct session *s, const struct db_result *r, size_t row)
+void
+delivery_claimed(
+    struct session *s, const struct db_result *r, size_t row, bool pulled)
 {
-	struct outbox *o = s->outbox;
 	struct slice key, texts[MESSAGE_MORE];
 	struct message_more more;
 	struct message m;
@@ -553,16 +552,16 @@ delivery_row(struct session *s, const struct db_result *r, size_t row)
 	if (!db_null(r, row, 14))
 		m.more = message_more(
 		    &more, texts, db_texts(r, row, 14, texts, NELEM(texts)));
-	if (parcel_find(o, &m.id) != NULL || message_is_over(&m))
+	if (parcel_find(s->outbox, &m.id) != NULL || message_is_over(&m))
 		return;
-	if (!roster_admits(s->info.status, m.priority)) {
+	if (!pulled && !roster_admits(s->info.status, m.priority)) {
 		delivery_park(s, &m.id, &recipient);
 		return;
 	}
 	if (db_int(r, row, 11) > 0)
 		core_count(s->mesh->core, PUSHED_AGAIN);
 	event_init(&e, EVENT_DELIVER, &m);
-	parcel_push(o, &recipient, &m, &e, true, NULL, 0);
+	parcel_push(outbox_get(s), &recipient, &m, &e, true, NULL, 0);
 	event_fini(&e);
 }
 
@@ -580,7 +579,7 @@ delivery_drained(void *arg, const struct db_result *r)
 		n = db_status(r) == DB_OK ? db_rows(r) : 0;
 		waited = n > 0 ? (size_t)db_int(r, 0, 12) : 0;
 		for (i = 0; i < n; i++)
-			delivery_row(s, r, i);
+			delivery_claimed(s, r, i, false);
 		outbox_forget_acked(o);
 		if (db_status(r) != DB_OK)
 			outbox_put_off(o);
@@ -592,6 +591,23 @@ delivery_drained(void *arg, const struct db_result *r)
 		}
 	}
 	free(a);
+}
+
+size_t
+delivery_room(struct session *s, size_t *bytes)
+{
+	const size_t most = (size_t)s->mesh->core->limits.unacked;
+	struct outbox *o = s->outbox;
+	size_t unacked = 0, used = 0;
+
+	*bytes = (size_t)s->mesh->core->limits.output / 2;
+	if (o != NULL) {
+		outbox_forget_stale(o);
+		unacked = o->unacked;
+		used = o->bytes;
+	}
+	*bytes -= used < *bytes ? used : *bytes;
+	return unacked < most ? most - unacked : 0;
 }
 
 void

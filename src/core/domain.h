@@ -425,6 +425,12 @@ bool delivery_is_stuck(const struct session *s);
 bool delivery_is_behind(const struct session *s);
 /* It drains with the next delivery_tick(). */
 void delivery_put_off(struct session *s);
+/* How many messages more may be under way to it, and so many bytes. */
+size_t delivery_room(struct session *s, size_t *bytes);
+/* Pushes a row of delivery_claim, unless it is under way already; one that was
+ * not pulled only if the status allows it. */
+void delivery_claimed(
+    struct session *s, const struct db_result *r, size_t row, bool pulled);
 /* Something may wait for a member or a session. */
 void delivery_nudge(struct mesh *m, const struct id *recipient);
 /* The session is over: gives back what it held. */

@@ -25,6 +25,7 @@ struct memory_in {
 	int64_t limit;
 	struct slice after;
 	bool forgotten;
+	struct id id;
 };
 
 #define IN(field) offsetof(struct memory_in, field)
@@ -64,6 +65,8 @@ static const struct field list_fields[] = {
 	MEMORY_CHOICE,
 	{ "forgotten", F_BOOL, IN(forgotten), 0, 0, 0, NULL, NULL, 0,
 	    "Only those that were forgotten, which no other way shows." },
+	{ "id", F_ID, IN(id), 0, 0, 0, NULL, NULL, 0,
+	    "Only this one; nothing else is asked then." },
 	MEMORY_PLACE,
 	{ .type = F_END },
 };
@@ -229,6 +232,16 @@ memory_put_by(struct request *r, struct db_params *p, struct slice by)
 }
 
 static void
+memory_get(struct request *r, const struct memory_in *in)
+{
+	struct db_params *p = db_params(STMT_memory_get);
+
+	db_put_id(p, &r->client->session->mesh->id);
+	db_put_id(p, &in->id);
+	db_query(r->core->reads, p, memory_found, r);
+}
+
+static void
 memory_list(struct request *r, const struct memory_in *in,
     const struct memory_place *place)
 {
@@ -306,7 +319,12 @@ recall_exec(struct request *r, void *arg)
 static void
 list_memories_exec(struct request *r, void *arg)
 {
-	memory_find(r, arg, false);
+	const struct memory_in *in = arg;
+
+	if (!id_is_null(&in->id))
+		memory_get(r, in);
+	else
+		memory_find(r, in, false);
 }
 
 const struct op op_recall = {

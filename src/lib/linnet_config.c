@@ -104,6 +104,7 @@ linnet_config_copy(struct linnet *l, const struct linnet_config *c)
 	to->peer_type = config_text(&l->pool, c->peer_type);
 	to->channel = config_text(&l->pool, c->channel);
 	to->model = config_text(&l->pool, c->model);
+	to->role = config_text(&l->pool, c->role);
 	to->session_id = config_text(&l->pool, c->session_id);
 	if (to->session_id == NULL) {
 		crypto_random_bytes(random, sizeof(random));

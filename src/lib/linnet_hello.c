@@ -141,6 +141,7 @@ linnet_hello_write(
 	hello_add(&w, "peerType", c->peer_type);
 	hello_add(&w, "channel", c->channel);
 	hello_add(&w, "model", c->model);
+	hello_add(&w, "role", c->role);
 	if (c->control)
 		hello_add(&w, "peerRole", HELLO_CONTROL);
 	json_key(&w, "capabilities");

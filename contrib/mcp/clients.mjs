@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: ISC
+// Alice has the client of version 1 of the SDK, which says initialize, and is
+// pushed to as Claude Code is; bob has that of version 2, which speaks revision
+// 2026-07-28.  Results are checked against the schemas of the tools by the
+// clients themselves.
+import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport as StdioV1 }
+  from '@modelcontextprotocol/sdk/client/stdio.js';
+import { Client as ClientV2 } from '@modelcontextprotocol/client';
+import { StdioClientTransport as StdioV2 }
+  from '@modelcontextprotocol/client/stdio';
+
+const [linnet, configA, configB] = process.argv.slice(2);
+let failed = 0;
+
+function ok(good, name) {
+  console.log(`${good ? 'ok' : 'not ok'} - ${name}`);
+  if (!good) failed++;
+  return good;
+}
+
+function is(got, want, name) {
+  if (!ok(got === want, name))
+    console.log(`# got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
+}
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// The value of fn once it is true; undefined in time.
+async function until(fn, name, ms = 15000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await fn();
+    if (value) return value;
+    if (Date.now() > end) {
+      ok(false, name);
+      return undefined;
+    }
+    await pause(50);
+  }
+}
+
+const command = (config, name) => ({
+  command: linnet,
+  args: ['mcp'],
+  env: { ...process.env, LINNET_CONFIG: config, LINNET_NAME: name,
+    LINNET_GROUPS: 'pair' },
+});
+
+async function call(client, name, args = {}) {
+  const result = await client.callTool({ name, arguments: args });
+  if (result.isError) throw new Error(`${name}: ${result.content[0].text}`);
+  return result.structuredContent;
+}
+
+// What the broker says of a message's only recipient.
+async function state(client, id) {
+  const status = await call(client, 'message_status', { id });
+  return status.recipients[0]?.state;
+}
+
+async function main() {
+  const pushed = [];
+  const alice = new ClientV1({ name: 'claude-code', version: '1' });
+  alice.fallbackNotificationHandler = async (note) => {
+    if (note.method === 'notifications/claude/channel')
+      pushed.push(note.params);
+  };
+  await alice.connect(new StdioV1(command(configA, 'alice')));
+  const bob = new ClientV2({ name: 'second', version: '2' },
+    { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+  await bob.connect(new StdioV2(command(configB, 'bob')));
+
+  const toolsA = (await alice.listTools()).tools;
+  const toolsB = (await bob.listTools()).tools;
+  is(toolsA.map((t) => t.name).join(), toolsB.map((t) => t.name).join(),
+    'both have the same tools');
+  ok(/You are "alice"/.test(alice.getInstructions()), 'alice is told who she is');
+  ok(/You are "bob"/.test(bob.getInstructions()), 'and bob');
+  ok(alice.getServerCapabilities().experimental['claude/channel'],
+    'alice has a channel');
+
+  const here = async (client, name) => (await call(client, 'list_peers'))
+    .peers.some((p) => p.name === name);
+  await until(() => here(alice, 'bob'), 'alice sees bob');
+  await until(() => here(bob, 'alice'), 'bob sees alice');
+
+  // Bob to alice: pushed, and acked when she used it, not before.
+  const direct = (await call(bob, 'send_message',
+    { to: 'alice', message: 'a direct one' })).messages[0].message_id;
+  const note = await until(
+    () => pushed.find((p) => p.meta.message_id === direct),
+    'the direct message is pushed to the agent');
+  is(note?.content, 'a direct one', 'the direct message');
+  is(note?.meta.from_name, 'bob', 'and who it is from');
+  is(await state(bob, direct), 'pushed', 'its status is pushed');
+  const answer = (await call(alice, 'send_message',
+    { to: note.meta.from_key, reply_to: direct, message: 'an answer' }))
+    .messages[0].message_id;
+  await until(async () => await state(bob, direct) === 'acked',
+    'her answer acks it');
+  is(await state(bob, direct), 'acked', 'its status is acked');
+
+  // Alice to bob: he is not pushed to, and reads.
+  const got = await call(bob, 'wait_for_message', { seconds: 20 });
+  is(got.messages[0]?.message_id, answer, 'bob waits for the answer');
+  is(got.messages[0]?.reply_to, direct, 'which says what it answers');
+  await until(async () => await state(alice, answer) === 'acked',
+    'and reading it acks it');
+
+  for (const [to, name] of [['@pair', 'group'], ['*', 'broadcast']]) {
+    const id = (await call(alice, 'send_message',
+      { to, message: `a ${name} one` })).messages[0].message_id;
+    const { unread } = await until(async () => {
+      const result = await call(bob, 'get_state', { key: 'x' });
+      return result.unread.count > 0 && result;
+    }, `bob hears of the ${name} message`) ?? {};
+    is(unread?.highest, 'next', 'by the end of any result');
+    const read = await call(bob, 'check_messages');
+    is(read.messages[0]?.text, `a ${name} one`, `the ${name} message`);
+    is(read.messages[0]?.to, to, 'to whom it is');
+    await until(async () => (await call(alice, 'message_status', { id }))
+      .recipients.find((r) => r.name === 'bob')?.state === 'acked',
+      `bob has acked the ${name} message`);
+  }
+
+  // State: who listens hears of it, and so does the channel.
+  const updates = [];
+  bob.setNotificationHandler('notifications/resources/updated',
+    (n) => { updates.push(n.params.uri); });
+  const listening = await bob.listen(
+    { resourceSubscriptions: ['linnet://state/plan'] });
+  is(listening.honoredFilter.resourceSubscriptions?.[0],
+    'linnet://state/plan', 'bob listens');
+  await call(alice, 'set_state', { key: 'plan', value: { step: 2 } });
+  await until(() => updates.includes('linnet://state/plan'),
+    'bob hears of the change');
+  const plan = await bob.readResource({ uri: 'linnet://state/plan' });
+  is(JSON.parse(plan.contents[0].text).value.step, 2, 'and reads it');
+  await call(bob, 'set_state', { key: 'plan', value: { step: 3 } });
+  const change = await until(
+    () => pushed.find((p) => p.meta.kind === 'state_change'),
+    'alice is pushed the next change');
+  is(change?.content, 'plan = {"step":3}', 'the change');
+  await listening.close();
+
+  const { resources } = await alice.listResources();
+  ok(resources.some((r) => r.uri === 'linnet://inbox'), 'resources');
+  const bad = await alice.callTool(
+    { name: 'send_message', arguments: { to: 'alcie', message: 'x' } });
+  ok(bad.isError && /Did you mean "alice"/.test(bad.content[0].text),
+    'a mistake is told in a sentence');
+
+  await alice.close();
+  await bob.close();
+  ok(true, 'both end');
+}
+
+main().catch((e) => ok(false, e.stack)).finally(() => {
+  process.exit(failed > 0 ? 1 : 0);
+});

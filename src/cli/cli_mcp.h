@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * linnet mcp from the inside: an agent's session (cli_mcp_mesh.c), between a
+ * host on standard input and output (cli_mcp.c) and a broker.
+ */
+#ifndef CLI_CLI_MCP_H
+#define CLI_CLI_MCP_H
+
+#include <sys/queue.h>
+
+#include "cli/cli.h"
+#include "mcp/mcp.h"
+
+/* What linnet launch says of the session. */
+#define MCP_ENV_NAME "LINNET_NAME"
+#define MCP_ENV_ROLE "LINNET_ROLE"
+#define MCP_ENV_GROUPS "LINNET_GROUPS" /* name[:role],... */
+#define MCP_ENV_SESSION "LINNET_SESSION"
+
+struct mesh_group {
+	TAILQ_ENTRY(mesh_group) entry;
+	char *name;
+	char *role;
+	bool first; /* each hello says it */
+	bool left;  /* though the agent is not in it any more */
+};
+
+/* The backend of a struct mcp. */
+struct mcp_mesh {
+	struct cli *c;
+	struct mcp *mcp;
+	struct cli_session s;
+	struct mcp_inbox *inbox;
+	TAILQ_HEAD(, mesh_ask) asks;
+	int64_t lost_ms; /* since when there is no connection; 0: there is */
+	bool again;	 /* there was one before */
+	bool ending;
+	unsigned pulls; /* that are under way */
+	char *summary;	/* what the agent said of itself, or NULL */
+	char *status;
+	TAILQ_HEAD(, mesh_group) groups;
+};
+
+enum mesh_what {
+	MESH_CALL,
+	MESH_SEND,
+	MESH_MESSAGES,
+	MESH_UNREAD,
+};
+
+/* A question of a tool. */
+struct mesh_ask {
+	TAILQ_ENTRY(mesh_ask) entry;
+	struct mcp_mesh *h;
+	struct mcp_ask *ask; /* NULL: nobody wants the answer */
+	enum mesh_what what;
+	bool asked; /* the broker */
+	char *op;
+	char *fields;
+	size_t limit;
+};
+
+extern const struct mcp_backend cli_mcp_backend; /* its arg: struct mcp_mesh */
+void cli_mcp_mesh_init(struct mcp_mesh *h, struct cli *c);
+/* Begins to connect, as far as the configuration allows. */
+void cli_mcp_mesh_start(struct mcp_mesh *h);
+/* Milliseconds until cli_mcp_mesh_turn() has to be called; -1: no hurry. */
+int cli_mcp_mesh_timeout(const struct mcp_mesh *h);
+void cli_mcp_mesh_turn(struct mcp_mesh *h);
+/* Says goodbye and forgets everything. */
+void cli_mcp_mesh_end(struct mcp_mesh *h);
+
+/* The two ways in which a question ends; it is gone then. */
+void cli_mcp_fail(struct mesh_ask *a, const struct linnet_error *e);
+void cli_mcp_answer(struct mesh_ask *a, const struct buf *b);
+
+/* cli_mcp_send.c */
+void cli_mcp_send(struct mesh_ask *a);
+
+/*
+ * cli_mcp_self.c
+ */
+/* The fields of a question as JSON; the caller frees j and the text. */
+char *cli_mcp_fields(struct json *j, const char *fields);
+/* Something was done that a later connection has to hear of. */
+void cli_mcp_said(struct mcp_mesh *h, const struct mesh_ask *a);
+/* Over a connection that is not the first. */
+void cli_mcp_say_again(struct mcp_mesh *h);
+/* The groups to begin with, of the pool. */
+const struct linnet_group *cli_mcp_groups(struct mcp_mesh *h, size_t *n);
+void cli_mcp_forget(struct mcp_mesh *h);
+
+/* cli_mcp_slot.c: the session's id, of the pool: always the same for an agent
+ * of this name in this directory, and another one while that is running. NULL:
+ * none can be had. */
+const char *cli_mcp_slot(
+    struct cli *c, const struct cli_session *s, const char *name);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mcp: the Model Context Protocol, by which the host of an agent gives it
+ * tools.  One implementation for every transport: it is handed the text of
+ * JSON-RPC messages and hands out others; what it knows of the mesh it asks a
+ * backend, by the operations of the mesh protocol.
+ *
+ *	mcp.c		a client, and what it sends
+ *	mcp_rpc.c	JSON-RPC 2.0: envelopes, answers, batches
+ *	mcp_hello.c	revisions, and what we say of ourselves
+ *	mcp_tool.c	calls of tools; mcp_tools.c: the table of them
+ *	mcp_args.c	arguments checked; mcp_project.c: answers made
+ *			mcp_schema.c: the JSON Schemas of both
+ *	mcp_message.c	messages: read, waited for, acknowledged
+ *	mcp_inbox.c	messages that arrived, for backends that are pushed to
+ *	mcp_resource.c	resources; mcp_subscribe.c: who is told of changes
+ *	mcp_push.c	waking an agent
+ *	mcp_guide.c	what an agent is told of the use of all this
+ *
+ * Specifications: modelcontextprotocol.io, revisions 2024-11-05 to 2026-07-28.
+ * The last one is "modern": each request says all that is to know.  Those
+ * before begin with `initialize`.
+ */
+#ifndef MCP_MCP_H
+#define MCP_MCP_H
+
+#include "base/base.h"
+
+enum mcp_revision {
+	MCP_UNKNOWN, /* no initialize came yet */
+	MCP_2024_11_05,
+	MCP_2025_03_26,
+	MCP_2025_06_18,
+	MCP_2025_11_25,
+	MCP_2026_07_28,
+};
+
+enum mcp_tools {
+	MCP_TOOLS_FULL,
+	MCP_TOOLS_CORE,
+	MCP_TOOLS_NONE,
+};
+extern const char *const mcp_tools_names[]; /* by enum, NULL-ended */
+
+/* Are messages pushed as notifications of Claude Code's channels? */
+enum mcp_push {
+	MCP_PUSH_AUTO, /* when the client says that it is Claude Code */
+	MCP_PUSH_ON,
+	MCP_PUSH_OFF,
+};
+extern const char *const mcp_push_names[];
+
+struct mcp;
+struct mcp_ask;
+
+struct mcp_error {
+	const char *code; /* as in the mesh protocol */
+	const char *message;
+};
+
+/*
+ * What there is behind the tools.  A question (ask) is answered once, with
+ * mcp_answer(), at once or later; unless it was forgotten.
+ */
+struct mcp_backend {
+	/* An operation of the mesh protocol, linnet-protocol(7).  fields: the
+	 * members of its request beside type, as JSON without the braces; good
+	 * during the call.  The answer is the broker's.
+	 * But for send, whose fields are to (text or array of texts), message
+	 * (text), priority, replyToId, ttl, id: how it is encrypted is the
+	 * backend's.  It answers {"messages":[{"to":...}]}, of each to
+	 * messageId, recipients, duplicate, blocked as in the ack; or error,
+	 * a sentence. */
+	void (*call)(
+	    void *arg, struct mcp_ask *a, const char *op, const char *fields);
+	/* Up to so many messages that were not used, the oldest first, which
+	 * stay what they are: {"messages":[...],"more":bool}, of each the
+	 * members of struct mcp_message but for data. */
+	void (*messages)(void *arg, struct mcp_ask *a, size_t limit);
+	/* How many there are: {"count":2,"highest":"now"}; without highest
+	 * when there is none. */
+	void (*unread)(void *arg, struct mcp_ask *a);
+	/* The agent has a message: it is not unread any more; false: it was
+	 * not.  What is taken is acked later, when the agent's host has it. */
+	bool (*take)(void *arg, const char *id);
+	/* But the host did not get the answer: it is unread again. */
+	void (*untake)(void *arg, const char *id);
+	void (*ack)(void *arg, const char *id);
+	/* The answer is not wanted any more: it may be a long time away, or
+	 * never come, and mcp_answer() must not be called. */
+	void (*forget)(void *arg, struct mcp_ask *a);
+};
+
+/* One JSON-RPC message, or a batch of them, for the client; no newline in it.
+ * Good during the call. */
+struct mcp_out {
+	const char *text;
+	size_t n;
+	void *tag;   /* of the message that it answers or is about, or NULL */
+	bool answer; /* the last thing that is said to that message */
+	int http;    /* status that it has over HTTP: 200, 400, 404 */
+};
+
+struct mcp_config {
+	const struct mcp_backend *backend;
+	void *backend_arg;
+	void (*out)(void *arg, const struct mcp_out *o);
+	void *out_arg;
+	/* The revision, where the transport knows it (HTTP has a header);
+	 * MCP_UNKNOWN where initialize says it. */
+	enum mcp_revision revision;
+	enum mcp_tools tools;
+	enum mcp_push push;
+	const char *version; /* of the server; kept, as those below */
+	const char *name;    /* under which others know the agent, or NULL */
+	const char *mesh;    /* its slug, or NULL */
+};
+
+/* One client: of a stdio connection, or of an HTTP request or session. */
+struct mcp *mcp_new(const struct mcp_config *c);
+/* Forgets what is under way.  m may be NULL. */
+void mcp_free(struct mcp *m);
+/* A revision by its name; MCP_UNKNOWN: we do not speak it. */
+enum mcp_revision mcp_revision(const char *name, size_t n);
+
+/* A message of the client.  What is handed out because of it has the tag.
+ * Text that is none is answered with an error.  False: there is nothing to
+ * answer. */
+bool mcp_input(struct mcp *m, const char *text, size_t n, void *tag);
+/* One that was larger than the transport takes, in bytes. */
+void mcp_refuse(struct mcp *m, size_t max, void *tag);
+/* Everything that was handed out has reached the client's side. */
+void mcp_written(struct mcp *m);
+/* The client of this message does not want an answer any more. */
+void mcp_cancel(struct mcp *m, const void *tag);
+/* Nothing more will come in: ends what only waits. */
+void mcp_stop(struct mcp *m);
+/* Requests that are not answered. */
+size_t mcp_pending(const struct mcp *m);
+/* When mcp_tick() wants to be called, by clock_mono(); INT64_MAX: never. */
+int64_t mcp_due(const struct mcp *m);
+void mcp_tick(struct mcp *m);
+
+/* Answers a question: with an error, or with text, JSON.  The ask is gone
+ * afterwards. */
+void mcp_answer(
+    struct mcp_ask *a, const struct mcp_error *e, const char *text, size_t n);
+
+/* A message of a peer.  Texts that are "" are not there. */
+struct mcp_message {
+	const char *id;
+	const char *from;	 /* name */
+	const char *from_key;	 /* to write back to */
+	const char *from_member; /* key of the member */
+	const char *to;		 /* as the sender wrote it */
+	const char *priority;
+	const char *sent_at;
+	const char *reply_to;
+	const char *subtype;
+	const char *mesh; /* slug */
+	bool encrypted;
+	const char *text; /* UTF-8; NULL: it cannot be read here */
+	size_t length;	  /* bytes */
+};
+/* Events: a message arrived that nobody asked for; a key of state was changed
+ * by somebody else (value NULL: deleted); the number of unread messages may
+ * have changed; something to know for whoever looks after the client. */
+void mcp_arrived(struct mcp *m, const struct mcp_message *message);
+struct mcp_change {
+	const char *key;
+	const char *value; /* JSON */
+	const char *by;
+	const char *at;
+	int64_t version;
+};
+void mcp_changed(struct mcp *m, const struct mcp_change *change);
+/* Changes may have been missed: who asked for them shall look. */
+void mcp_missed(struct mcp *m);
+/* What arrives now was asked for: an answer will have it, and it is not pushed
+ * before. */
+void mcp_hold(struct mcp *m, bool on);
+/* level: as in RFC 5424 6.2.1: debug, info, notice, warning, error ... */
+void mcp_log(struct mcp *m, const char *level, const char *text);
+
+/*
+ * mcp_inbox.c: for a backend to which messages are pushed.
+ */
+struct mcp_inbox;
+struct mcp_inbox *mcp_inbox_new(void);
+void mcp_inbox_free(struct mcp_inbox *b);
+/* false: it is there already. */
+bool mcp_inbox_add(struct mcp_inbox *b, const struct mcp_message *message);
+/* As take and untake of the backend. */
+bool mcp_inbox_take(struct mcp_inbox *b, const char *id);
+void mcp_inbox_untake(struct mcp_inbox *b, const char *id);
+/* It was acked. */
+void mcp_inbox_drop(struct mcp_inbox *b, const char *id);
+/* Unread ones. */
+size_t mcp_inbox_count(const struct mcp_inbox *b);
+/* {"count":...}: and so many more, of which the highest priority is that, or
+ * "". */
+void mcp_inbox_unread(const struct mcp_inbox *b, struct buf *out, int64_t more,
+    const char *highest);
+/* {"messages":...} */
+void mcp_inbox_list(const struct mcp_inbox *b, struct buf *out, size_t limit);
+
+/*
+ * mcp_tools.c: appends the list of tools in mdoc(7).
+ */
+void mcp_tools_mdoc(struct buf *b);
+
+/*
+ * mcp_guide.c: the guide for agents; and the same as a skill, a file SKILL.md.
+ */
+extern const char mcp_guide[];
+const char *mcp_guide_skill(size_t *n);
+
+#endif
