@@ -731,6 +731,29 @@ select c.message_id, c.recipient, m.sender_member, m.sender_key,
 from claimed c join message m on m.id = c.message_id
 left join member b on b.id = m.sender_member order by c.message_id;
 
+-- The same rows, up to $3 of them and $4 bytes, of what nobody holds; it stays
+-- as it is.
+-- name: delivery_peek
+with waiting as (
+	select message_id, recipient, pushes from delivery
+	where recipient in ($1::uuid, $2::uuid) and state < 2
+	and state = 0 and (holder is null or due_at < now())
+	and expires_at > now() order by message_id limit $3::int8
+), sized as (
+	select w.*, row_number() over o as place,
+	    sum(octet_length(m.nonce) + octet_length(m.ciphertext)) over o
+	    as bytes
+	from waiting w join message m on m.id = w.message_id
+	window o as (order by w.message_id, w.recipient)
+)
+select s.message_id, s.recipient, m.sender_member, m.sender_key,
+    m.sender_name, m.priority, m.nonce, m.ciphertext, m.created_at, m.target,
+    b.key, s.pushes, (select count(*) from waiting) as waited, m.expires_at,
+    m.more
+from sized s join message m on m.id = s.message_id
+left join member b on b.id = m.sender_member
+where s.place = 1 or s.bytes <= $4::int8 order by s.message_id;
+
 -- How much waits for a session that nobody has, up to $3, and how urgent it is.
 -- name: delivery_waiting
 select count(*), max(priority) from (select priority from delivery
@@ -1348,6 +1371,46 @@ with t as (
 select mesh_id, member_id, may,
     coalesce((select was_good from done), false) from t;
 
+-- Sessions of MCP over HTTP --------------------------------------------------
+
+-- A new one; the one that was not used for longest goes if there are $4.
+-- name: mcp_session_put
+with old as (
+	select id from mcp_session where token_id = $2::uuid
+	order by seen_at desc offset $4::int8 - 1
+), gone as (
+	delete from mcp_session where id in (select id from old)
+)
+insert into mcp_session (id, token_id, revision)
+values ($1::uuid, $2, $3::text) returning id, revision, subscriptions;
+
+-- name: mcp_session_find
+with used as (
+	update mcp_session set seen_at = now()
+	where id = $1::uuid and token_id = $2::uuid
+	and seen_at < now() - interval '1 minute'
+)
+select id, revision, subscriptions from mcp_session
+where id = $1 and token_id = $2;
+
+-- One that it has is not had twice; $4: so many it may have.
+-- name: mcp_session_subscribe
+update mcp_session set subscriptions = case
+    when $3::text = any (subscriptions)
+    or cardinality(subscriptions) >= $4::int8 then subscriptions
+    else array_append(subscriptions, $3) end
+where id = $1::uuid and token_id = $2::uuid
+returning id, revision, subscriptions;
+
+-- name: mcp_session_unsubscribe
+update mcp_session set subscriptions = array_remove(subscriptions, $3::text)
+where id = $1::uuid and token_id = $2::uuid
+returning id, revision, subscriptions;
+
+-- name: mcp_session_end
+delete from mcp_session where id = $1::uuid and token_id = $2::uuid
+returning id, revision, subscriptions;
+
 -- Upkeep ---------------------------------------------------------------------
 
 -- A host renews its lease, and hears whether that was over (others may have
@@ -1510,6 +1573,16 @@ with gone as (
 		< now() - $1::int8 * interval '1 ms'
 	    order by least(expires_at, revoked_at) limit 1000
 	    for update skip locked)
+	returning id
+)
+select count(*) = 1000 from gone;
+
+-- Those of clients that went without a word.
+-- name: upkeep_mcp_sessions
+with gone as (
+	delete from mcp_session where id in (select id from mcp_session
+	    where seen_at < now() - $1::int8 * interval '1 ms'
+	    order by seen_at limit 1000 for update skip locked)
 	returning id
 )
 select count(*) = 1000 from gone;

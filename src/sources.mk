@@ -51,10 +51,10 @@ src_libcore_a_SOURCES = \
 	src/core/event_session.c src/core/event_state.c src/core/group.c \
 	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
 	src/core/hook.c src/core/invite.c src/core/member.c src/core/memory.c \
-	src/core/memory_search.c src/core/mesh.c src/core/mesh_info.c \
+	src/core/mcp_session.c src/core/memory_search.c src/core/mesh.c src/core/mesh_info.c \
 	src/core/message.c src/core/message_more.c src/core/message_put.c \
 	src/core/message_status.c src/core/moderation.c src/core/op.c \
-	src/core/presence.c src/core/profile.c src/core/pull.c src/core/quota.c \
+	src/core/presence.c src/core/profile.c src/core/pull.c src/core/pull_read.c src/core/quota.c \
 	src/core/rate.c src/core/role.c src/core/roster.c src/core/schedule.c \
 	src/core/schedule_due.c src/core/session.c src/core/state.c \
 	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
@@ -65,7 +65,9 @@ src_libcore_a_SOURCES = \
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto.c \
 	src/proto/proto_decode.c src/proto/proto_encode.c \
-	src/proto/proto_http.c src/proto/proto_mesh.c \
+	src/proto/proto_http.c src/proto/proto_mcp.h \
+	src/proto/proto_mcp.c src/proto/proto_mcp_head.c \
+	src/proto/proto_mcp_mesh.c src/proto/proto_mesh.c \
 	src/proto/proto_metrics.c src/proto/proto_rest.c
 
 noinst_LIBRARIES += src/librole.a
@@ -164,6 +166,14 @@ src_libmcp_a_SOURCES = src/mcp/mcp.h src/mcp/mcp_request.h src/mcp/mcp.c \
 	src/mcp/mcp_push.c src/mcp/mcp_resource.c src/mcp/mcp_rpc.c \
 	src/mcp/mcp_schema.c src/mcp/mcp_subscribe.c src/mcp/mcp_tool.c \
 	src/mcp/mcp_tools.c
+
+src_libmcp_a_CPPFLAGS = $(AM_CPPFLAGS)
+if MCP_FIXTURES
+src_libmcp_a_SOURCES += src/mcp/mcp_fixture.c
+src_libmcp_a_CPPFLAGS += -DMCP_FIXTURES
+else
+EXTRA_DIST += src/mcp/mcp_fixture.c
+endif
 
 noinst_LIBRARIES += src/libcli.a
 src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli.c src/cli/cli_args.c \

@@ -207,6 +207,56 @@ $row{pull} = sub {
 	    'they are not for others');
 };
 
+$row{read_messages} = sub {
+	my ($m) = @_;
+	my ($alice, $bob) = @$m{qw(alice bob)};
+	my $key = $m->{seed}{peerB}{pubkey};
+	$bob->request({ type => 'set_status', status => 'dnd' });
+	sees($alice, 'bob', sub { $_[0]{status} eq 'dnd' }, 'bob wants peace');
+	my @acks = map { $alice->send(to => $key, text => $_->[0],
+	    priority => $_->[1]) } ['a', 'low'], ['b', 'next'], ['c', 'next'];
+	my $r;
+	wait_until { $r = $bob->request({ type => 'read_messages' });
+	    $r->{waiting} == 3 } 15, 'three that wait';
+	is_deeply([@$r{qw(messages highest)}], [[], 'next'], 'how urgent');
+	$r = ask($bob, 'read_messages', limit => 9);
+	is_deeply([map { $_->{messageId} } @{ $r->{messages} }],
+	    [map { $_->{messageId} } @acks], 'all of them, in order');
+	is_deeply([@{ $r->{messages}[0] }{qw(senderName priority targetSpec
+	    subtype)}], ['alice', 'low', $key, 'message'], 'what is said');
+	is($r->{waiting}, 3, 'they wait still');
+	$r = ask($bob, 'read_messages', limit => 2, take => JSON::PP::true);
+	is_deeply([scalar @{ $r->{messages} }, @$r{qw(waiting highest)}],
+	    [2, 1, 'next'], 'two that are taken');
+	is(scalar @{ ask($bob, 'read_messages', limit => 9)->{messages} }, 1,
+	    'and not for others');
+	$bob->request({ type => 'client_ack', messageId => $_->{messageId} })
+	    for @{ $r->{messages} };
+	status_ok($alice, $acks[1], 'delivered');
+	status_ok($alice, $acks[2], 'held', 'the third one waits');
+	$bob->request({ type => 'set_status', status => 'idle' });
+	got($bob, 'c', 'until bob is idle');
+};
+
+$row{mcp_session} = sub {
+	my ($m) = @_;
+	my $r = $m->{alice}->request({ type => 'mcp_session',
+	    action => 'begin', revision => '2025-06-18' });
+	is($r->{code}, 'forbidden', 'only behind /mcp');
+	my $t = ask($m->{alice}, 'create_token');
+	my %shows = (Authorization => "Bearer $t->{token}");
+	$r = $here->http(POST => '/mcp', \%shows, { jsonrpc => '2.0', id => 1,
+	    method => 'initialize', params => { capabilities => {},
+	    clientInfo => { name => 'x', version => '1' },
+	    protocolVersion => '2025-06-18' } });
+	like($r->{headers}{'mcp-session-id'}, qr/^[0-9a-f]{32}$/, 'there')
+	    ? $answered{mcp_session}++ : diag explain $r;
+	my $id = $r->{headers}{'mcp-session-id'};
+	$r = $there->http(POST => '/mcp', { %shows, 'Mcp-Session-Id' => $id },
+	    { jsonrpc => '2.0', id => 2, method => 'ping' });
+	is($r->{status}, 200, 'and wherever it is used');
+};
+
 $row{message_status} = sub {
 	my ($m) = @_;
 	my ($alice, $bob) = @$m{qw(alice bob)};

@@ -34,6 +34,8 @@ my %good = (
 	    ciphertext => 'eA==' } },
 	client_ack => sub { { messageId => $id, brokerMessageId => $id } },
 	pull => sub { { limit => 1 } },
+	mcp_session => sub { { action => 'find', sessionId => $id } },
+	read_messages => sub { { limit => 1 } },
 	message_status => sub { { messageId => $id } },
 	schedule => sub { { to => 'other', message => 'x',
 	    deliverAt => int(time * 1000) + 3600_000 } },

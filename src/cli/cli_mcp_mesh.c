@@ -129,7 +129,7 @@ mesh_give(struct mesh_ask *a)
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX / 2);
-	mcp_inbox_list(a->h->inbox, &b, a->limit);
+	mcp_inbox_list(a->h->inbox, &b, a->limit, false);
 	cli_mcp_answer(a, &b);
 	buf_free(&b);
 }
@@ -315,8 +315,9 @@ backend_call(void *arg, struct mcp_ask *ask, const char *op, const char *fields)
 }
 
 static void
-backend_messages(void *arg, struct mcp_ask *ask, size_t limit)
+backend_messages(void *arg, struct mcp_ask *ask, size_t limit, bool take)
 {
+	(void)take;
 	mesh_ask(arg, ask, MESH_MESSAGES, "", "", limit);
 }
 

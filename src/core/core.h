@@ -37,6 +37,7 @@ struct session;
 struct client;
 struct request;
 struct event;
+struct state_change;
 struct trace;
 struct deputy;
 struct tokens;
@@ -380,6 +381,19 @@ size_t token_scope_names(uint32_t scopes, struct slice v[SCOPE_MAX]);
  * the token was revoked. */
 typedef void token_fn(struct request *r);
 void token_enter(struct request *r, struct slice text, token_fn *fn);
+/* A client that acts for a token's member hears that a key of state was changed
+ * by somebody else, or, where s is NULL, that a message may wait for it. */
+typedef void deputy_news(struct client *c, const struct state_change *s);
+void deputy_watch(struct client *c, deputy_news *fn);
+/* The ids of such a client: of its token, which acts, and of its mesh; and as
+ * whom it acts, and where. */
+struct deputy_who {
+	struct id token;
+	struct slice member_name;
+	uint8_t member_key[CRYPTO_KEY_LEN];
+	struct slice mesh; /* slug */
+};
+void deputy_who(const struct client *c, struct deputy_who *out);
 /* After a lease: tells other hosts the key, and the log if theirs differs. */
 void token_key_say(struct core *c);
 

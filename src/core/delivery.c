@@ -522,46 +522,55 @@ delivery_ack(struct session *s, const struct id *message)
 }
 
 void
+delivery_read(struct delivery_row *out, const struct mesh *mesh,
+    const struct db_result *r, size_t row)
+{
+	struct message *m = &out->message;
+	struct slice key;
+
+	memset(m, 0, sizeof(*m));
+	db_id(r, row, 0, &m->id);
+	db_id(r, row, 1, &out->recipient);
+	m->mesh = mesh->id;
+	db_id(r, row, 2, &m->sender_member);
+	key = db_bytes(r, row, 3);
+	if (key.n == CRYPTO_KEY_LEN)
+		memcpy(m->sender_key, key.p, key.n);
+	m->sender_name = db_text(r, row, 4);
+	m->priority = (enum priority)db_int(r, row, 5);
+	m->nonce = db_text(r, row, 6);
+	m->ciphertext = db_text(r, row, 7);
+	m->created_ms = db_time(r, row, 8);
+	m->target = db_text(r, row, 9);
+	key = db_bytes(r, row, 10);
+	if (key.n == CRYPTO_KEY_LEN)
+		memcpy(m->sender_member_key, key.p, key.n);
+	out->pushes = db_int(r, row, 11);
+	m->expires_ms = db_time(r, row, 13);
+	if (!db_null(r, row, 14))
+		m->more = message_more(&out->more, out->texts,
+		    db_texts(r, row, 14, out->texts, NELEM(out->texts)));
+}
+
+void
 delivery_claimed(
     struct session *s, const struct db_result *r, size_t row, bool pulled)
 {
-	struct slice key, texts[MESSAGE_MORE];
-	struct message_more more;
-	struct message m;
+	struct delivery_row d;
+	const struct message *m = &d.message;
 	struct event e;
-	struct id recipient;
 
-	memset(&m, 0, sizeof(m));
-	db_id(r, row, 0, &m.id);
-	db_id(r, row, 1, &recipient);
-	m.mesh = s->mesh->id;
-	db_id(r, row, 2, &m.sender_member);
-	key = db_bytes(r, row, 3);
-	if (key.n == CRYPTO_KEY_LEN)
-		memcpy(m.sender_key, key.p, key.n);
-	m.sender_name = db_text(r, row, 4);
-	m.priority = (enum priority)db_int(r, row, 5);
-	m.nonce = db_text(r, row, 6);
-	m.ciphertext = db_text(r, row, 7);
-	m.created_ms = db_time(r, row, 8);
-	m.target = db_text(r, row, 9);
-	key = db_bytes(r, row, 10);
-	if (key.n == CRYPTO_KEY_LEN)
-		memcpy(m.sender_member_key, key.p, key.n);
-	m.expires_ms = db_time(r, row, 13);
-	if (!db_null(r, row, 14))
-		m.more = message_more(
-		    &more, texts, db_texts(r, row, 14, texts, NELEM(texts)));
-	if (parcel_find(s->outbox, &m.id) != NULL || message_is_over(&m))
+	delivery_read(&d, s->mesh, r, row);
+	if (parcel_find(s->outbox, &m->id) != NULL || message_is_over(m))
 		return;
-	if (!pulled && !roster_admits(s->info.status, m.priority)) {
-		delivery_park(s, &m.id, &recipient);
+	if (!pulled && !roster_admits(s->info.status, m->priority)) {
+		delivery_park(s, &m->id, &d.recipient);
 		return;
 	}
-	if (db_int(r, row, 11) > 0)
+	if (d.pushes > 0)
 		core_count(s->mesh->core, PUSHED_AGAIN);
-	event_init(&e, EVENT_DELIVER, &m);
-	parcel_push(outbox_get(s), &recipient, &m, &e, true, NULL, 0);
+	event_init(&e, EVENT_DELIVER, m);
+	parcel_push(outbox_get(s), &d.recipient, m, &e, true, NULL, 0);
 	event_fini(&e);
 }
 

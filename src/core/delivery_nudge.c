@@ -51,6 +51,7 @@ delivery_nudge(struct mesh *m, const struct id *recipient)
 	struct session *s = roster_by_id(&m->roster, recipient);
 	struct roster_set *set;
 
+	deputy_nudge(m, recipient);
 	if (s != NULL) {
 		if (s->client != NULL)
 			delivery_nudge_session(s);

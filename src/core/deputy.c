@@ -95,6 +95,9 @@ deputy_end(struct client *c)
 {
 	struct deputy *d = c->deputy;
 
+	if (d->news != NULL)
+		LIST_REMOVE(d, watching);
+	d->news = NULL;
 	c->deputy = NULL;
 	c->session = NULL;
 	c->scopes = SCOPE_BIT(SCOPE_PUBLIC);
@@ -104,6 +107,51 @@ deputy_end(struct client *c)
 	if (d->session.mesh != NULL)
 		mesh_put(d->session.mesh);
 	LIST_INSERT_HEAD(&c->core->deputies, d, over);
+}
+
+void
+deputy_watch(struct client *c, deputy_news *fn)
+{
+	struct deputy *d = c->deputy;
+
+	if (d->news == NULL)
+		LIST_INSERT_HEAD(&d->session.mesh->watching, d, watching);
+	d->news = fn;
+}
+
+void
+deputy_who(const struct client *c, struct deputy_who *out)
+{
+	const struct deputy *d = c->deputy;
+
+	out->token = d->token.id;
+	out->member_name = d->session.info.member_name;
+	memcpy(out->member_key, d->session.info.member_key,
+	    sizeof(out->member_key));
+	out->mesh = d->token.slug;
+}
+
+void
+deputy_nudge(struct mesh *m, const struct id *member)
+{
+	struct deputy *d, *next;
+
+	LIST_FOREACH_SAFE (d, &m->watching, watching, next)
+		if (id_same(&d->session.info.member, member))
+			d->news(d->client, NULL);
+}
+
+void
+deputy_state(struct mesh *m, const struct state_change *s)
+{
+	struct deputy *d, *next;
+
+	LIST_FOREACH_SAFE (d, &m->watching, watching, next)
+		if (!id_same(&d->session.info.id, &s->by_session) &&
+		    d->client->scopes & SCOPE_BIT(SCOPE_STATE_READ) &&
+		    !block_has(
+			m, &d->session.info.member, &s->by_member, BLOCK_STATE))
+			d->news(d->client, s);
 }
 
 const struct token *

@@ -130,7 +130,8 @@ struct mesh {
 	uint64_t load;	/* number of the present loading */
 	unsigned loads; /* in the second since loads_ms */
 	int64_t loads_ms;
-	unsigned users; /* clients and requests that need it */
+	unsigned users;		      /* clients and requests that need it */
+	LIST_HEAD(, deputy) watching; /* deputies that want news of it */
 	int64_t unused_ms;
 	int64_t since_ms;     /* clock_mono(): it is told of what happens */
 	int64_t state_ms;     /* the newest state change seen */
@@ -225,6 +226,8 @@ void announce_known(struct session *s);
  */
 struct deputy {
 	LIST_ENTRY(deputy) over;
+	LIST_ENTRY(deputy) watching; /* on its mesh's list, when news is set */
+	deputy_news *news;
 	struct client *client;	/* NULL: it went away */
 	struct session session; /* its client's, when the mesh is there */
 	struct pool pool;	/* what the session says */
@@ -245,6 +248,10 @@ typedef void deputy_fn(void *arg, bool good);
 void deputy_begin(struct client *c, const struct session_info *info,
     const struct token *t, uint32_t scopes, deputy_fn *fn, void *arg);
 void deputy_end(struct client *c);
+/* Something may wait for a member: tells its deputies that want to know. */
+void deputy_nudge(struct mesh *m, const struct id *member);
+/* The same of a key of state that somebody changed. */
+void deputy_state(struct mesh *m, const struct state_change *s);
 /* The token by which a client acts, or NULL. */
 const struct token *deputy_token(const struct client *c);
 /* At the end of a turn: frees what is over. */
@@ -502,6 +509,16 @@ void audience_forget(struct core *c);
 /* Returns how many: none when more is NULL. */
 size_t message_more_texts(
     const struct message_more *more, struct slice v[MESSAGE_MORE]);
+/* A row of delivery_claim or delivery_peek; texts are the result's. */
+struct delivery_row {
+	struct message message;
+	struct message_more more;
+	struct slice texts[MESSAGE_MORE];
+	struct id recipient;
+	int64_t pushes;
+};
+void delivery_read(struct delivery_row *out, const struct mesh *mesh,
+    const struct db_result *r, size_t row);
 /* NULL for none; else *more, which points into the texts. */
 const struct message_more *message_more(
     struct message_more *more, const struct slice *v, size_t n);

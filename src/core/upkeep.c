@@ -19,6 +19,7 @@
 #define UPKEEP_AUDIENCE_MS 86400000LL
 /* So long its member can see what became of a token. */
 #define UPKEEP_TOKENS_MS (30 * 86400000LL)
+#define UPKEEP_MCP_MS INT64_C(86400000)
 
 /* Sessions of processes that died are over: their rows, and everybody's
  * roster. */
@@ -208,6 +209,13 @@ upkeep_token_age(const struct core_limits *l)
 	return UPKEEP_TOKENS_MS;
 }
 
+static int64_t
+upkeep_mcp_age(const struct core_limits *l)
+{
+	(void)l;
+	return UPKEEP_MCP_MS;
+}
+
 /* What has to go, by its age.  Ids begin with their time. */
 static const struct upkeep_broom {
 	enum db_stmt stmt;
@@ -222,6 +230,7 @@ static const struct upkeep_broom {
 	{ STMT_upkeep_sessions, false, upkeep_session_age },
 	{ STMT_upkeep_state, false, upkeep_state_age },
 	{ STMT_upkeep_tokens, false, upkeep_token_age },
+	{ STMT_upkeep_mcp_sessions, false, upkeep_mcp_age },
 };
 
 struct upkeep_sweep {

@@ -94,12 +94,22 @@ mcp_ask_op(
 }
 
 void
-mcp_ask_messages(struct mcp_request *r, size_t limit, mcp_ask_fn *fn)
+mcp_ask_messages(struct mcp_request *r, size_t limit, bool take, mcp_ask_fn *fn)
 {
 	const struct mcp_config *c = &r->m->config;
 
 	ask_open(r, fn);
-	c->backend->messages(c->backend_arg, &r->ask, limit);
+	c->backend->messages(c->backend_arg, &r->ask, limit, take);
+}
+
+void
+mcp_ask_subscribe(
+    struct mcp_request *r, const char *uri, bool on, mcp_ask_fn *fn)
+{
+	const struct mcp_config *c = &r->m->config;
+
+	ask_open(r, fn);
+	c->backend->subscribe(c->backend_arg, &r->ask, uri, on);
 }
 
 void
@@ -169,6 +179,8 @@ request_ping(struct mcp_request *r, size_t params)
 	mcp_result_empty(r);
 }
 
+#define PROMPTS_TTL_MS 3600000
+
 /* Some clients ask without having been told that there are any. */
 static void
 request_prompts(struct mcp_request *r, size_t params)
@@ -179,7 +191,17 @@ request_prompts(struct mcp_request *r, size_t params)
 	json_key(w, "prompts");
 	json_array(w);
 	json_array_end(w);
+	mcp_result_cache(r, PROMPTS_TTL_MS, true);
 	mcp_result_end(r);
+}
+
+static void
+request_prompt(struct mcp_request *r, size_t params)
+{
+	const char *name = mcp_param(r, params, "name");
+
+	mcp_fail(r, RPC_PARAMS, 400, "There is no prompt %.100s.",
+	    name != NULL ? name : "without a name");
 }
 
 int
@@ -211,7 +233,8 @@ request_log_level(struct mcp_request *r, size_t params)
 
 #define LEGACY 0x01
 #define MODERN 0x02
-#define EARLY 0x04 /* also before initialize */
+#define EARLY 0x04   /* also before initialize */
+#define LASTING 0x08 /* of a client that stays */
 
 static const struct method {
 	const char *name;
@@ -227,10 +250,11 @@ static const struct method {
 	{ "resources/list", mcp_resource_list, LEGACY | MODERN },
 	{ "resources/templates/list", mcp_resource_templates, LEGACY | MODERN },
 	{ "resources/read", mcp_resource_read, LEGACY | MODERN },
-	{ "resources/subscribe", mcp_subscribe, LEGACY },
-	{ "resources/unsubscribe", mcp_unsubscribe, LEGACY },
+	{ "resources/subscribe", mcp_subscribe, LEGACY | LASTING },
+	{ "resources/unsubscribe", mcp_unsubscribe, LEGACY | LASTING },
 	{ "subscriptions/listen", mcp_subscribe_listen, MODERN },
-	{ "prompts/list", request_prompts, LEGACY },
+	{ "prompts/list", request_prompts, LEGACY | MODERN },
+	{ "prompts/get", request_prompt, LEGACY | MODERN },
 	{ "skills/list", mcp_guide_skills, LEGACY | MODERN },
 	{ "skills/get", mcp_guide_get, LEGACY | MODERN },
 };
@@ -264,7 +288,9 @@ mcp_requested(
 		 (f != NULL && f->when == MODERN);
 	if (modern && !mcp_hello_modern(r, meta))
 		return;
-	if (f == NULL || !(f->when & (modern ? MODERN : LEGACY))) {
+	if (f == NULL || !(f->when & (modern ? MODERN : LEGACY)) ||
+	    (f->when & LASTING && r->m->config.is_nowhere &&
+		!r->m->config.is_kept)) {
 		request_unknown(r, method);
 		return;
 	}
@@ -280,6 +306,10 @@ mcp_requested(
 		r->progress.p =
 		    pool_strndup(&r->pool, r->progress.p, r->progress.n);
 	}
+#ifdef MCP_FIXTURES
+	if (mcp_fixture(r, method, params))
+		return;
+#endif
 	f->fn(r, params);
 }
 
@@ -347,6 +377,13 @@ mcp_arrived(struct mcp *m, const struct mcp_message *message)
 {
 	mcp_message_arrived(m);
 	mcp_push_message(m, message);
+	mcp_subscribe_told(m, URI_INBOX);
+}
+
+void
+mcp_waiting(struct mcp *m)
+{
+	mcp_message_arrived(m);
 	mcp_subscribe_told(m, URI_INBOX);
 }
 

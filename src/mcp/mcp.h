@@ -15,6 +15,7 @@
  *	mcp_inbox.c	messages that arrived, for backends that are pushed to
  *	mcp_resource.c	resources; mcp_subscribe.c: who is told of changes
  *	mcp_push.c	waking an agent
+ *	mcp_fixture.c	what the conformance suite looks for, in test builds
  *	mcp_guide.c	what an agent is told of the use of all this
  *
  * Specifications: modelcontextprotocol.io, revisions 2024-11-05 to 2026-07-28.
@@ -75,8 +76,9 @@ struct mcp_backend {
 	    void *arg, struct mcp_ask *a, const char *op, const char *fields);
 	/* Up to so many messages that were not used, the oldest first, which
 	 * stay what they are: {"messages":[...],"more":bool}, of each the
-	 * members of struct mcp_message but for data. */
-	void (*messages)(void *arg, struct mcp_ask *a, size_t limit);
+	 * members of struct mcp_message but for data.  take: they will be
+	 * taken. */
+	void (*messages)(void *arg, struct mcp_ask *a, size_t limit, bool take);
 	/* How many there are: {"count":2,"highest":"now"}; without highest
 	 * when there is none. */
 	void (*unread)(void *arg, struct mcp_ask *a);
@@ -86,6 +88,10 @@ struct mcp_backend {
 	/* But the host did not get the answer: it is unread again. */
 	void (*untake)(void *arg, const char *id);
 	void (*ack)(void *arg, const char *id);
+	/* resources/subscribe of a client of which nothing is remembered here:
+	 * remembers it elsewhere.  NULL: never asked. */
+	void (*subscribe)(
+	    void *arg, struct mcp_ask *a, const char *uri, bool on);
 	/* The answer is not wanted any more: it may be a long time away, or
 	 * never come, and mcp_answer() must not be called. */
 	void (*forget)(void *arg, struct mcp_ask *a);
@@ -110,6 +116,10 @@ struct mcp_config {
 	 * MCP_UNKNOWN where initialize says it. */
 	enum mcp_revision revision;
 	enum mcp_tools tools;
+	/* The agent has no session that peers could see, and nothing is
+	 * remembered of it from one request to the next. */
+	bool is_nowhere;
+	bool is_kept; /* but for what it subscribed to */
 	enum mcp_push push;
 	const char *version; /* of the server; kept, as those below */
 	const char *name;    /* under which others know the agent, or NULL */
@@ -122,6 +132,7 @@ struct mcp *mcp_new(const struct mcp_config *c);
 void mcp_free(struct mcp *m);
 /* A revision by its name; MCP_UNKNOWN: we do not speak it. */
 enum mcp_revision mcp_revision(const char *name, size_t n);
+const char *mcp_revision_name(enum mcp_revision r);
 
 /* A message of the client.  What is handed out because of it has the tag.
  * Text that is none is answered with an error.  False: there is nothing to
@@ -129,6 +140,9 @@ enum mcp_revision mcp_revision(const char *name, size_t n);
 bool mcp_input(struct mcp *m, const char *text, size_t n, void *tag);
 /* One that was larger than the transport takes, in bytes. */
 void mcp_refuse(struct mcp *m, size_t max, void *tag);
+/* For a client that is_kept: it said initialize before, and has subscribed to
+ * these.  A second time: as it is now; it is told of those that are new. */
+void mcp_resume(struct mcp *m, const char *const *uris, size_t n);
 /* Everything that was handed out has reached the client's side. */
 void mcp_written(struct mcp *m);
 /* The client of this message does not want an answer any more. */
@@ -166,6 +180,8 @@ struct mcp_message {
  * by somebody else (value NULL: deleted); the number of unread messages may
  * have changed; something to know for whoever looks after the client. */
 void mcp_arrived(struct mcp *m, const struct mcp_message *message);
+/* One may have arrived, in a backend that is not pushed to. */
+void mcp_waiting(struct mcp *m);
 struct mcp_change {
 	const char *key;
 	const char *value; /* JSON */
@@ -201,8 +217,9 @@ size_t mcp_inbox_count(const struct mcp_inbox *b);
  * "". */
 void mcp_inbox_unread(const struct mcp_inbox *b, struct buf *out, int64_t more,
     const char *highest);
-/* {"messages":...} */
-void mcp_inbox_list(const struct mcp_inbox *b, struct buf *out, size_t limit);
+/* {"messages":...}; more: there are others elsewhere. */
+void mcp_inbox_list(
+    const struct mcp_inbox *b, struct buf *out, size_t limit, bool more);
 
 /*
  * mcp_tools.c: appends the list of tools in mdoc(7).

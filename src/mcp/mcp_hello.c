@@ -41,6 +41,12 @@ mcp_revision(const char *name, size_t n)
 	return MCP_UNKNOWN;
 }
 
+const char *
+mcp_revision_name(enum mcp_revision r)
+{
+	return mcp_revision_names[r];
+}
+
 static void
 hello_flag(struct json_writer *w, const char *key)
 {
@@ -55,10 +61,13 @@ hello_capabilities(struct mcp_request *r, struct json_writer *w)
 	json_key(w, "capabilities");
 	json_object(w);
 	hello_flag(w, "tools");
+	/* There are none, but who asks for them is answered. */
+	hello_flag(w, "prompts");
 	json_key(w, "resources");
 	json_object(w);
 	json_key(w, "subscribe");
-	json_bool(w, true);
+	json_bool(w, r->revision == MCP_2026_07_28 ||
+			 !r->m->config.is_nowhere || r->m->config.is_kept);
 	json_object_end(w);
 	if (r->revision < MCP_2026_07_28)
 		hello_flag(w, "logging");

@@ -194,11 +194,11 @@ mcp_inbox_unread(const struct mcp_inbox *b, struct buf *out, int64_t more,
 }
 
 void
-mcp_inbox_list(const struct mcp_inbox *b, struct buf *out, size_t limit)
+mcp_inbox_list(
+    const struct mcp_inbox *b, struct buf *out, size_t limit, bool more)
 {
 	const struct inbox_message *m;
 	size_t begin = out->len, n = 0;
-	bool more = false;
 
 	buf_adds(out, "{\"messages\":[");
 	TAILQ_FOREACH (m, &b->messages, entry) {

@@ -83,7 +83,7 @@ void
 mcp_message_check(struct mcp_request *r, const struct json *j, size_t at)
 {
 	r->limit = message_limit(j, at);
-	mcp_ask_messages(r, r->limit, message_checked);
+	mcp_ask_messages(r, r->limit, true, message_checked);
 }
 
 /*
@@ -120,7 +120,7 @@ message_look(struct mcp_request *r)
 	r->looking = true;
 	r->again = false;
 	r->look_ms = INT64_MAX;
-	mcp_ask_messages(r, r->limit, message_looked);
+	mcp_ask_messages(r, r->limit, true, message_looked);
 }
 
 void

@@ -107,11 +107,13 @@ struct mcp_tool {
 #define HINT_READ 0x01	      /* changes nothing */
 #define HINT_DESTRUCTIVE 0x02 /* takes something away */
 #define HINT_IDEMPOTENT 0x04  /* a second time changes nothing */
+#define HINT_SESSION 0x08     /* it is about the agent's session */
 
 extern const struct mcp_tool mcp_tools[]; /* ended by a NULL name */
-/* NULL: there is none, or it is not in this choice of tools. */
-const struct mcp_tool *mcp_tool_find(enum mcp_tools choice, struct slice name);
-bool mcp_tool_is_in(const struct mcp_tool *t, enum mcp_tools choice);
+/* NULL: there is none, or this client does not have it. */
+const struct mcp_tool *mcp_tool_find(
+    const struct mcp_config *c, struct slice name);
+bool mcp_tool_is_in(const struct mcp_tool *t, const struct mcp_config *c);
 /* From the most urgent on, NULL-ended. */
 extern const char *const mcp_priorities[];
 
@@ -206,7 +208,7 @@ struct mcp {
 	struct bucket changes;
 	unsigned missed; /* changes of state that were not told */
 	/* mcp_subscribe.c */
-	TAILQ_HEAD(, mcp_subscription) subscriptions;
+	TAILQ_HEAD(subscriptions, mcp_subscription) subscriptions;
 	size_t nsubscriptions;
 	bool stopping; /* nothing more will come in */
 };
@@ -217,7 +219,10 @@ struct mcp {
 /* Asks the backend; fn gets the answer, once, perhaps at once. */
 void mcp_ask_op(
     struct mcp_request *r, const char *op, const char *fields, mcp_ask_fn *fn);
-void mcp_ask_messages(struct mcp_request *r, size_t limit, mcp_ask_fn *fn);
+void mcp_ask_messages(
+    struct mcp_request *r, size_t limit, bool take, mcp_ask_fn *fn);
+void mcp_ask_subscribe(
+    struct mcp_request *r, const char *uri, bool on, mcp_ask_fn *fn);
 void mcp_ask_unread(struct mcp_request *r, mcp_ask_fn *fn);
 /* What a request has taken is acked when it is written. */
 void mcp_request_used(struct mcp_request *r);
@@ -351,6 +356,16 @@ void mcp_subscribe_free(struct mcp *m);
  * or is no text. */
 const char *mcp_uri_rest(struct pool *p, const char *uri, const char *prefix);
 void mcp_uri_add(struct buf *b, const char *prefix, const char *rest, size_t n);
+
+#ifdef MCP_FIXTURES
+/*
+ * mcp_fixture.c: with --enable-conformance only
+ */
+/* true: it was answered. */
+bool mcp_fixture(
+    struct mcp_request *r, const struct json_node *method, size_t params);
+void mcp_fixture_tools(struct json_writer *w);
+#endif
 
 /*
  * mcp_push.c

@@ -295,9 +295,9 @@ static void
 resource_project(struct mcp_request *r, const char *tool, const char *list,
     const struct json *j, size_t at)
 {
+	const struct mcp_config all = { .tools = MCP_TOOLS_FULL };
 	const struct mcp_field *fields =
-	    mcp_tool_find(MCP_TOOLS_FULL, (struct slice){ tool, strlen(tool) })
-		->out;
+	    mcp_tool_find(&all, (struct slice){ tool, strlen(tool) })->out;
 	struct json_writer w;
 
 	if (list != NULL) {
@@ -376,7 +376,7 @@ mcp_resource_read(struct mcp_request *r, size_t params)
 	if (r->uri == NULL)
 		mcp_fail(r, RPC_PARAMS, 400, "The member uri is missing.");
 	else if (strcmp(r->uri, URI_INBOX) == 0)
-		mcp_ask_messages(r, MCP_PAGE, resource_inbox);
+		mcp_ask_messages(r, MCP_PAGE, false, resource_inbox);
 	else if (strcmp(r->uri, URI_SKILL) == 0) {
 		skill = mcp_guide_skill(&n);
 		resource_give(r, skill, n, "text/markdown", 3600000);

@@ -90,6 +90,30 @@ mcp_subscribe_free(struct mcp *m)
 		subscribe_remove(m, TAILQ_FIRST(&m->subscriptions));
 }
 
+static void
+listen_meta(struct json_writer *w, const struct mcp_request *r)
+{
+	json_key(w, "_meta");
+	json_object(w);
+	json_key(w, META_SUBSCRIPTION);
+	json_raw(w, r->id.p, r->id.n);
+	json_object_end(w);
+}
+
+static void
+subscribe_tell(struct mcp *m, const struct mcp_subscription *s)
+{
+	struct json_writer w;
+	struct buf b;
+
+	mcp_note(&w, &b, "notifications/resources/updated");
+	if (s->listen != NULL)
+		listen_meta(&w, s->listen->r);
+	json_key(&w, "uri");
+	json_str(&w, s->uri);
+	mcp_note_end(m, &w, &b, s->listen != NULL ? s->listen->r->tag : NULL);
+}
+
 static const char *
 subscribe_uri(struct mcp_request *r, size_t params)
 {
@@ -98,6 +122,17 @@ subscribe_uri(struct mcp_request *r, size_t params)
 	if (uri == NULL)
 		mcp_fail(r, RPC_PARAMS, 400, "The member uri is missing.");
 	return uri;
+}
+
+static void
+subscribe_kept(
+    struct mcp_request *r, const struct mcp_error *e, const struct json *j)
+{
+	(void)j;
+	if (e != NULL)
+		mcp_fail(r, RPC_INTERNAL, 400, "%s", e->message);
+	else
+		mcp_result_empty(r);
 }
 
 void
@@ -109,6 +144,8 @@ mcp_subscribe(struct mcp_request *r, size_t params)
 		return;
 	if ((problem = subscribe_add(r->m, NULL, uri)) != NULL)
 		mcp_fail(r, RPC_PARAMS, 400, "%s", problem);
+	else if (r->m->config.is_kept)
+		mcp_ask_subscribe(r, uri, true, subscribe_kept);
 	else
 		mcp_result_empty(r);
 }
@@ -123,22 +160,50 @@ mcp_unsubscribe(struct mcp_request *r, size_t params)
 		return;
 	if ((s = subscribe_find(r->m, NULL, uri)) != NULL)
 		subscribe_remove(r->m, s);
-	mcp_result_empty(r);
+	if (r->m->config.is_kept)
+		mcp_ask_subscribe(r, uri, false, subscribe_kept);
+	else
+		mcp_result_empty(r);
+}
+
+static bool
+subscribe_is_in(const char *uri, const char *const *uris, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(uris[i], uri) == 0)
+			return true;
+	return false;
+}
+
+void
+mcp_resume(struct mcp *m, const char *const *uris, size_t n)
+{
+	struct mcp_subscription *s, *next;
+	bool again = m->initialized;
+	size_t i;
+
+	m->initialized = true;
+	for (s = TAILQ_FIRST(&m->subscriptions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		if (!subscribe_is_in(s->uri, uris, n))
+			subscribe_remove(m, s);
+	}
+	for (i = 0; i < n; i++) {
+		if (subscribe_find(m, NULL, uris[i]) != NULL ||
+		    subscribe_add(m, NULL, uris[i]) != NULL)
+			continue;
+		/* It may have changed since it was subscribed to. */
+		if (again)
+			subscribe_tell(
+			    m, TAILQ_LAST(&m->subscriptions, subscriptions));
+	}
 }
 
 /*
  * Listening.
  */
-static void
-listen_meta(struct json_writer *w, const struct mcp_request *r)
-{
-	json_key(w, "_meta");
-	json_object(w);
-	json_key(w, META_SUBSCRIPTION);
-	json_raw(w, r->id.p, r->id.n);
-	json_object_end(w);
-}
-
 /* The first thing that a listener hears: what of its wishes is honoured. */
 static void
 listen_acknowledge(struct mcp_request *r)
@@ -213,18 +278,8 @@ void
 mcp_subscribe_told(struct mcp *m, const char *uri)
 {
 	const struct mcp_subscription *s;
-	struct json_writer w;
-	struct buf b;
 
-	TAILQ_FOREACH (s, &m->subscriptions, entry) {
-		if (uri != NULL && strcmp(s->match, uri) != 0)
-			continue;
-		mcp_note(&w, &b, "notifications/resources/updated");
-		if (s->listen != NULL)
-			listen_meta(&w, s->listen->r);
-		json_key(&w, "uri");
-		json_str(&w, s->uri);
-		mcp_note_end(
-		    m, &w, &b, s->listen != NULL ? s->listen->r->tag : NULL);
-	}
+	TAILQ_FOREACH (s, &m->subscriptions, entry)
+		if (uri == NULL || strcmp(s->match, uri) == 0)
+			subscribe_tell(m, s);
 }

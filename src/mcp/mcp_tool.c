@@ -76,12 +76,15 @@ mcp_tool_list(struct mcp_request *r, size_t params)
 	json_key(w, "tools");
 	json_array(w);
 	for (t = mcp_tools; t->name != NULL; t++) {
-		if (!mcp_tool_is_in(t, r->m->config.tools) || at++ < from)
+		if (!mcp_tool_is_in(t, &r->m->config) || at++ < from)
 			continue;
 		if (at > from + TOOLS_PAGE)
 			break;
 		tool_describe(w, t, r->revision);
 	}
+#ifdef MCP_FIXTURES
+	mcp_fixture_tools(w);
+#endif
 	json_array_end(w);
 	if (t->name != NULL) {
 		json_key(w, "nextCursor");
@@ -302,7 +305,7 @@ mcp_tool_call(struct mcp_request *r, size_t params)
 
 	if (name != NULL)
 		r->tool = mcp_tool_find(
-		    r->m->config.tools, (struct slice){ name, strlen(name) });
+		    &r->m->config, (struct slice){ name, strlen(name) });
 	if (r->tool == NULL) {
 		mcp_fail(r, RPC_PARAMS, 400, "There is no tool %.100s.",
 		    name != NULL ? name : "without a name");

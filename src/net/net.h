@@ -233,6 +233,18 @@ void conn_drop(struct conn *c, enum net_end why);
 void conn_reply(struct conn *c, int status, const char *type,
     const char *headers, const void *body, size_t n);
 
+/* The same in parts: begins, adds one, and ends; parts that are not read are
+ * bytes of the output.  Who has left meanwhile, or ended its side, is gone. */
+void conn_stream(
+    struct conn *c, int status, const char *type, const char *headers);
+void conn_stream_part(struct conn *c, const void *p, size_t n);
+void conn_stream_end(struct conn *c);
+/* From now until the reply a peer that ends its side has left, and does not
+ * want one: for requests that wait, or may not be answered to nobody. */
+void conn_wait(struct conn *c);
+/* The position of the end of the output. */
+uint64_t conn_queued(const struct conn *c);
+
 /*
  * net_ws.c: WebSocket.
  */

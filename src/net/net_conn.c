@@ -380,6 +380,8 @@ conn_eof(struct conn *c)
 		break;
 	case CONN_HTTP:
 		/* Half closed: conn_settle() sees when all is answered. */
+		if (c->is_busy && c->is_waiting)
+			conn_die(c, NET_END_PEER);
 		break;
 	case CONN_CLOSING:
 		if (c->is_ws)

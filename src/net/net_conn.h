@@ -113,6 +113,8 @@ struct conn {
 	unsigned is_busy : 1;	  /* a request waits for conn_reply() */
 	unsigned is_head : 1;	  /* ... which is HEAD */
 	unsigned is_old : 1;	  /* ... of HTTP/1.0 */
+	unsigned is_stream : 1;	  /* ... whose reply has begun */
+	unsigned is_waiting : 1;  /* conn_wait() */
 	unsigned keep : 1;	  /* ... and the connection stays after it */
 	unsigned partial : 1;	  /* part of a request was received */
 	unsigned served : 1;	  /* a request was answered */

@@ -8,6 +8,7 @@
  * begin is then a guess.
  */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "net/net_conn.h"
@@ -22,42 +23,130 @@ request_push(struct conn *c, struct frame *f)
 	frame_unref(f);
 }
 
-void
-conn_reply(struct conn *c, int status, const char *type, const char *headers,
-    const void *body, size_t n)
+/* length: the header of that name, or another that stands for it. */
+static void
+reply_head(struct buf *head, const struct conn *c, int status, const char *type,
+    const char *headers, const char *length)
 {
-	bool bare = status == 204 || status == 304;
-	struct buf head;
-
-	if (c->state != CONN_HTTP || !c->is_busy)
-		return;
-	buf_init(&head, HEAD_MAX);
-	buf_addf(&head, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
+	buf_init(head, HEAD_MAX);
+	buf_addf(head, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
 	if (type != NULL)
-		buf_addf(&head, "Content-Type: %s\r\n", type);
-	if (!bare)
-		buf_addf(&head, "Content-Length: %zu\r\n", n);
+		buf_addf(head, "Content-Type: %s\r\n", type);
+	buf_adds(head, length);
 	if (headers != NULL)
-		buf_adds(&head, headers);
+		buf_adds(head, headers);
 	if (!c->keep)
-		buf_adds(&head, "Connection: close\r\n");
+		buf_adds(head, "Connection: close\r\n");
 	else if (c->is_old)
-		buf_adds(&head, "Connection: keep-alive\r\n");
-	buf_adds(&head, "\r\n");
-	if (head.failed)
+		buf_adds(head, "Connection: keep-alive\r\n");
+	buf_adds(head, "\r\n");
+	if (head->failed)
 		fatalx("reply with a head of more than %d bytes", HEAD_MAX);
+}
+
+/* The request is answered. */
+static void
+reply_end(struct conn *c)
+{
 	c->is_busy = 0;
+	c->is_stream = 0;
+	c->is_waiting = 0;
 	c->served = 1;
 	c->since_ms = clock_mono();
-	request_push(c,
-	    frame_join(head.data, head.len, body, bare || c->is_head ? 0 : n));
-	buf_free(&head);
 	if (!c->keep) {
 		conn_closing(c, NET_END_DONE, 0);
 		return;
 	}
 	conn_timer(c);
 	conn_rearm(c);
+}
+
+void
+conn_reply(struct conn *c, int status, const char *type, const char *headers,
+    const void *body, size_t n)
+{
+	bool bare = status == 204 || status == 304;
+	char length[64] = "";
+	struct buf head;
+
+	if (c->state != CONN_HTTP || !c->is_busy || c->is_stream)
+		return;
+	if (!bare)
+		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", n);
+	reply_head(&head, c, status, type, headers, length);
+	request_push(c,
+	    frame_join(head.data, head.len, body, bare || c->is_head ? 0 : n));
+	buf_free(&head);
+	reply_end(c);
+}
+
+/* RFC 9112 7.1; a client of HTTP/1.0 reads until the end instead. */
+void
+conn_stream(struct conn *c, int status, const char *type, const char *headers)
+{
+	struct buf head;
+
+	if (c->state != CONN_HTTP || !c->is_busy || c->is_stream)
+		return;
+	if (c->is_old)
+		c->keep = 0;
+	reply_head(&head, c, status, type, headers,
+	    c->is_old ? "" : "Transfer-Encoding: chunked\r\n");
+	c->is_stream = 1;
+	c->is_waiting = 1;
+	request_push(c, frame_raw(head.data, head.len));
+	buf_free(&head);
+}
+
+void
+conn_stream_part(struct conn *c, const void *p, size_t n)
+{
+	struct frame *f;
+	struct buf b;
+
+	if (c->state != CONN_HTTP || !c->is_stream || n == 0)
+		return;
+	buf_init(&b, SIZE_MAX / 2);
+	if (!c->is_old)
+		buf_addf(&b, "%zx\r\n", n);
+	buf_add(&b, p, n);
+	if (!c->is_old)
+		buf_adds(&b, "\r\n");
+	if (b.failed)
+		fatalx("out of memory");
+	f = frame_raw(b.data, b.len);
+	(void)conn_send(c, f);
+	frame_unref(f);
+	buf_free(&b);
+}
+
+void
+conn_stream_end(struct conn *c)
+{
+	static const char last[] = "0\r\n\r\n";
+
+	if (c->state != CONN_HTTP || !c->is_stream)
+		return;
+	if (!c->is_old)
+		request_push(c, frame_raw(last, sizeof(last) - 1));
+	reply_end(c);
+}
+
+void
+conn_wait(struct conn *c)
+{
+	if (c->state != CONN_HTTP || !c->is_busy)
+		return;
+	c->is_waiting = 1;
+	/* It may have ended before. */
+	if (c->peer_eof)
+		conn_die(c, NET_END_PEER);
+}
+
+uint64_t
+conn_queued(const struct conn *c)
+{
+	return c->queued;
 }
 
 void

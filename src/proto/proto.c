@@ -32,6 +32,7 @@ proto_new(struct core *core, const char *const *origins, bool metrics)
 	p->started_ms = clock_mono();
 	json_init(&p->json, PROTO_JSON_NODES, PROTO_JSON_DEPTH);
 	buf_init(&p->out, PROTO_OUT_MAX);
+	LIST_INIT(&p->mcps);
 	LIST_INIT(&p->over);
 	return p;
 }
@@ -97,6 +98,12 @@ proto_turn(struct proto *p)
 		buf_free(&p->out);
 }
 
+void
+proto_tick(struct proto *p)
+{
+	mcp_http_tick(p);
+}
+
 static void
 proto_request(void *arg, struct conn *c, struct http_request *r)
 {
@@ -117,7 +124,9 @@ proto_written(void *arg, struct conn *c, uint64_t pos)
 	struct peer *peer = conn_data(c);
 
 	(void)arg;
-	if (peer != NULL)
+	if (peer != NULL && peer->mcp != NULL)
+		mcp_http_written(peer, pos);
+	else if (peer != NULL)
 		client_written(&peer->client, pos);
 }
 
@@ -131,6 +140,8 @@ proto_closed(void *arg, struct conn *c, enum net_end why, uint16_t code)
 		return;
 	log_debug("connection ended: %s, code %u", net_end_name(why), code);
 	client_gone(&peer->client, code != PROTO_NORMAL && code != PROTO_AWAY);
+	if (peer->mcp != NULL)
+		mcp_http_gone(peer);
 	proto_peer_over(peer);
 }
 
@@ -144,7 +155,12 @@ const struct net_handler proto_handler = {
 static void
 proto_drain_conn(void *arg, struct conn *c)
 {
+	const struct peer *peer = conn_data(c);
+
 	(void)arg;
+	/* It is about to answer, and closes then. */
+	if (peer != NULL && peer->mcp != NULL)
+		return;
 	conn_close(c, NET_END_SHUTDOWN, PROTO_RESTART, "service restart");
 }
 
@@ -152,5 +168,6 @@ void
 proto_drain(struct proto *p)
 {
 	p->draining = true;
+	mcp_http_stop(p);
 	net_each(p->net, proto_drain_conn, p);
 }

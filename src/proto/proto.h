@@ -15,6 +15,7 @@
  * proto.c: the connections of a process, handed to their protocol.
  */
 struct peer;
+struct mcp_http;
 struct proto {
 	struct core *core;
 	struct net *net;
@@ -24,7 +25,8 @@ struct proto {
 	bool metrics; /* serve /metrics? */
 	bool draining;
 	int64_t started_ms;
-	LIST_HEAD(, peer) over; /* to be freed at the end of the turn */
+	LIST_HEAD(, mcp_http) mcps; /* requests to /mcp */
+	LIST_HEAD(, peer) over;	    /* to be freed at the end of the turn */
 };
 
 /* origins: as in net_limits; lives as long as the proto. */
@@ -33,6 +35,8 @@ struct proto *proto_new(
 void proto_free(struct proto *p);
 /* What net calls; its argument is the proto. */
 extern const struct net_handler proto_handler;
+/* Once a second. */
+void proto_tick(struct proto *p);
 /* At the end of a turn: frees the peers whose connection is over. */
 void proto_turn(struct proto *p);
 /* Tells every client to reconnect, and takes no more. */
@@ -42,7 +46,8 @@ void proto_drain(struct proto *p);
 struct peer {
 	struct client client;
 	struct proto *proto;
-	struct conn *conn; /* NULL when it is gone */
+	struct conn *conn;    /* NULL when it is gone */
+	struct mcp_http *mcp; /* its request to /mcp, or NULL */
 	LIST_ENTRY(peer) over;
 };
 struct peer *proto_peer(
@@ -83,6 +88,18 @@ void mesh_protocol_message(struct peer *peer, const char *s, size_t n);
  * set to the method of a route with this path, or NULL. */
 bool rest_request(struct proto *p, struct conn *c, const struct http_request *r,
     const char **allow);
+
+/*
+ * proto_mcp.c: the Model Context Protocol, linnet-mcp(7).
+ */
+void mcp_http_route(
+    struct proto *p, struct conn *c, const struct http_request *r);
+/* As client_written(), and: the connection of its peer is gone. */
+void mcp_http_written(struct peer *peer, uint64_t pos);
+void mcp_http_gone(struct peer *peer);
+/* Once a second; and: ends what waits, since the server does. */
+void mcp_http_tick(struct proto *p);
+void mcp_http_stop(struct proto *p);
 
 /*
  * proto_http.c: every request, by its path.

@@ -189,7 +189,9 @@ http_options(struct proto *p, struct conn *c, const struct http_request *r)
 	    allowed != NULL ? allowed : "",
 	    allowed != NULL ? "Access-Control-Allow-Methods: " HTTP_METHODS
 			      "\r\nAccess-Control-Allow-Headers: "
-			      "Content-Type, Authorization\r\n"
+			      "Content-Type, Authorization, "
+			      "MCP-Protocol-Version, Mcp-Method, Mcp-Name, "
+			      "Mcp-Session-Id, Last-Event-ID\r\n"
 			    : "");
 	conn_reply(c, 204, NULL, headers, NULL, 0);
 }
@@ -204,6 +206,10 @@ http_route(struct proto *p, struct conn *c, const struct http_request *r)
 
 	if (http_is(r->method, "OPTIONS")) {
 		http_options(p, c, r);
+		return;
+	}
+	if (http_is(r->path, "/mcp")) {
+		mcp_http_route(p, c, r);
 		return;
 	}
 	for (i = 0; i < NELEM(http_paths); i++) {

@@ -222,6 +222,7 @@ worker_tick(struct role *r)
 	_Static_assert(METRIC_TLS_OK + NET_TLS_LIMIT == METRIC_TLS_LIMIT,
 	    "metrics.def and tls.def have the same results");
 	net_tick(w->net);
+	proto_tick(w->proto);
 	worker_trace_tick(r);
 	for (i = 0; i < NET_TLS_MAX; i++)
 		counters[METRIC_TLS_OK + i] = s->tls[i];

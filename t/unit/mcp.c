@@ -56,13 +56,14 @@ back_call(void *arg, struct mcp_ask *a, const char *op, const char *fields)
 }
 
 static void
-back_messages(void *arg, struct mcp_ask *a, size_t limit)
+back_messages(void *arg, struct mcp_ask *a, size_t limit, bool take)
 {
 	struct buf b;
 
 	(void)arg;
+	(void)take;
 	buf_init(&b, SIZE_MAX / 2);
-	mcp_inbox_list(back.inbox, &b, limit);
+	mcp_inbox_list(back.inbox, &b, limit, false);
 	mcp_answer(a, NULL, b.data, b.len);
 	buf_free(&b);
 }
@@ -315,10 +316,10 @@ test_protocol(void)
 		    "{\"jsonrpc\":\"2.0\",\"id\":1,"
 		    "\"method\":\"prompts/list\"}",
 		    "\"prompts\":[]" },
-		{ "and for a modern client no method", 0,
+		{ "and for a modern client", 0,
 		    "{\"jsonrpc\":\"2.0\",\"id\":1,"
 		    "\"method\":\"prompts/list\",\"params\":{" META "}}",
-		    "-32601" },
+		    "\"prompts\":[],\"ttlMs\":" },
 		{ "a cursor that is none", MCP_2025_06_18,
 		    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\","
 		    "\"params\":{\"cursor\":\"x\"}}",

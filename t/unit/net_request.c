@@ -424,6 +424,80 @@ test_close(void)
 	later = false;
 }
 
+#define STREAM_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\n"
+
+/* A reply in parts, and what comes of it when the peer leaves. */
+static void
+test_stream(void)
+{
+	int fd = rig_connect();
+
+	later = true;
+	rig.n = 0;
+	rig_puts(fd, "GET / HTTP/1.1\r\n" A);
+	rig_turns();
+	conn_stream(rig.conn, 200, "text/x", NULL);
+	conn_stream(rig.conn, 404, "text/y", NULL);
+	conn_reply(rig.conn, 500, NULL, NULL, NULL, 0);
+	conn_stream_part(rig.conn, "hello, ", 7);
+	conn_stream_part(rig.conn, "", 0);
+	rig_turns();
+	conn_stream_part(rig.conn, "this is a longer one", 20);
+	conn_stream_end(rig.conn);
+	conn_stream_end(rig.conn);
+	conn_stream_part(rig.conn, "late", 4);
+	later = false;
+	rig_puts(fd, "GET / HTTP/1.1\r\n" A);
+	shutdown(fd, SHUT_WR);
+	ok(rig_read(fd), "a reply in parts, and another one");
+	is_str(rig.out,
+	    STREAM_HEAD "Transfer-Encoding: chunked\r\n\r\n"
+			"7\r\nhello, \r\n14\r\nthis is a longer one\r\n"
+			"0\r\n\r\n" OK_STAYS,
+	    "as chunks");
+	close(fd);
+	rig_turns();
+
+	later = true;
+	fd = rig_connect();
+	rig.n = 0;
+	rig_puts(fd, "GET / HTTP/1.0\r\n" A);
+	rig_turns();
+	conn_stream(rig.conn, 200, "text/x", NULL);
+	conn_stream_part(rig.conn, "hello", 5);
+	conn_stream_end(rig.conn);
+	ok(rig_read(fd), "HTTP/1.0: the end is that of the stream");
+	is_str(
+	    rig.out, STREAM_HEAD "Connection: close\r\n\r\nhello", "as it is");
+	close(fd);
+	rig_turns();
+
+	fd = rig_connect();
+	rig.closed = 0;
+	rig_puts(fd, "GET / HTTP/1.1\r\n" A);
+	rig_turns();
+	conn_stream(rig.conn, 200, "text/x", NULL);
+	rig_turns();
+	is_int((int64_t)rig.closed, 0, "a stream stays");
+	shutdown(fd, SHUT_WR);
+	rig_turns();
+	is_int((int64_t)rig.closed, 1, "until its peer leaves");
+	is_int(rig.why, NET_END_PEER, "for that reason");
+	close(fd);
+
+	fd = rig_connect();
+	rig.closed = 0;
+	rig_puts(fd, "GET / HTTP/1.1\r\n" A);
+	rig_turns();
+	conn_wait(rig.conn);
+	shutdown(fd, SHUT_WR);
+	rig_turns();
+	is_int((int64_t)rig.closed, 1, "who is waited with is gone, too");
+	close(fd);
+	later = false;
+	rig_turns();
+}
+
 int
 main(void)
 {
@@ -439,6 +513,7 @@ main(void)
 	test_continue();
 	test_eof();
 	test_close();
+	test_stream();
 	rig_stop();
 	return tap_done();
 }

@@ -178,7 +178,7 @@ test_gate(void)
 		    "a token is not enough" },
 		{ "watch_state", "state:read", "owner", ERR_FORBIDDEN,
 		    "a token is not enough" },
-		{ "client_ack", "messages:read", "owner", ERR_FORBIDDEN,
+		{ "pull", "messages:read", "owner", ERR_FORBIDDEN,
 		    "a token is not enough" },
 		/* Nor does a token make tokens. */
 		{ "create_token", "member", "owner", ERR_FORBIDDEN,

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /mcp: the Model Context Protocol over HTTP ("Streamable HTTP").
+ *
+ * Each POST stands for itself: it is made by whom its token says, it is
+ * answered on its own connection, and nothing is kept in this process when it
+ * is answered.  So it does not matter which process has the next one.  Of the
+ * sessions that revisions before 2026-07-28 have, the revision and what was
+ * subscribed to are in the database, where the stream of a GET looks again and
+ * again what they are.
+ *
+ * An answer is JSON, unless there is something to say before it: then it is a
+ * stream of events, of which the answer is the last.  A client that closes its
+ * side has cancelled its request.  Messages that an answer has are acked when
+ * the kernel has taken all of it.
+ */
+#include "config.h"
+
+#include "proto/proto_mcp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MCP_QUIET_MS 15000   /* then something is said on a stream */
+#define MCP_STREAM_MS 900000 /* a token is looked at again after that */
+#define MCP_LOOK_MS 2000     /* at what a session has subscribed to */
+#define MCP_BEARER "Bearer "
+
+static void
+mcp_http_free(struct mcp_http *m)
+{
+	LIST_REMOVE(m, entry);
+	m->peer->mcp = NULL;
+	mcp_free(m->mcp);
+	mcp_inbox_free(m->inbox);
+	pool_free(&m->pool);
+	free(m);
+}
+
+void
+mcp_http_gone(struct peer *peer)
+{
+	mcp_http_free(peer->mcp);
+}
+
+/* It is answered, and the connection is for the next request. */
+static void
+mcp_http_over(struct mcp_http *m)
+{
+	struct peer *peer = m->peer;
+	struct conn *c = peer->conn;
+
+	conn_want_written(c, false);
+	client_gone(&peer->client, false);
+	mcp_http_free(m);
+	proto_peer_over(peer);
+	if (peer->proto->draining)
+		conn_close(c, NET_END_SHUTDOWN, 0, "");
+}
+
+void
+mcp_http_written(struct peer *peer, uint64_t pos)
+{
+	struct mcp_http *m = peer->mcp;
+
+	if (!m->is_answered || pos < m->end)
+		return;
+	if (m->mcp != NULL)
+		mcp_written(m->mcp);
+	mcp_http_over(m);
+}
+
+/*
+ * What goes out.
+ */
+static void
+mcp_http_stream(struct mcp_http *m)
+{
+	m->is_streaming = true;
+	m->began_ms = m->spoke_ms = clock_mono();
+	conn_stream(m->peer->conn, 200, "text/event-stream",
+	    pool_printf(&m->pool,
+		"%sCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
+		m->headers));
+}
+
+static void
+mcp_http_event(struct mcp_http *m, const struct mcp_out *o)
+{
+	struct conn *c = m->peer->conn;
+	struct buf b;
+
+	if (!m->is_streaming)
+		mcp_http_stream(m);
+	buf_init(&b, SIZE_MAX / 2);
+	buf_adds(&b, "event: message\ndata: ");
+	buf_add(&b, o->text, o->n);
+	buf_adds(&b, "\n\n");
+	if (b.failed)
+		fatalx("out of memory");
+	conn_stream_part(c, b.data, b.len);
+	buf_free(&b);
+	m->spoke_ms = clock_mono();
+}
+
+static void
+mcp_http_answered(struct mcp_http *m)
+{
+	m->is_answered = true;
+	m->end = conn_queued(m->peer->conn);
+	conn_want_written(m->peer->conn, true);
+}
+
+static void
+mcp_http_out(void *arg, const struct mcp_out *o)
+{
+	struct mcp_http *m = arg;
+
+	if (m->is_answered || (!o->answer && !m->streams))
+		return;
+	if (!o->answer || m->is_streaming)
+		mcp_http_event(m, o);
+	else
+		conn_reply(m->peer->conn, o->http, "application/json",
+		    m->headers, o->text, o->n);
+	if (!o->answer)
+		return;
+	conn_stream_end(m->peer->conn);
+	mcp_http_answered(m);
+}
+
+/*
+ * A request.
+ */
+static void
+mcp_http_client(struct mcp_http *m, bool is_kept)
+{
+	const struct mcp_config config = {
+		.backend = &mcp_mesh_backend,
+		.backend_arg = m,
+		.out = mcp_http_out,
+		.out_arg = m,
+		.revision = m->revision,
+		.is_nowhere = true,
+		.is_kept = is_kept,
+		.push = MCP_PUSH_OFF,
+		.version = PACKAGE_VERSION,
+		.name = pool_strndup(
+		    &m->pool, m->who.member_name.p, m->who.member_name.n),
+		.mesh = pool_strndup(&m->pool, m->who.mesh.p, m->who.mesh.n),
+	};
+
+	m->mcp = mcp_new(&config);
+	/* Whoever waits may be gone before there is an answer. */
+	conn_wait(m->peer->conn);
+}
+
+static void
+mcp_http_start(struct mcp_http *m, bool is_kept)
+{
+	mcp_http_client(m, is_kept);
+	if (m->peer->proto->draining)
+		mcp_stop(m->mcp);
+	if (!mcp_input(m->mcp, m->body.p, m->body.n, m)) {
+		conn_reply(m->peer->conn, 202, NULL, m->headers, NULL, 0);
+		mcp_http_answered(m);
+	} else if (mcp_pending(m->mcp) > 0)
+		deputy_watch(&m->peer->client, mcp_mesh_news);
+}
+
+static void
+mcp_http_post(struct mcp_http *m)
+{
+	struct proto *p = m->peer->proto;
+	enum mcp_revision first;
+
+	buf_clear(&p->out);
+	if (!mcp_head_revision(m, &p->json, &m->revision, &p->out)) {
+		conn_reply(m->peer->conn, 400, "application/json", m->headers,
+		    p->out.data, p->out.len);
+		mcp_http_answered(m);
+		return;
+	}
+	if (m->revision < MCP_2026_07_28 &&
+	    json_read(&p->json, m->body.p, m->body.n) == 0 &&
+	    (first = mcp_head_initialize(&p->json)) != MCP_UNKNOWN) {
+		m->session = (struct slice){ NULL, 0 };
+		mcp_mesh_session(m, "begin",
+		    pool_printf(&m->pool, "\"revision\":\"%s\"",
+			mcp_revision_name(first)));
+	} else if (m->revision < MCP_2026_07_28 && m->session.p != NULL)
+		mcp_mesh_session(m, "find", "");
+	else
+		mcp_http_start(m, false);
+}
+
+void
+mcp_http_known(struct mcp_http *m)
+{
+	deputy_who(&m->peer->client, &m->who);
+	if (m->verb == MCP_POST)
+		mcp_http_post(m);
+	else
+		mcp_mesh_session(m, m->verb == MCP_GET ? "find" : "end", "");
+}
+
+/*
+ * Sessions.
+ */
+static void
+mcp_http_end_stream(struct mcp_http *m)
+{
+	conn_stream_end(m->peer->conn);
+	mcp_http_answered(m);
+}
+
+static void
+mcp_http_resume(struct mcp_http *m, const struct json *j)
+{
+	size_t list = json_get(j, 0, "subscriptions"), at, n = 0;
+	const char **uris;
+	struct pool p;
+	char *s;
+
+	pool_init(&p);
+	uris = pool_alloc(&p, (j->nodes[list].end - list + 1) * sizeof(*uris));
+	for (at = JSON_FIRST(list); at < j->nodes[list].end;
+	     at = j->nodes[at].end) {
+		s = pool_alloc(&p, j->nodes[at].n + 1);
+		s[json_unescape(&j->nodes[at], s)] = '\0';
+		uris[n++] = s;
+	}
+	mcp_resume(m->mcp, uris, n);
+	pool_free(&p);
+}
+
+/* What comes now goes to this stream of the session, and to no other. */
+static void
+mcp_http_listen(struct mcp_http *m, const struct json *j)
+{
+	struct mcp_http *other, *next;
+
+	LIST_FOREACH_SAFE (other, &m->peer->proto->mcps, entry, next)
+		if (other != m && other->verb == MCP_GET &&
+		    other->is_streaming && !other->is_answered &&
+		    other->session.n == m->session.n &&
+		    memcmp(other->session.p, m->session.p, m->session.n) == 0 &&
+		    id_same(&other->who.token, &m->who.token))
+			mcp_http_end_stream(other);
+	mcp_http_client(m, true);
+	mcp_http_stream(m);
+	conn_stream_part(m->peer->conn, ":\n\n", 3);
+	mcp_http_resume(m, j);
+	deputy_watch(&m->peer->client, mcp_mesh_news);
+}
+
+static void
+mcp_http_session_get(
+    struct mcp_http *m, const struct request *r, const struct json *j)
+{
+	m->is_looking = false;
+	m->looked_ms = clock_mono();
+	if (m->is_answered)
+		return;
+	if (m->mcp == NULL && j == NULL)
+		mcp_http_refused(m, r);
+	else if (m->mcp == NULL)
+		mcp_http_listen(m, j);
+	else if (j != NULL)
+		mcp_http_resume(m, j);
+	else if (r->error == ERR_NOT_FOUND)
+		mcp_http_end_stream(m);
+}
+
+void
+mcp_http_session(
+    struct mcp_http *m, const struct request *r, const struct json *j)
+{
+	const char *revision;
+
+	if (m->verb == MCP_GET) {
+		mcp_http_session_get(m, r, j);
+		return;
+	}
+	if (j == NULL) {
+		mcp_http_refused(m, r);
+		return;
+	}
+	if (m->verb == MCP_DELETE) {
+		conn_reply(m->peer->conn, 204, NULL, m->headers, NULL, 0);
+		mcp_http_answered(m);
+		return;
+	}
+	if (m->session.p == NULL)
+		m->headers = pool_printf(&m->pool,
+		    SLICE_FMT "Mcp-Session-Id: %s\r\n", SLICE_ARG(m->cors),
+		    mcp_mesh_str(&m->pool, j, 0, "sessionId"));
+	else if (m->version.p == NULL) {
+		revision = mcp_mesh_str(&m->pool, j, 0, "revision");
+		m->revision = mcp_revision(revision, strlen(revision));
+	}
+	mcp_http_start(m, true);
+}
+
+void
+mcp_http_look(struct mcp_http *m)
+{
+	struct mcp_http *other;
+
+	LIST_FOREACH (other, &m->peer->proto->mcps, entry)
+		if (other->verb == MCP_GET &&
+		    other->session.n == m->session.n &&
+		    memcmp(other->session.p, m->session.p, m->session.n) == 0)
+			other->looked_ms = 0;
+}
+
+static void
+mcp_http_say(struct proto *p, struct conn *c, const struct mcp_refusal *why,
+    const char *headers)
+{
+	struct json_writer w;
+
+	buf_clear(&p->out);
+	json_start(&w, &p->out);
+	json_object(&w);
+	json_key(&w, "error");
+	json_str(&w, why->code);
+	json_key(&w, "code");
+	json_str(&w, why->code);
+	json_key(&w, "message");
+	json_str(&w, why->text);
+	json_object_end(&w);
+	conn_reply(c, why->status, "application/json", headers, p->out.data,
+	    p->out.len);
+}
+
+void
+mcp_http_refused(struct mcp_http *m, const struct request *r)
+{
+	const struct err_desc *e = &table_errors[r->error];
+	const struct mcp_refusal why = { e->http, e->name, r->error_text,
+		NULL };
+	const char *headers = m->cors.p;
+
+	if (m->is_answered)
+		return;
+	if (e->http == 401)
+		headers = pool_printf(&m->pool,
+		    SLICE_FMT "WWW-Authenticate: Bearer realm=\"linnet\", "
+			      "error=\"invalid_token\"\r\n",
+		    SLICE_ARG(m->cors));
+	mcp_http_say(m->peer->proto, m->peer->conn, &why, headers);
+	mcp_http_answered(m);
+}
+
+static struct slice
+mcp_http_keep(struct mcp_http *m, struct slice s)
+{
+	if (s.p == NULL)
+		return s;
+	return (struct slice){ pool_strndup(&m->pool, s.p, s.n), s.n };
+}
+
+void
+mcp_http_route(struct proto *p, struct conn *c, const struct http_request *r)
+{
+	const struct mcp_refusal *why = mcp_head_check(p, r);
+	struct slice bearer = http_header(r, "authorization");
+	char cors[HTTP_CORS_MAX], headers[HTTP_CORS_MAX + 256];
+	bool readable = http_cors(p, r, cors) != NULL;
+	struct mcp_http *m;
+
+	if (why != NULL) {
+		snprintf(headers, sizeof(headers), "%s%s", readable ? cors : "",
+		    why->headers != NULL ? why->headers : "");
+		mcp_http_say(p, c, why, headers);
+		return;
+	}
+	m = xcalloc(1, sizeof(*m));
+	pool_init(&m->pool);
+	m->peer = proto_peer(p, c, &mcp_mesh_calls);
+	m->peer->mcp = m;
+	LIST_INSERT_HEAD(&p->mcps, m, entry);
+	m->inbox = mcp_inbox_new();
+	m->body = mcp_http_keep(m, r->body);
+	m->cors = mcp_http_keep(m, (struct slice){ readable ? cors : "",
+				       readable ? strlen(cors) : 0 });
+	m->version = mcp_http_keep(m, http_header(r, "mcp-protocol-version"));
+	m->method = mcp_http_keep(m, http_header(r, "mcp-method"));
+	m->name = mcp_http_keep(m, http_header(r, "mcp-name"));
+	m->session = mcp_http_keep(m, http_header(r, "mcp-session-id"));
+	m->headers = m->cors.p;
+	m->verb = r->method.p[0] == 'P'	  ? MCP_POST
+		  : r->method.p[0] == 'G' ? MCP_GET
+					  : MCP_DELETE;
+	m->streams = mcp_head_streams(r);
+	bearer.p += sizeof(MCP_BEARER) - 1;
+	bearer.n -= sizeof(MCP_BEARER) - 1;
+	mcp_mesh_enter(m, bearer, r->body.n);
+}
+
+/*
+ * Time.
+ */
+/* It does not go on, but may say so. */
+static void
+mcp_http_leave(struct mcp_http *m)
+{
+	if (m->verb == MCP_GET)
+		mcp_http_end_stream(m);
+	else
+		mcp_stop(m->mcp);
+}
+
+static void
+mcp_http_tick_one(struct mcp_http *m)
+{
+	if (mcp_due(m->mcp) <= clock_mono())
+		mcp_tick(m->mcp);
+	if (!m->is_streaming || m->is_answered)
+		return;
+	if (clock_mono() - m->began_ms >= MCP_STREAM_MS) {
+		mcp_http_leave(m);
+		return;
+	}
+	if (clock_mono() - m->spoke_ms >= MCP_QUIET_MS) {
+		conn_stream_part(m->peer->conn, ":\n\n", 3);
+		m->spoke_ms = clock_mono();
+	}
+	if (m->verb == MCP_GET && !m->is_looking &&
+	    clock_mono() - m->looked_ms >= MCP_LOOK_MS) {
+		m->is_looking = true;
+		mcp_mesh_session(m, "find", "");
+	}
+}
+
+void
+mcp_http_tick(struct proto *p)
+{
+	struct mcp_http *m, *next;
+
+	LIST_FOREACH_SAFE (m, &p->mcps, entry, next)
+		if (m->mcp != NULL && !m->is_answered)
+			mcp_http_tick_one(m);
+}
+
+void
+mcp_http_stop(struct proto *p)
+{
+	struct mcp_http *m, *next;
+
+	LIST_FOREACH_SAFE (m, &p->mcps, entry, next)
+		if (m->mcp != NULL && !m->is_answered)
+			mcp_http_leave(m);
+}
