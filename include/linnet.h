@@ -152,6 +152,25 @@ struct linnet_membership *linnet_join(const struct linnet_invite *invite,
 void linnet_membership_free(struct linnet_membership *membership);
 
 /*
+ * What the hook of an agent's host tells the broker over HTTP: that the agent
+ * works, or is idle.  The session, which another process has, is found by its
+ * session_id, else by where it works.  *found, unless NULL: is there one?  When
+ * not, the status waits a few seconds for it.  Waits at most timeout_ms (0: 10
+ * s) for each of connecting and answering.  -1: *error.
+ */
+struct linnet_hook {
+	const char *url;
+	const char *token;	/* the member's hook token, a secret */
+	const char *status;	/* idle, working, dnd */
+	const char *cwd;	/* where the agent works */
+	const char *session_id; /* of the session, or NULL */
+	int64_t pid;		/* its process, or 0 */
+	struct linnet_tls tls;
+};
+int linnet_hook_status(const struct linnet_hook *hook, bool *found,
+    int timeout_ms, struct linnet_error *error);
+
+/*
  * What the library is doing about its connection.
  *
  *	STOPPED -> CONNECTING -> OPEN -> CLOSING -> STOPPED

@@ -107,7 +107,8 @@ src_libmaster_a_SOURCES = src/master/master.h src/master/master.c \
 # in which all others are local, so that it cannot clash with a program's own.
 noinst_LIBRARIES += src/liblib.a src/liblibpic.a
 src_liblib_a_SOURCES = src/lib/lib.h src/lib/linnet.c src/lib/linnet_config.c \
-	src/lib/linnet_error.c src/lib/linnet_hello.c src/lib/linnet_http.c \
+	src/lib/linnet_error.c src/lib/linnet_hello.c src/lib/linnet_hook.c \
+	src/lib/linnet_http.c \
 	src/lib/linnet_identity.c src/lib/linnet_invite.c \
 	src/lib/linnet_join.c src/lib/linnet_json.c src/lib/linnet_loop.c \
 	src/lib/linnet_message.c src/lib/linnet_ops.c \
@@ -176,18 +177,21 @@ EXTRA_DIST += src/mcp/mcp_fixture.c
 endif
 
 noinst_LIBRARIES += src/libcli.a
-src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli.c src/cli/cli_args.c \
+src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli_doctor.h src/cli/cli_edit.h \
+	src/cli/cli_host.h src/cli/cli_mcp.h src/cli/cli.c src/cli/cli_args.c \
 	src/cli/cli_ask.c src/cli/cli_block.c src/cli/cli_commands.c \
-	src/cli/cli_config.c src/cli/cli_doctor.c src/cli/cli_follow.c \
-	src/cli/cli_group.c src/cli/cli_inbox.c src/cli/cli_join.c \
-	src/cli/cli_json.c src/cli/cli_mcp.h src/cli/cli_mcp.c \
-	src/cli/cli_mcp_mesh.c src/cli/cli_mcp_self.c \
-	src/cli/cli_mcp_send.c src/cli/cli_mcp_slot.c \
-	src/cli/cli_memory.c src/cli/cli_mesh.c \
+	src/cli/cli_config.c src/cli/cli_diff.c src/cli/cli_doctor.c \
+	src/cli/cli_doctor_mesh.c src/cli/cli_edit.c src/cli/cli_file.c \
+	src/cli/cli_follow.c src/cli/cli_group.c src/cli/cli_hook.c \
+	src/cli/cli_host.c src/cli/cli_inbox.c src/cli/cli_install.c \
+	src/cli/cli_join.c src/cli/cli_json.c src/cli/cli_launch.c \
+	src/cli/cli_mcp.c src/cli/cli_mcp_mesh.c src/cli/cli_mcp_self.c \
+	src/cli/cli_mcp_send.c src/cli/cli_memory.c src/cli/cli_mesh.c \
 	src/cli/cli_order.c src/cli/cli_peers.c src/cli/cli_presence.c \
-	src/cli/cli_print.c src/cli/cli_schedule.c src/cli/cli_screen.c \
-	src/cli/cli_send.c src/cli/cli_session.c src/cli/cli_state.c \
-	src/cli/cli_status.c src/cli/cli_table.c src/cli/cli_token.c \
+	src/cli/cli_print.c src/cli/cli_prompt.c src/cli/cli_schedule.c \
+	src/cli/cli_screen.c src/cli/cli_send.c src/cli/cli_session.c \
+	src/cli/cli_slot.c src/cli/cli_state.c src/cli/cli_status.c \
+	src/cli/cli_table.c src/cli/cli_token.c src/cli/cli_toml.c \
 	src/cli/cli_watch.c
 bin_PROGRAMS = linnet
 linnet_SOURCES = src/cli/linnet.c

@@ -52,24 +52,25 @@ subtest 'status and doctor' => sub {
 	is($s->{mesh}{slug}, $slug, 'in JSON');
 	cmp_ok($s->{answerMicroseconds}, '>', 0, 'with times');
 	my $doctor = said('alice', 'doctor');
-	is(join(' ', map { join ':', (split /\t/)[0, 2] } split /\n/, $doctor),
-	    'ok:configuration ok:keys ok:secrecy ok:broker ok:mesh',
-	    'all is well');
+	is(join(' ', map { join ':', (split /\t/)[0, 2] }
+	    grep { !/\thost\t/ } split /\n/, $doctor),
+	    'ok:configuration ok:keys ok:secrecy ok:network ok:hello ok:send '
+	    . 'ok:push ok:clock ok:ack ok:hook', 'all is well');
 	fails_with('nobody', 78, qr/^fail\t\tjoined\t.*linnet join LINK$/m);
 	my $c = config('alice');
 	$c->{meshes}[0]{secretKey} =~ s/^(.)/$1 eq '0' ? '1' : '0'/e;
 	broken('keys', $c, 78, qr/^fail\t$slug\tkeys\t/m);
 	$c = config('alice');
 	$c->{meshes}[0]{brokerUrl} = 'ws://127.0.0.1:1';
-	broken('away', $c, 69, qr/^fail\t$slug\tbroker\t.*unreachable/m);
+	broken('away', $c, 69, qr/^fail\t$slug\tnetwork\t.*unreachable.*firewall/m);
 	$c->{meshes}[0]{brokerUrl} = 'ws://broker.invalid:7900';
-	broken('name', $c, 68, qr/warn\t$slug\tsecrecy.*fail\t$slug\tbroker/s);
+	broken('name', $c, 68, qr/warn\t$slug\tsecrecy.*fail\t$slug\tnetwork/s);
 	my ($status, $out) = linnet('name', 'doctor', '--json');
 	my ($bad) = grep { $_->{verdict} eq 'fail' } @{ $json->decode($out) };
-	is($bad->{check}, 'broker', 'in JSON too');
+	is($bad->{check}, 'network', 'in JSON too');
 	$c = config('alice');
 	$c->{meshes}[0]{memberId} = '0' x 32;
-	broken('member', $c, 77, qr/^fail\t$slug\tbroker\t/m);
+	broken('member', $c, 77, qr/^fail\t$slug\thello\t/m);
 };
 
 sub fails_with {
@@ -302,7 +303,7 @@ subtest 'several meshes' => sub {
 	is((linnet('alice', 'state', 'get', 'where',
 	    { env => { LINNET_MESH => $slug } }))[0], 66, 'LINNET_MESH');
 	like(said('alice', 'list'), qr/^second\t.*\tchosen$/m, 'is marked');
-	like(said('alice', 'doctor'), qr/^ok\tsecond\tmesh\t/m,
+	like(said('alice', 'doctor'), qr/^ok\tsecond\tack\t/m,
 	    'doctor looks at all');
 	said('alice', 'leave', 'second', '-q');
 	unlike(slurp("$home/alice/config.json"), qr/second/, 'it is left');
@@ -366,8 +367,18 @@ subtest 'TLS with an authority of its own' => sub {
 	chomp $link;
 	fails('dora', 77, qr/bad_certificate/, 'join', $link);
 	said('dora', 'join', $link, '--ca-file', $ca->file);
-	like(said('dora', 'doctor'), qr/^ok\tsafe\tsecrecy\t.*is encrypted$/m,
+	my $doctor = said('dora', 'doctor');
+	like($doctor, qr/^ok\tsafe\tsecrecy\t.*is encrypted$/m,
 	    'all that follows believes it');
+	like($doctor, qr/^ok\tsafe\ttls\t.*^ok\tsafe\thook\t/ms,
+	    'the hook too');
+	my $c = config('dora');
+	delete $c->{meshes}[0]{caFile};
+	broken('doubt', $c, 77,
+	    qr/^ok\tsafe\tnetwork\t.*\nfail\tsafe\ttls\t.*--ca-file/m);
+	$c->{meshes}[0]{brokerUrl} =~ s/:\d+/':' . $b->port/e;
+	broken('plain', $c, 76,
+	    qr/^ok\tsafe\tnetwork\t.*\nfail\tsafe\ttls\t.*ws:\/\/ is without/m);
 };
 
 subtest 'completion' => sub {

@@ -227,6 +227,26 @@ subtest 'an agent that comes back' => sub {
 	is($_->stop, 0, 'ends') for $m, $w;
 };
 
+# An agent leaves its environment to what it starts, and so its session's name.
+subtest 'an agent within an agent' => sub {
+	my %env = (LINNET_NAME => 'outer', LINNET_SESSION => 'launch-outer');
+	my $m = Linnet::Mcp->new('carol', env => \%env);
+	$m->initialize('2025-11-25');
+	sees($m, 'outer');
+	my $inner = Linnet::Mcp->new('carol', env => \%env);
+	$inner->initialize('2025-11-25');
+	wait_until { 2 == grep { $_->{name} eq 'outer' }
+	    @{ $inner->does('list_peers')->{peers} } } 10, 'two of them';
+	is(scalar(grep { $_->{name} eq 'outer' }
+	    @{ $m->does('list_peers')->{peers} }), 2, 'neither took over');
+	is($_->stop, 0, 'ends') for $inner, $m;
+	$m = Linnet::Mcp->new('carol', env => \%env);
+	$m->initialize('2025-11-25');
+	wait_until { 1 == grep { $_->{name} eq 'outer' }
+	    @{ $m->does('list_peers')->{peers} } } 10, 'one again';
+	is($m->stop, 0, 'ends');
+};
+
 # A message is acked when the agent used it, not before.
 subtest 'push' => sub {
 	my $m = Linnet::Mcp->new('alice', env => { LINNET_NAME => 'claude' });

@@ -228,6 +228,21 @@ int cli_session_make(
 void cli_session_close(struct cli_session *s);
 
 /*
+ * cli_slot.c: which session an agent is.
+ */
+/* Its id, of the pool: always the same for an agent that is started for the
+ * same use ("mcp", "launch") with the same name (or NULL) in the same
+ * directory, and another one while that is running.  It is taken for as long
+ * as this process, or one that it becomes, runs.  NULL, with errno: it cannot
+ * be kept. */
+const char *cli_slot(struct cli *c, const char *use, const char *config_file,
+    const char *mesh_id, const char *name);
+/* Takes a session that the agent was given, for as long.  One that just ends
+ * is waited for, a second at most.  False: somebody else is this session, as
+ * when an agent starts another one and leaves it the environment. */
+bool cli_slot_take(struct cli *c, const char *config_file, const char *session);
+
+/*
  * cli_ask.c: connect, ask, check, print.
  */
 struct cli_question {
@@ -282,6 +297,17 @@ int cli_set_visible(struct cli *c);
 int cli_set_profile(struct cli *c);
 
 /*
+ * cli_prompt.c: questions to a person.
+ */
+/* Is there one? */
+bool cli_prompt_can(void);
+/* A line of an answer, `otherwise` (or "") when it is empty; NULL: no answer
+ * will come. */
+const char *cli_prompt_line(
+    struct cli *c, const char *question, const char *otherwise);
+bool cli_prompt_yes(struct cli *c, const char *question);
+
+/*
  * cli_screen.c: the whole terminal.
  */
 enum cli_key {
@@ -317,6 +343,10 @@ int cli_use(struct cli *c);
 int cli_leave(struct cli *c);
 int cli_status(struct cli *c);
 int cli_doctor(struct cli *c);
+int cli_install(struct cli *c);
+int cli_uninstall(struct cli *c);
+int cli_hook(struct cli *c);
+int cli_launch(struct cli *c);
 int cli_send(struct cli *c);
 int cli_inbox(struct cli *c);
 int cli_message_status(struct cli *c);

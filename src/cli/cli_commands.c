@@ -3,7 +3,7 @@
  * The table of commands, and what people see of it: help, the manual's list
  * (linnet help --mdoc), completion in shells.
  */
-#include "cli/cli.h"
+#include "cli/cli_host.h"
 
 #include <string.h>
 #include <sysexits.h>
@@ -39,6 +39,34 @@ static const struct usage_option join_options[] = {
 	{ "ca-file", 0, "file",
 	    "Authorities that vouch for the broker's TLS, instead of the "
 	    "system's; kept for all that is done in this mesh." },
+	NO_MORE_OPTIONS,
+};
+
+#define YES_OPTION                                              \
+	{                                                       \
+		"yes", 'y', NULL, "Ask nothing: yes to it all." \
+	}
+
+static const struct usage_option install_options[] = {
+	{ "dry-run", 'n', NULL, "Only show what would be changed." },
+	YES_OPTION,
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option hook_options[] = {
+	{ "messages", 0, NULL,
+	    "Print the messages that wait, and acknowledge them." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option launch_options[] = {
+	{ "name", 'n', "name", "Name of the agent." },
+	{ "role", 'r', "role", "What it is, in free words." },
+	{ "groups", 'g', "name:role,...",
+	    "The groups that it is in, with its roles there; \"\" for none; "
+	    "without it those of the configuration." },
+	{ "join", 0, "link", "Join a mesh with this invite first." },
+	YES_OPTION,
 	NO_MORE_OPTIONS,
 };
 
@@ -234,10 +262,36 @@ const struct cli_command cli_commands[] = {
 	    cli_status },
 	{ { "doctor", NULL, "", no_options,
 	      "Check all that has to be right, and say what to do.",
-	      "Looks at the configuration and its keys, the broker's address, its "
-	      "certificate and health, the clock, and the membership, for each mesh or "
-	      "the one of --mesh. Exits with the status of the first that is wrong." },
+	      "Proves each link in turn, for each mesh or the one of --mesh: the "
+	      "configuration and its keys, the network, TLS, the hello, sending, the push, "
+	      "the clock, the acknowledgement and the hook, with a message to itself; and "
+	      "looks at the hosts of agents that are here. Exits with the status of the "
+	      "first that is wrong." },
 	    cli_doctor },
+	{ { "install", NULL, "[" HOST_NAMES "]", install_options,
+	      "Give the agents of a host the mesh: write its configuration and hooks.",
+	      "Shows what is changed in which file, asks, and keeps what was there. Said "
+	      "again it changes nothing. Without a host: all that are found here." },
+	    cli_install },
+	{ { "uninstall", NULL, "[" HOST_NAMES "]", install_options,
+	      "Take linnet out of a host's configuration and hooks.",
+	      "A file that nobody changed since is what it was before; from one that was "
+	      "changed only what is linnet's is removed." },
+	    cli_uninstall },
+	{ { "launch", NULL, "[host] [arg ...]", launch_options,
+	      "Start an agent as somebody in a mesh.",
+	      "On a terminal it asks for what is missing, a line each. Arguments of the "
+	      "agent stand behind --. Several agents that run in the same directory are "
+	      "told apart; one that is started again is the same as before. Without a "
+	      "host it is the first that is found here." },
+	    cli_launch },
+	{ { "hook", NULL, "event", hook_options,
+	      "What a host's hooks run: say that its agent works or is idle.",
+	      "The events are start, prompt, tool, stop and end, or a status. The host "
+	      "may write on standard input what its hook is about. Takes two seconds at "
+	      "most, and the exit status is 0 whatever happens, so that it never stands "
+	      "in the agent's way." },
+	    cli_hook },
 	{ { "send", NULL, "target [text ...]", send_options,
 	      "Send a message and print its id.",
 	      "The target is a name, a public key, @group, @all, or * for everybody. The "

@@ -4,27 +4,15 @@
  * which one needs the other.  A check says ok, warn or fail, and what to do;
  * what needs one that failed is not tried.
  */
-#include "cli/cli.h"
+#include "cli/cli_doctor.h"
+#include "cli/cli_host.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-struct doctor {
-	struct cli *c;
-	struct cli_table table;
-	struct json_writer w; /* --json */
-	int status;	      /* of the first that failed */
-};
-
-enum verdict {
-	DOCTOR_OK,
-	DOCTOR_WARN,
-	DOCTOR_FAIL,
-};
-
-static void
-doctor_say(struct doctor *d, const char *mesh, const char *what,
+void
+cli_doctor_say(struct doctor *d, const char *mesh, const char *what,
     enum verdict verdict, int status, const char *text)
 {
 	static const char *const verdicts[] = { "ok", "warn", "fail" };
@@ -77,7 +65,8 @@ doctor_check_keys(struct doctor *d, const struct cli_mesh *m)
 {
 	bool fit = doctor_keys_fit(m);
 
-	doctor_say(d, m->slug, "keys", fit ? DOCTOR_OK : DOCTOR_FAIL, EX_CONFIG,
+	cli_doctor_say(d, m->slug, "keys", fit ? DOCTOR_OK : DOCTOR_FAIL,
+	    EX_CONFIG,
 	    fit ? "the key pair is whole"
 		: "the secret key is not that of the public key; restore the "
 		  "configuration, or leave the mesh and join it again");
@@ -91,7 +80,7 @@ doctor_check_secrecy(struct doctor *d, const struct cli_mesh *m)
 	bool open = str_starts(url, "ws://") || str_starts(url, "http://");
 
 	if (!open) {
-		doctor_say(d, m->slug, "secrecy", DOCTOR_OK, 0,
+		cli_doctor_say(d, m->slug, "secrecy", DOCTOR_OK, 0,
 		    str_starts(url, "unix:") ? "the broker is on this host"
 					     : "the connection is encrypted");
 		return;
@@ -99,69 +88,32 @@ doctor_check_secrecy(struct doctor *d, const struct cli_mesh *m)
 	url = strstr(url, "://") + 3;
 	open = !str_starts(url, "127.") && !str_starts(url, "[::1]") &&
 	       !str_starts(url, "localhost");
-	doctor_say(d, m->slug, "secrecy", open ? DOCTOR_WARN : DOCTOR_OK, 0,
+	cli_doctor_say(d, m->slug, "secrecy", open ? DOCTOR_WARN : DOCTOR_OK, 0,
 	    open ? "the connection is not encrypted: all but direct messages "
 		   "can be read on the way; ask who runs the broker for a "
 		   "wss:// address"
 		 : "the broker is on this host");
 }
 
-static int
-doctor_ask(
-    struct cli *c, struct linnet *l, const void *arg, struct linnet_result *r)
-{
-	(void)c;
-	(void)arg;
-	return linnet_mesh_info(l, linnet_keep, r);
-}
-
-/* Connects and asks one thing; says which of it fails. */
+/* The hosts of agents that are here. */
 static void
-doctor_check_broker(struct doctor *d, const struct cli_mesh *m)
+doctor_check_hosts(struct doctor *d)
 {
-	static const struct cli_question q = { .ask = doctor_ask };
-	struct linnet_result r = { .done = false };
-	const struct linnet_error *e;
-	struct cli_session s;
+	const struct host *h;
 	const char *text;
-	struct json j;
-	int64_t start = clock_usec();
-	int status;
+	bool done;
 
-	json_init(&j, 1, 0);
-	d->c->mesh = m->mesh_id;
-	if ((status = cli_session_new(
-		 d->c, &s, &(struct linnet_config){ .control = true })) != 0) {
-		doctor_say(d, m->slug, "broker", DOCTOR_FAIL, status,
-		    "what the configuration says of it cannot be used");
-		goto fail;
+	for (h = cli_hosts; h->name != NULL; h++) {
+		if (!cli_host_found(d->c, h))
+			continue;
+		done = cli_install_is_done(d->c, h);
+		text = pool_printf(&d->c->pool, "%s %s%s", h->title,
+		    done ? "has linnet"
+			 : "does not have all of linnet; do: linnet install ",
+		    done ? "" : h->name);
+		cli_doctor_say(
+		    d, "", "host", done ? DOCTOR_OK : DOCTOR_WARN, 0, text);
 	}
-	if (linnet_open(s.linnet) != 0) {
-		e = linnet_last_error(s.linnet);
-		text = pool_printf(&d->c->pool, "%s (%s)", e->message, e->code);
-		doctor_say(d, m->slug, "broker", DOCTOR_FAIL,
-		    linnet_exit_status(e->code), text);
-		goto fail;
-	}
-	text = pool_printf(&d->c->pool, "%s, hello answered after %.1f ms",
-	    m->broker_url, (double)(clock_usec() - start) / 1000);
-	doctor_say(d, m->slug, "broker", DOCTOR_OK, 0, text);
-	start = clock_usec();
-	if ((status = cli_ask_over(d->c, s.linnet, &q, NULL, &r, &j)) != 0) {
-		doctor_say(d, m->slug, "mesh", DOCTOR_FAIL, status,
-		    "the broker does not answer; if it stays so, tell who "
-		    "runs it");
-		goto fail;
-	}
-	text = pool_printf(&d->c->pool,
-	    "answers after %.1f ms, %lld peers connected",
-	    (double)(clock_usec() - start) / 1000,
-	    (long long)cli_json_int(&j, 0, "peers"));
-	doctor_say(d, m->slug, "mesh", DOCTOR_OK, 0, text);
-fail:
-	json_free(&j);
-	linnet_result_free(&r);
-	cli_session_close(&s);
 }
 
 static void
@@ -181,11 +133,11 @@ doctor_check_meshes(struct doctor *d, const struct cli_config *f)
 		if (!doctor_check_keys(d, m))
 			continue;
 		doctor_check_secrecy(d, m);
-		doctor_check_broker(d, m);
+		cli_doctor_mesh(d, m);
 	}
 	if (any)
 		return;
-	doctor_say(d, wanted != NULL ? wanted : "", "joined", DOCTOR_FAIL,
+	cli_doctor_say(d, wanted != NULL ? wanted : "", "joined", DOCTOR_FAIL,
 	    EX_CONFIG,
 	    f->n == 0 ? "no mesh was joined yet; get an invite and do: linnet "
 			"join LINK"
@@ -207,12 +159,13 @@ cli_doctor(struct cli *c)
 	json_array(&d.w);
 	cli_table_init(&d.table, head);
 	if ((status = cli_config_load(&f, c->config_file, false)) != 0)
-		doctor_say(&d, "", "configuration", DOCTOR_FAIL, status,
+		cli_doctor_say(&d, "", "configuration", DOCTOR_FAIL, status,
 		    "it cannot be used, see above");
 	else {
-		doctor_say(&d, "", "configuration", DOCTOR_OK, 0, f.file);
+		cli_doctor_say(&d, "", "configuration", DOCTOR_OK, 0, f.file);
 		doctor_check_meshes(&d, &f);
 	}
+	doctor_check_hosts(&d);
 	json_array_end(&d.w);
 	if (c->json)
 		cli_print_json(c, b.data, b.len);

@@ -90,10 +90,4 @@ void cli_mcp_say_again(struct mcp_mesh *h);
 const struct linnet_group *cli_mcp_groups(struct mcp_mesh *h, size_t *n);
 void cli_mcp_forget(struct mcp_mesh *h);
 
-/* cli_mcp_slot.c: the session's id, of the pool: always the same for an agent
- * of this name in this directory, and another one while that is running. NULL:
- * none can be had. */
-const char *cli_mcp_slot(
-    struct cli *c, const struct cli_session *s, const char *name);
-
 #endif

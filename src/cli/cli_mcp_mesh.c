@@ -533,8 +533,10 @@ cli_mcp_mesh_start(struct mcp_mesh *h)
 		return;
 	}
 	with.groups = cli_mcp_groups(h, &with.ngroups);
-	with.session_id =
-	    session != NULL ? session : cli_mcp_slot(h->c, &h->s, with.name);
+	if (session == NULL || !cli_slot_take(h->c, h->s.config.file, session))
+		session = cli_slot(h->c, "mcp", h->s.config.file,
+		    h->s.mesh->mesh_id, with.name);
+	with.session_id = session;
 	if (cli_session_make(h->c, &h->s, &with) != 0) {
 		cli_config_free(&h->s.config);
 		return;
