@@ -36,8 +36,7 @@ src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
 	src/db/db_sync.c
 
 noinst_LIBRARIES += src/libcore.a
-src_libcore_a_SOURCES = \
-	src/core/core.h src/core/domain.h src/core/errors.def \
+src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 	src/core/event_record.h src/core/events.def src/core/hello.h \
 	src/core/memory.h src/core/message.h src/core/metrics.def \
 	src/core/ops.def src/core/roles.def src/core/schedule.h \
@@ -50,12 +49,14 @@ src_libcore_a_SOURCES = \
 	src/core/event_relay.c src/core/event_schedule.c \
 	src/core/event_session.c src/core/event_state.c src/core/group.c \
 	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
-	src/core/hook.c src/core/invite.c src/core/member.c src/core/memory.c \
-	src/core/mcp_session.c src/core/memory_search.c src/core/mesh.c src/core/mesh_info.c \
-	src/core/message.c src/core/message_more.c src/core/message_put.c \
+	src/core/hook.c src/core/invite.c src/core/mcp_session.c \
+	src/core/member.c src/core/memory.c src/core/memory_search.c \
+	src/core/mesh.c src/core/mesh_info.c src/core/message.c \
+	src/core/message_more.c src/core/message_put.c \
 	src/core/message_status.c src/core/moderation.c src/core/op.c \
-	src/core/presence.c src/core/profile.c src/core/pull.c src/core/pull_read.c src/core/quota.c \
-	src/core/rate.c src/core/role.c src/core/roster.c src/core/schedule.c \
+	src/core/overtaken.c src/core/presence.c src/core/profile.c \
+	src/core/pull.c src/core/pull_read.c src/core/quota.c src/core/rate.c \
+	src/core/role.c src/core/roster.c src/core/schedule.c \
 	src/core/schedule_due.c src/core/session.c src/core/state.c \
 	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
 	src/core/table.c src/core/target.c src/core/token.c \

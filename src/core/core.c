@@ -123,6 +123,7 @@ core_free(struct core *c)
 	hook_close(c);
 	rate_close(c);
 	token_close(c);
+	free(c->overtaken);
 	free(c->slots);
 	free(c);
 }

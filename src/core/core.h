@@ -745,6 +745,7 @@ struct core {
 	LIST_HEAD(, session) busy;
 	TAILQ_HEAD(, outbox) late; /* whose drain was put off */
 	size_t nlate;
+	struct overtaken *overtaken; /* NULL: no drain brought anything yet */
 	TAILQ_HEAD(, multicast) multicasts; /* pushed, not recorded yet */
 	int64_t recorded_ms;		    /* when the last of them was */
 	TAILQ_HEAD(crowd_list, crowd) crowds;

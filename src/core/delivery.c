@@ -445,7 +445,8 @@ delivery_offer(struct session *s, const struct id *recipient,
 {
 	struct outbox *o;
 
-	if (s->client == NULL || message_is_over(m))
+	if (s->client == NULL || message_is_over(m) ||
+	    overtaken_is(s->mesh->core, s->info.ref, &m->id))
 		return;
 	if (!roster_admits(s->info.status, m->priority)) {
 		if (crowd != NULL)
@@ -571,6 +572,7 @@ delivery_claimed(
 		core_count(s->mesh->core, PUSHED_AGAIN);
 	event_init(&e, EVENT_DELIVER, m);
 	parcel_push(outbox_get(s), &d.recipient, m, &e, true, NULL, 0);
+	overtaken_note(s->mesh->core, s->info.ref, &m->id);
 	event_fini(&e);
 }
 

@@ -461,6 +461,12 @@ void delivery_settled(struct parcel *p);
 void delivery_alone(struct parcel *p);
 
 /*
+ * overtaken.c: a drain brought a message to a session; did one lately?
+ */
+void overtaken_note(struct core *c, uint64_t ref, const struct id *message);
+bool overtaken_is(const struct core *c, uint64_t ref, const struct id *message);
+
+/*
  * crowd.c: the recipients of a multicast that this process has, recorded
  * together.  Places count from 1.
  */
