@@ -9,13 +9,13 @@ src_libbase_a_SOURCES = src/base/base.h src/base/alloc.c src/base/bucket.c \
 
 noinst_LIBRARIES += src/libconf.a
 src_libconf_a_SOURCES = src/conf/conf.h src/conf/options.def src/conf/conf.c \
-	src/conf/conf_database.c src/conf/conf_parse.c src/conf/conf_print.c \
-	src/conf/conf_secret.c
+	src/conf/conf_database.c src/conf/conf_files.c src/conf/conf_parse.c \
+	src/conf/conf_print.c src/conf/conf_secret.c
 
 noinst_LIBRARIES += src/libipc.a
-src_libipc_a_SOURCES = src/ipc/ipc.h src/ipc/msgs.def src/ipc/ipc.c \
-	src/ipc/ipc_frame.c src/ipc/ipc_proc.c src/ipc/ipc_ctl.c \
-	src/ipc/ipc_sandbox.c
+src_libipc_a_SOURCES = src/ipc/files.h src/ipc/ipc.h src/ipc/msgs.def \
+	src/ipc/ipc.c src/ipc/ipc_ctl.c src/ipc/ipc_fence.c \
+	src/ipc/ipc_frame.c src/ipc/ipc_proc.c src/ipc/ipc_sandbox.c
 
 noinst_LIBRARIES += src/libbus.a
 src_libbus_a_SOURCES = src/bus/bus.h src/bus/bus_shm.h src/bus/bus.c \
@@ -72,7 +72,7 @@ src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto.c \
 	src/proto/proto_metrics.c src/proto/proto_rest.c
 
 noinst_LIBRARIES += src/librole.a
-src_librole_a_SOURCES = src/role/role.h src/role/role.c
+src_librole_a_SOURCES = src/role/role.h src/role/role.c src/role/role_files.c
 
 noinst_LIBRARIES += src/libworker.a
 src_libworker_a_SOURCES = src/worker/worker.h src/worker/worker.c \
@@ -85,6 +85,16 @@ src_librelay_a_SOURCES = src/relay/relay.h src/relay/relay.c \
 
 noinst_LIBRARIES += src/libjobs.a
 src_libjobs_a_SOURCES = src/jobs/jobs.h src/jobs/jobs.c
+
+noinst_LIBRARIES += src/libstore.a
+src_libstore_a_SOURCES = src/store/store.h src/store/store.c \
+	src/store/store_dir.c src/store/store_s3.c src/store/store_s3.h \
+	src/store/store_s3_http.c src/store/store_s3_put.c \
+	src/store/store_sigv4.c src/store/store_xml.c
+
+noinst_LIBRARIES += src/libfiles.a
+src_libfiles_a_SOURCES = src/files/files.h src/files/files.c \
+	src/files/files_pool.c src/files/files_transfer.c
 
 noinst_LIBRARIES += src/libctl.a
 src_libctl_a_SOURCES = src/ctl/ctl.h src/ctl/ctl.c src/ctl/ctl_args.c \

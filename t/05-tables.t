@@ -23,7 +23,7 @@ sub value_of {
 }
 
 my $sentence = qr/\A[A-Z*0-9a-z].*[.?)]\z/s;
-my %process = map { $_ => 1 } qw(ANY MASTER WORKER RELAY JOBS CTL);
+my %process = map { $_ => 1 } qw(ANY MASTER WORKER RELAY JOBS FILES FILES_USER CTL);
 
 # One entry a macro: how many arguments, which of them together must be
 # unique, which are texts, and what else must hold of a row.
@@ -35,7 +35,7 @@ my %tables = (
 		return (
 			$type !~ /^(?:STR|INT|BOOL|TIME|SIZE|LIST)$/
 			    ? "type $type" : (),
-			unquote($name) !~ /^[a-z][a-z_]*(?:\.[a-z][a-z_]*)?$/
+			unquote($name) !~ /^[a-z][a-z_]*(?:\.[a-z][a-z0-9_]*)?$/
 			    ? "name $name" : (),
 			unquote($name) =~ s/\./_/gr ne $field
 			    ? "field $field is not named for it" : (),
@@ -53,7 +53,7 @@ my %tables = (
 			!$process{$from} ? "from $from" : (),
 			!$process{$to} ? "to $to" : (),
 			$from eq $to ? 'to itself' : (),
-			$payload !~ /^struct ipc_\w+$/ ? "payload $payload" : (),
+			$payload !~ /^struct (?:ipc|files)_\w+$/ ? "payload $payload" : (),
 			$fds !~ /^\d+$/ ? "descriptors $fds" : (),
 			$tail !~ /^[01]$/ ? "tail $tail" : (),
 		);

@@ -129,7 +129,7 @@ sub are_gone {
 	is_deeply([map { "$_->{role} $_->{number} $_->{state}" }
 	    @{ $s->{processes} }],
 	    ['worker 1 ready', 'worker 2 ready', 'relay 1 ready',
-		'jobs 1 ready'], 'status: processes');
+		'files 1 ready', 'jobs 1 ready'], 'status: processes');
 	my %pids = map { $_ => 1 } $b->pids;
 	is_deeply([grep { !$pids{$_} }
 	    map { $_->{pid} } @{ $s->{processes} }, $s->{postgres}], [],

@@ -42,7 +42,7 @@ sub family {
 	    map { $_->{pid} } @{ $s->{processes} || [] };
 }
 
-for my $role (qw(worker relay jobs)) {
+for my $role (qw(worker relay jobs files)) {
 	my $old = process($role);
 	kill 'KILL', $old->{pid};
 	my $new;

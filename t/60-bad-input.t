@@ -420,6 +420,20 @@ for (['a file as state_dir', "state_dir " . file('x')],
     ['an address in use', "state_dir $dir/s1", 'listen '
 	. $broker->address],
     ['an address of another', "state_dir $dir/s2", 'listen 192.0.2.1:1'],
+    ['a directory of files that cannot be made', "state_dir $dir/s4",
+	'files.dir /proc/nowhere/x', 'listen 127.0.0.1:0'],
+    (map { my $o = $_; ["files in S3: @$o", "state_dir $dir/s5",
+	'files.store s3', 'listen 127.0.0.1:0', @$o] }
+	['files.s3_endpoint ftp://x', 'files.s3_key_file /k'],
+	['files.s3_endpoint https://', 'files.s3_key_file /k'],
+	['files.s3_endpoint https://x/y', 'files.s3_key_file /k'],
+	['files.s3_endpoint https://x@y', 'files.s3_key_file /k'],
+	['files.s3_endpoint https://x'],
+	['files.s3_endpoint https://x', 'files.s3_key_file k'],
+	['files.s3_endpoint https://x', 'files.s3_key_file /k',
+	    'files.s3_bucket a/b'],
+	['files.s3_endpoint https://x', 'files.s3_key_file /k',
+	    'files.s3_region "a b"']),
     ['a PostgreSQL that is none', "state_dir $dir/s3",
 	"postgres_bin $dir", 'listen 127.0.0.1:0']) {
 	my ($name, @options) = @$_;
@@ -431,7 +445,7 @@ for (['a file as state_dir', "state_dir " . file('x')],
 	like($err, $sentence, "start: $name: sentence");
 	unlike($out, qr/listening/, "start: $name: it does not serve");
 }
-for my $role (qw(worker relay jobs)) {
+for my $role (qw(worker relay jobs files)) {
 	$rows++;
 	my ($st, $out, $err) = run([$broker->program('linnetd'), '-x', $role],
 	    timeout => 30);

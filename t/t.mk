@@ -76,6 +76,8 @@ t_load_swarm_SOURCES = t/load/crowd.h t/load/crowd.c t/load/swarm.c
 t_load_checker_SOURCES = t/load/crowd.h t/load/crowd.c t/load/checker.c
 t_load_swarm_LDADD = $(BENCH_LIBS)
 t_load_checker_LDADD = $(BENCH_LIBS)
+check_PROGRAMS += t/load/filer
+t_load_filer_LDADD = src/libipc.a $(LDADD)
 
 UNIT += t/unit/roster
 t_unit_roster_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
@@ -117,3 +119,5 @@ t_unit_token_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
 UNIT += t/unit/mcp
 t_unit_mcp_LDADD = src/libmcp.a $(LDADD)
 t_unit_mcp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
+UNIT += t/unit/store
+t_unit_store_LDADD = src/libstore.a $(LDADD) $(CURL_LIBS) $(PTHREAD_LIBS)

@@ -351,6 +351,7 @@ conf_check(const struct conf *c, char **error)
 		conf_check_tls,
 		conf_check_origins,
 		conf_check_order,
+		conf_files_check,
 		conf_check_size,
 	};
 	const char *wrong;

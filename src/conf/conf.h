@@ -130,6 +130,14 @@ void conf_print_value(
     const struct conf *c, const struct conf_option *o, struct buf *b);
 
 /*
+ * conf_files.c: where files are.
+ */
+/* NULL, or what is wrong with the options of files: a sentence. */
+const char *conf_files_check(const struct conf *c);
+/* The directory; the caller's to free. */
+char *conf_files_dir(const struct conf *c);
+
+/*
  * conf_database.c: where the database is.
  */
 /* Does linnetd run a PostgreSQL of its own? */

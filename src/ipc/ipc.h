@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/base.h"
+#include "ipc/files.h"
 
 struct event_base;
 
@@ -30,7 +31,9 @@ enum ipc_role {
 	IPC_RELAY = 4,
 	IPC_JOBS = 8,
 	IPC_CTL = 16, /* linnetctl */
-	IPC_ANY = IPC_WORKER | IPC_RELAY | IPC_JOBS,
+	IPC_FILES = 32,
+	IPC_FILES_USER = IPC_WORKER | IPC_JOBS, /* it orders from files */
+	IPC_ANY = IPC_WORKER | IPC_RELAY | IPC_JOBS | IPC_FILES,
 };
 
 enum ipc_type {
@@ -68,6 +71,12 @@ struct ipc_bus {
 
 struct ipc_proc_id {
 	uint32_t proc; /* on the bus */
+};
+
+/* The process at the other end. */
+struct ipc_channel {
+	uint32_t role;
+	uint32_t proc; /* its number among the processes */
 };
 
 struct ipc_conns {
@@ -228,7 +237,7 @@ struct ipc_start {
 	char *text; /* configuration; the caller's to free */
 	size_t text_len;
 	struct ipc_bus bus;
-	int bus_fd;
+	int bus_fd;		 /* -1: the role has no bus */
 	int wake[IPC_PROCS_MAX]; /* eventfds by process; -1 where none is */
 	struct ipc_incarnation live[IPC_PROCS_MAX]; /* PROC_LIVE (jobs) */
 	unsigned nlive;
@@ -255,11 +264,23 @@ void ipc_drop(const struct ipc_privs *privs);
 /*
  * ipc_sandbox.c: the last step before the loop: the system calls that a role
  * may make from now on.  Anything else kills the process (SIGSYS), but for a
- * few that fail with EPERM.  Without inet only unix sockets can be made.  No
- * new process, no program, no file opened for writing, no executable memory.
- * Does nothing when built with sanitizers.
+ * few that fail with EPERM.  No new process, no program, no executable memory;
+ * what is not in `may` is not possible either.  Threads made later are in it,
+ * too.  Does nothing when built with sanitizers.
  */
-void ipc_sandbox(bool inet);
+enum ipc_may {
+	IPC_MAY_NETWORK = 1, /* sockets that are not unix sockets */
+	IPC_MAY_FILES = 2,   /* change files and names; make threads */
+};
+void ipc_sandbox(unsigned may);
+
+/*
+ * ipc_fence.c: from now on only what is below dir can be changed, and nothing
+ * else be read, or with read_all everything.  For this thread and those that
+ * it makes, after ipc_drop().  Does nothing where the kernel has no Landlock,
+ * or when built with sanitizers.
+ */
+void ipc_fence(const char *dir, bool read_all);
 
 /*
  * ipc_ctl.c: the control socket.

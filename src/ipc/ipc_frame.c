@@ -66,6 +66,7 @@ static const struct {
 	{ IPC_RELAY, "relay" },
 	{ IPC_JOBS, "jobs" },
 	{ IPC_CTL, "ctl" },
+	{ IPC_FILES, "files" },
 };
 
 static struct {

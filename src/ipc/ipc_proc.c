@@ -286,7 +286,8 @@ ipc_proc_enter(enum ipc_role role, char **argv, struct ipc_start *s)
 	/* It had the configuration, and with it perhaps a password. */
 	crypto_wipe(buf, IPC_BUF_SIZE);
 	free(buf);
-	if (s->text == NULL || s->bus_fd == -1 ||
+	/* Files has no place on the bus. */
+	if (s->text == NULL || (s->bus_fd == -1 && role != IPC_FILES) ||
 	    s->config.role != (uint32_t)role)
 		fatalx("START came too early, or for another role");
 	ipc_enter_title(role, s->config.number, argv);

@@ -10,6 +10,8 @@
  * Whoever changes the instructions: a jump counts those after itself, and the
  * number of the call must be in the accumulator wherever a row begins.
  */
+#include "config.h" /* CLONE_THREAD */
+
 #include "ipc/ipc.h"
 
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -35,9 +38,9 @@
 #if defined(LINNET_SANITIZERS) || !defined(IPC_ARCH)
 
 void
-ipc_sandbox(bool inet)
+ipc_sandbox(unsigned may)
 {
-	(void)inet;
+	(void)may;
 #ifndef LINNET_SANITIZERS
 	log_warn("there is no sandbox for this processor");
 #endif
@@ -51,10 +54,9 @@ enum ipc_test {
 	IPC_TEST_ALWAYS,
 	IPC_TEST_IS,	  /* its low 32 bits are the value */
 	IPC_TEST_WITHOUT, /* it has no bit of the value */
+	IPC_TEST_HAS,	  /* it has a bit of the value */
 	IPC_TEST_ZERO,
-	IPC_TEST_SELF,	      /* it is our own pid */
-	IPC_TEST_INET,	      /* as IS, in a role that may use the network */
-	IPC_TEST_INET_ALWAYS, /* anything, in such a role */
+	IPC_TEST_SELF, /* it is our own pid */
 };
 
 struct ipc_rule {
@@ -63,26 +65,25 @@ struct ipc_rule {
 	enum ipc_test test;
 	unsigned arg; /* its index */
 	uint32_t value;
+	enum ipc_may may; /* the row is for roles that may; 0: for all */
 };
 
 /* May be made; may when the argument passes the test; fails with EPERM. */
-#define CALL(name)                                                    \
-	{                                                             \
-		__NR_##name, SECCOMP_RET_ALLOW, IPC_TEST_ALWAYS, 0, 0 \
+#define RULE(name, verdict, test, arg, value, may)                        \
+	{                                                                 \
+		__NR_##name, SECCOMP_RET_##verdict, IPC_TEST_##test, arg, \
+		    value, may                                            \
 	}
-#define CALL_IF(name, test, arg, value)                                     \
-	{                                                                   \
-		__NR_##name, SECCOMP_RET_ALLOW, IPC_TEST_##test, arg, value \
-	}
-#define CALL_FAILS(name)                                                      \
-	{                                                                     \
-		__NR_##name, SECCOMP_RET_ERRNO | EPERM, IPC_TEST_ALWAYS, 0, 0 \
-	}
+#define CALL(name) RULE(name, ALLOW, ALWAYS, 0, 0, 0)
+#define CALL_IF(name, test, arg, value) RULE(name, ALLOW, test, arg, value, 0)
+#define CALL_FAILS(name) RULE(name, ERRNO | EPERM, ALWAYS, 0, 0, 0)
+#define CALL_MAY(may, name) RULE(name, ALLOW, ALWAYS, 0, 0, IPC_MAY_##may)
+#define CALL_MAY_IF(may, name, test, arg, value) \
+	RULE(name, ALLOW, test, arg, value, IPC_MAY_##may)
 
 /*
- * Missing on purpose: fork, clone, execve, ptrace, mount, bpf, io_uring, and
- * everything that changes a file or its name.  Threads are missing too: no
- * role has any.
+ * Missing on purpose: fork, execve, ptrace, mount, bpf, io_uring, and for all
+ * but one role threads, and everything that changes a file or its name.
  */
 static const struct ipc_rule ipc_rules[] = {
 	/* Clients, the database, the other processes. */
@@ -109,12 +110,12 @@ static const struct ipc_rule ipc_rules[] = {
 	CALL(setsockopt),
 	CALL(getsockopt),
 	CALL(connect),
-	CALL_IF(bind, INET_ALWAYS, 0, 0),
+	CALL_MAY(NETWORK, bind),
 	CALL_IF(socket, IS, 0, AF_UNIX),
-	CALL_IF(socket, INET, 0, AF_INET),
-	CALL_IF(socket, INET, 0, AF_INET6),
+	CALL_MAY_IF(NETWORK, socket, IS, 0, AF_INET),
+	CALL_MAY_IF(NETWORK, socket, IS, 0, AF_INET6),
 	/* getaddrinfo(3) asks which kinds of addresses this host has. */
-	CALL_IF(socket, INET, 0, AF_NETLINK),
+	CALL_MAY_IF(NETWORK, socket, IS, 0, AF_NETLINK),
 	CALL_IF(socketpair, IS, 0, AF_UNIX),
 
 	/* The event loop. */
@@ -153,6 +154,20 @@ static const struct ipc_rule ipc_rules[] = {
 	CALL(ftruncate),
 	CALL(futex),
 	CALL(membarrier),
+
+	/* Files, to be written; a program cannot be one of them. */
+	CALL_MAY(FILES, openat),
+	CALL_MAY(FILES, mkdirat),
+	CALL_MAY(FILES, unlinkat),
+	CALL_MAY(FILES, renameat),
+	CALL_MAY(FILES, renameat2),
+	CALL_MAY(FILES, fsync),
+	CALL_MAY(FILES, flock),
+
+	/* Threads.  What clone3(2) is asked for cannot be seen here; without
+	 * it clone(2) is tried. */
+	RULE(clone3, ERRNO | ENOSYS, ALWAYS, 0, 0, IPC_MAY_FILES),
+	CALL_MAY_IF(FILES, clone, HAS, 0, CLONE_THREAD),
 
 	/* Files, to be read. */
 	CALL_IF(openat, WITHOUT, 2, IPC_WRITES),
@@ -296,7 +311,7 @@ ipc_program_rule(struct ipc_program *p, const struct ipc_rule *r)
 	size_t low = offsetof(struct seccomp_data, args) + 8 * r->arg;
 	const uint16_t jump = BPF_JMP | BPF_K;
 
-	if (r->test == IPC_TEST_ALWAYS || r->test == IPC_TEST_INET_ALWAYS) {
+	if (r->test == IPC_TEST_ALWAYS) {
 		ipc_step(p, jump | BPF_JEQ, (uint32_t)r->call, 0, 1);
 		ipc_return(p, r->verdict);
 		return;
@@ -312,6 +327,9 @@ ipc_program_rule(struct ipc_program *p, const struct ipc_rule *r)
 	} else if (r->test == IPC_TEST_WITHOUT) {
 		ipc_step(p, jump | BPF_JSET, value, 1, 0);
 		ipc_return(p, r->verdict);
+	} else if (r->test == IPC_TEST_HAS) {
+		ipc_step(p, jump | BPF_JSET, value, 0, 1);
+		ipc_return(p, r->verdict);
 	} else {
 		ipc_step(p, jump | BPF_JEQ, value, 0, 1);
 		ipc_return(p, r->verdict);
@@ -320,7 +338,7 @@ ipc_program_rule(struct ipc_program *p, const struct ipc_rule *r)
 }
 
 void
-ipc_sandbox(bool inet)
+ipc_sandbox(unsigned may)
 {
 	struct ipc_program p = { .n = 0 };
 	struct sock_fprog prog;
@@ -328,8 +346,7 @@ ipc_sandbox(bool inet)
 
 	ipc_program_head(&p);
 	for (r = ipc_rules; r < ipc_rules + NELEM(ipc_rules); r++) {
-		if (inet || (r->test != IPC_TEST_INET &&
-				r->test != IPC_TEST_INET_ALWAYS))
+		if (r->may == 0 || (may & r->may) != 0)
 			ipc_program_rule(&p, r);
 	}
 	ipc_return(&p, SECCOMP_RET_KILL_PROCESS);

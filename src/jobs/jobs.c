@@ -141,6 +141,7 @@ jobs_proc_gone(struct ipc_peer *p, struct ipc_msg *m, void *arg)
 static const struct ipc_handler jobs_from_master[] = {
 	{ IPC_PROC_LIVE, jobs_proc_live },
 	{ IPC_PROC_GONE, jobs_proc_gone },
+	{ IPC_FILES_CHANNEL, role_files_channel },
 	{ IPC_RELOAD, role_reload },
 	{ IPC_LOG, role_log },
 };

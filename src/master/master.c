@@ -177,7 +177,8 @@ master_advance(struct master *m)
 		} else if (was == MASTER_JOBS &&
 			   master_spawn_is_ready(m, IPC_JOBS)) {
 			m->phase = MASTER_OTHERS;
-			master_spawn_start(m, IPC_WORKER | IPC_RELAY);
+			master_spawn_start(
+			    m, IPC_WORKER | IPC_RELAY | IPC_FILES);
 		} else if (was == MASTER_OTHERS &&
 			   master_spawn_is_ready(m, IPC_ANY)) {
 			serve(m);

@@ -59,7 +59,8 @@ enum master_may {
 	MASTER_NET = 1, /* gets the clients' connections */
 	MASTER_DB = 2,
 	MASTER_BUS = 4,
-	MASTER_OUT = 8, /* opens connections to elsewhere */
+	MASTER_OUT = 8,	   /* opens connections to elsewhere */
+	MASTER_STORE = 16, /* writes below files.dir */
 };
 
 struct master_role {

@@ -29,6 +29,7 @@
 
 #include "bus/bus.h"
 #include "conf/conf.h"
+#include "files/files.h"
 #include "jobs/jobs.h"
 #include "relay/relay.h"
 #include "worker/worker.h"
@@ -77,6 +78,16 @@ static const struct master_role roles[] = {
 	    .entry = relay,
 	    .may = MASTER_DB | MASTER_BUS,
 	    .tries = 3,
+	    .handlers = from_others,
+	    .nhandlers = NELEM(from_others),
+	},
+	/* A configuration that does not work does not work the next time. */
+	{
+	    .name = "files",
+	    .role = IPC_FILES,
+	    .entry = files,
+	    .may = MASTER_OUT | MASTER_STORE,
+	    .tries = 1,
 	    .handlers = from_others,
 	    .nhandlers = NELEM(from_others),
 	},
@@ -262,6 +273,51 @@ child_brief_bus(struct master_child *c)
 	return 0;
 }
 
+/* A new channel from c to another one, which may just have died: the one that
+ * follows it gets its own.  -1 and errno. */
+static int
+child_channel(struct master_child *c, struct master_child *other)
+{
+	struct ipc_channel to_c = { c->role->role, c->proc };
+	struct ipc_channel to_other = { other->role->role, other->proc };
+	int fds[2], r;
+
+	if (ipc_pair(fds) == -1)
+		return -1;
+	r = ipc_send(
+	    c->peer, IPC_FILES_CHANNEL, &to_other, NULL, 0, &fds[0], 1);
+	if (r == 0 &&
+	    ipc_send(other->peer, IPC_FILES_CHANNEL, &to_c, NULL, 0, &fds[1],
+		1) == -1 &&
+	    errno != EPIPE)
+		r = -1;
+	close(fds[0]);
+	close(fds[1]);
+	return r;
+}
+
+/* Between the files process and those that order from it. */
+static int
+child_channels(struct master_child *c)
+{
+	struct master *m = c->m;
+	unsigned i;
+
+	for (i = 0; i < m->nchildren; i++) {
+		struct master_child *to = &m->children[i];
+
+		if (to == c || to->peer == NULL ||
+		    !((child_is(c, IPC_FILES) &&
+			  child_is(to, IPC_FILES_USER)) ||
+			(child_is(to, IPC_FILES) &&
+			    child_is(c, IPC_FILES_USER))))
+			continue;
+		if (child_channel(c, to) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 child_brief(struct master_child *c)
 {
@@ -280,7 +336,8 @@ child_brief(struct master_child *c)
 		    child_send(c, IPC_PROC_LIVE, &inc, NULL, 0) == -1)
 			return -1;
 	}
-	if (child_send(c, IPC_START, NULL, NULL, 0) == -1)
+	if (child_send(c, IPC_START, NULL, NULL, 0) == -1 ||
+	    child_channels(c) == -1)
 		return -1;
 	if ((c->role->may & MASTER_NET) == 0)
 		return 0;

@@ -275,6 +275,7 @@ master_state_open(struct master *m)
 {
 	const char *dir = m->conf->state_dir;
 	char *run = master_state_path(m, "run");
+	char *files = conf_files_dir(m->conf);
 
 	state_make_parents(dir);
 	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
@@ -288,7 +289,10 @@ master_state_open(struct master *m)
 	state_token_key(m);
 	if (mkdir(run, 0700) == -1 && (errno != EEXIST || chmod(run, 0700)))
 		fatal("state_dir: %s", run);
+	if (mkdir(files, 0700) == -1 && errno != EEXIST)
+		fatal("files.dir: %s", files);
 	master_state_root(m, true);
+	free(files);
 	free(run);
 }
 

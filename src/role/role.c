@@ -282,6 +282,7 @@ role_close(struct role *r)
 	bus_close(r->bus);
 	event_free(r->tick);
 	event_free(r->wake);
+	ipc_close(r->files);
 	ipc_close(r->master);
 	event_base_free(r->base);
 	conf_free(r->conf);
@@ -301,7 +302,7 @@ role_run(struct role *r, const struct role_desc *desc, char **argv)
 		desc->prepare(r, buf_str(&conninfo));
 	role_open(r, buf_str(&conninfo));
 	buf_free(&conninfo);
-	ipc_sandbox(true);
+	ipc_sandbox(IPC_MAY_NETWORK);
 	role_loop(r);
 	role_close(r);
 	return 0;

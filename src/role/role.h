@@ -22,6 +22,7 @@ struct role {
 	const char *conninfo; /* good until open() returned */
 	struct event_base *base;
 	struct ipc_peer *master;
+	struct ipc_peer *files; /* NULL: that process does not run */
 	struct bus *bus;
 	struct core *core;
 	struct event *tick;
@@ -60,5 +61,17 @@ void role_send(struct role *r, enum ipc_type type, const void *payload);
 /* The handlers of IPC_RELOAD and IPC_LOG. */
 void role_reload(struct ipc_peer *p, struct ipc_msg *m, void *arg);
 void role_log(struct ipc_peer *p, struct ipc_msg *m, void *arg);
+
+/*
+ * role_files.c: orders to the files process.
+ */
+/* The handler of IPC_FILES_CHANNEL. */
+void role_files_channel(struct ipc_peer *p, struct ipc_msg *m, void *arg);
+/*
+ * Sends the order; version is filled in.  Returns the end of a non-blocking
+ * socket where the transfer is, as ipc/files.h says: the caller's.  -1 and
+ * errno: ENOTCONN when the files process does not run just now.
+ */
+int role_files(struct role *r, struct files_order *o) MUST_CHECK;
 
 #endif

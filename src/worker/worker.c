@@ -154,6 +154,7 @@ static const struct ipc_handler worker_from_master[] = {
 	{ IPC_RELOAD, role_reload },
 	{ IPC_LOG, role_log },
 	{ IPC_TRACE, worker_trace },
+	{ IPC_FILES_CHANNEL, role_files_channel },
 	{ IPC_DRAIN, worker_drain },
 };
 

@@ -47,6 +47,7 @@ static const enum ipc_role roles[] = {
 	IPC_RELAY,
 	IPC_JOBS,
 	IPC_CTL,
+	IPC_FILES,
 };
 
 static int pair[2];

@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -536,7 +537,8 @@ try_read_write_file(void)
 static bool
 try_create_file(void)
 {
-	return open("/tmp/linnet-sandbox", O_RDONLY | O_CREAT, 0600) != -1;
+	return open("/tmp/linnet-sandbox", O_RDONLY | O_CREAT, 0600) != -1 &&
+	       unlinkat(AT_FDCWD, "/tmp/linnet-sandbox", 0) == 0;
 }
 
 static bool
@@ -586,6 +588,40 @@ try_rlimit(void)
 
 	return getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
 	       setrlimit(RLIMIT_NOFILE, &rl) == 0;
+}
+
+static void *
+thread(void *arg)
+{
+	return arg;
+}
+
+static bool
+try_thread(void)
+{
+	pthread_t t;
+
+	return pthread_create(&t, NULL, thread, NULL) == 0 &&
+	       pthread_join(t, NULL) == 0;
+}
+
+static bool
+try_unlinkat(void)
+{
+	return unlinkat(AT_FDCWD, "/nonexistent/x", 0) == 0;
+}
+
+static bool
+try_mkdirat(void)
+{
+	return mkdirat(AT_FDCWD, "/nonexistent/x", 0700) == 0;
+}
+
+static bool
+try_renameat(void)
+{
+	return renameat(
+		   AT_FDCWD, "/nonexistent/x", AT_FDCWD, "/nonexistent/y") == 0;
 }
 
 static bool
@@ -702,46 +738,51 @@ static const struct {
 	bool (*fn)(void);
 	enum fate unix_only;
 	enum fate inet;
+	enum fate files;
 } tries[] = {
-	{ "memory", try_memory, WORKS, WORKS },
-	{ "a memfd", try_memfd, WORKS, WORKS },
-	{ "an event loop", try_loop, WORKS, WORKS },
-	{ "an eventfd", try_eventfd, WORKS, WORKS },
-	{ "signatures", try_crypto, WORKS, WORKS },
-	{ "the log", try_log, WORKS, WORKS },
-	{ "reading a file", try_read_file, WORKS, WORKS },
-	{ "a unix socket", try_unix_socket, WORKS, WORKS },
-	{ "resolving a name", try_resolve, WORKS, WORKS },
-	{ "signalling itself", try_abort, WORKS, WORKS },
-	{ "a network socket", try_inet_socket, FAILS, WORKS },
-	{ "bind", try_bind, FAILS, WORKS },
-	{ "a packet socket", try_packet_socket, FAILS, FAILS },
-	{ "writing a file", try_write_file, FAILS, FAILS },
-	{ "updating a file", try_read_write_file, FAILS, FAILS },
-	{ "creating a file", try_create_file, FAILS, FAILS },
-	{ "a nameless file", try_tmpfile, FAILS, FAILS },
-	{ "executable memory", try_exec_memory, FAILS, FAILS },
-	{ "making it executable", try_make_executable, FAILS, FAILS },
-	{ "kill", try_kill, FAILS, FAILS },
-	{ "tgkill", try_tgkill, FAILS, FAILS },
-	{ "prctl", try_prctl, FAILS, FAILS },
-	{ "setrlimit", try_rlimit, FAILS, FAILS },
-	{ "fork", try_fork, KILLED, KILLED },
-	{ "exec", try_exec, KILLED, KILLED },
-	{ "ptrace", try_ptrace, KILLED, KILLED },
-	{ "unlink", try_unlink, KILLED, KILLED },
-	{ "mkdir", try_mkdir, KILLED, KILLED },
-	{ "chmod", try_chmod, KILLED, KILLED },
-	{ "rename", try_rename, KILLED, KILLED },
-	{ "setuid", try_setuid, KILLED, KILLED },
-	{ "listen", try_listen, KILLED, KILLED },
-	{ "accept", try_accept, KILLED, KILLED },
-	{ "another's memory", try_read_process, KILLED, KILLED },
-	{ "io_uring", try_io_uring, KILLED, KILLED },
-	{ "an unknown call", try_unknown, KILLED, KILLED },
+	{ "memory", try_memory, WORKS, WORKS, WORKS },
+	{ "a memfd", try_memfd, WORKS, WORKS, WORKS },
+	{ "an event loop", try_loop, WORKS, WORKS, WORKS },
+	{ "an eventfd", try_eventfd, WORKS, WORKS, WORKS },
+	{ "signatures", try_crypto, WORKS, WORKS, WORKS },
+	{ "the log", try_log, WORKS, WORKS, WORKS },
+	{ "reading a file", try_read_file, WORKS, WORKS, WORKS },
+	{ "a unix socket", try_unix_socket, WORKS, WORKS, WORKS },
+	{ "resolving a name", try_resolve, WORKS, WORKS, WORKS },
+	{ "signalling itself", try_abort, WORKS, WORKS, WORKS },
+	{ "a network socket", try_inet_socket, FAILS, WORKS, FAILS },
+	{ "bind", try_bind, FAILS, WORKS, FAILS },
+	{ "a packet socket", try_packet_socket, FAILS, FAILS, FAILS },
+	{ "writing a file", try_write_file, FAILS, FAILS, WORKS },
+	{ "updating a file", try_read_write_file, FAILS, FAILS, WORKS },
+	{ "creating a file", try_create_file, FAILS, FAILS, WORKS },
+	{ "a nameless file", try_tmpfile, FAILS, FAILS, WORKS },
+	{ "executable memory", try_exec_memory, FAILS, FAILS, FAILS },
+	{ "making it executable", try_make_executable, FAILS, FAILS, FAILS },
+	{ "kill", try_kill, FAILS, FAILS, FAILS },
+	{ "tgkill", try_tgkill, FAILS, FAILS, FAILS },
+	{ "prctl", try_prctl, FAILS, FAILS, FAILS },
+	{ "setrlimit", try_rlimit, FAILS, FAILS, FAILS },
+	{ "a thread", try_thread, KILLED, KILLED, WORKS },
+	{ "unlinkat", try_unlinkat, KILLED, KILLED, FAILS },
+	{ "mkdirat", try_mkdirat, KILLED, KILLED, FAILS },
+	{ "renameat", try_renameat, KILLED, KILLED, FAILS },
+	{ "fork", try_fork, KILLED, KILLED, KILLED },
+	{ "exec", try_exec, KILLED, KILLED, KILLED },
+	{ "ptrace", try_ptrace, KILLED, KILLED, KILLED },
+	{ "unlink", try_unlink, KILLED, KILLED, KILLED },
+	{ "mkdir", try_mkdir, KILLED, KILLED, KILLED },
+	{ "chmod", try_chmod, KILLED, KILLED, KILLED },
+	{ "rename", try_rename, KILLED, KILLED, KILLED },
+	{ "setuid", try_setuid, KILLED, KILLED, KILLED },
+	{ "listen", try_listen, KILLED, KILLED, KILLED },
+	{ "accept", try_accept, KILLED, KILLED, KILLED },
+	{ "another's memory", try_read_process, KILLED, KILLED, KILLED },
+	{ "io_uring", try_io_uring, KILLED, KILLED, KILLED },
+	{ "an unknown call", try_unknown, KILLED, KILLED, KILLED },
 #ifdef __x86_64__
-	{ "an x32 call", try_x32, KILLED, KILLED },
-	{ "a 32-bit call", try_i386, KILLED, KILLED },
+	{ "an x32 call", try_x32, KILLED, KILLED, KILLED },
+	{ "a 32-bit call", try_i386, KILLED, KILLED, KILLED },
 #endif
 };
 
@@ -749,7 +790,7 @@ static const char *const fates[] = { "works", "fails", "kills" };
 
 /* Makes the call in a process in the sandbox. */
 static const char *
-fate_of(bool (*fn)(void), bool inet, int null)
+fate_of(bool (*fn)(void), unsigned may, int null)
 {
 	struct rlimit none = { 0, 0 };
 	int status = -1;
@@ -761,7 +802,7 @@ fate_of(bool (*fn)(void), bool inet, int null)
 		setrlimit(RLIMIT_CORE, &none);
 		dup2(null, STDERR_FILENO);
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		ipc_sandbox(inet);
+		ipc_sandbox(may);
 		_exit(fn() ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
@@ -770,6 +811,63 @@ fate_of(bool (*fn)(void), bool inet, int null)
 	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
 		return "ends otherwise";
 	return fates[WEXITSTATUS(status) == 0 ? WORKS : FAILS];
+}
+
+/* What of the file system can be reached from behind a fence. */
+static unsigned
+fenced(const char *dir, bool read_all)
+{
+	char in[64], other[64];
+	unsigned bits = 0;
+
+	snprintf(in, sizeof(in), "%s/a/x", dir);
+	snprintf(other, sizeof(other), "%s/b/y", dir);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	ipc_fence(dir, read_all);
+	bits |= open(in, O_WRONLY | O_CREAT, 0600) != -1 ? 1 : 0;
+	bits |= rename(in, other) == 0 ? 2 : 0;
+	bits |= unlink(other) == 0 ? 4 : 0;
+	bits |= open("/etc/passwd", O_RDONLY) != -1 ? 8 : 0;
+	bits |= open("/dev/null", O_WRONLY) != -1 ? 16 : 0;
+	bits |= mkdir("/tmp/linnet-fenced", 0700) == 0 ? 32 : 0;
+	rmdir("/tmp/linnet-fenced");
+	return bits;
+}
+
+static void
+test_fence(void)
+{
+	static const struct {
+		bool read_all;
+		unsigned bits;
+	} fences[] = { { false, 1 | 2 | 4 }, { true, 1 | 2 | 4 | 8 } };
+	char dir[] = "/tmp/linnet-fence-XXXXXX", a[64], b[64];
+	int status = -1;
+	size_t i;
+	pid_t pid;
+
+#ifdef LINNET_SANITIZERS
+	ok(true, "the fence # SKIP built with sanitizers");
+	return;
+#endif
+	if (syscall(444 /* landlock_create_ruleset */, NULL, 0, 1) < 2) {
+		ok(true, "the fence # SKIP the kernel has no Landlock");
+		return;
+	}
+	ok(mkdtemp(dir) != NULL, "a directory");
+	snprintf(a, sizeof(a), "%s/a", dir);
+	snprintf(b, sizeof(b), "%s/b", dir);
+	ok(mkdir(a, 0700) == 0 && mkdir(b, 0700) == 0, "two in it");
+	for (i = 0; i < NELEM(fences); i++) {
+		fflush(stdout);
+		if ((pid = fork()) == 0)
+			_exit((int)fenced(dir, fences[i].read_all));
+		waitpid(pid, &status, 0);
+		is_int(WEXITSTATUS(status), fences[i].bits,
+		    "a fence that lets %s be read",
+		    fences[i].read_all ? "all" : "nothing else");
+	}
+	ok(rmdir(a) == 0 && rmdir(b) == 0 && rmdir(dir) == 0, "removed");
 }
 
 static void
@@ -782,11 +880,15 @@ test_sandbox(int null)
 	return;
 #endif
 	for (i = 0; i < NELEM(tries); i++) {
-		is_str(fate_of(tries[i].fn, false, null),
-		    fates[tries[i].unix_only], "%s %s without the network",
-		    tries[i].name, fates[tries[i].unix_only]);
-		is_str(fate_of(tries[i].fn, true, null), fates[tries[i].inet],
-		    "%s %s with it", tries[i].name, fates[tries[i].inet]);
+		is_str(fate_of(tries[i].fn, 0, null), fates[tries[i].unix_only],
+		    "%s %s without the network", tries[i].name,
+		    fates[tries[i].unix_only]);
+		is_str(fate_of(tries[i].fn, IPC_MAY_NETWORK, null),
+		    fates[tries[i].inet], "%s %s with it", tries[i].name,
+		    fates[tries[i].inet]);
+		is_str(fate_of(tries[i].fn, IPC_MAY_FILES, null),
+		    fates[tries[i].files], "%s %s with files", tries[i].name,
+		    fates[tries[i].files]);
 	}
 }
 
@@ -810,6 +912,7 @@ main(int argc, char **argv)
 	test_drop(null);
 	test_orphan();
 	test_sandbox(null);
+	test_fence();
 	close(null);
 	return tap_done();
 }
