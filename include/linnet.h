@@ -510,6 +510,8 @@ struct linnet_outgoing {
 	const char *reply_to; /* id of the message that it answers, or NULL */
 	int64_t ttl_ms;	      /* after that it is not delivered; 0: it is */
 	bool clear;	      /* do not encrypt, whoever it is for */
+	const char *const *files; /* ids of files that go with it, ended by
+				     NULL; or NULL */
 };
 int linnet_send(struct linnet *l, const struct linnet_outgoing *m,
     linnet_reply_fn *fn, void *arg);
@@ -665,6 +667,59 @@ int linnet_list_tokens(struct linnet *l, const struct linnet_token_query *q,
     linnet_reply_fn *fn, void *arg);
 int linnet_revoke_token(
     struct linnet *l, const char *token_id, linnet_reply_fn *fn, void *arg);
+
+/* Files.  share_file answers an id and a link for linnet_upload(), get_file a
+ * link for linnet_download() with size and sha256. */
+struct linnet_file {
+	const char *name; /* needed; data, not a path */
+	int64_t size;
+	const char *mime_type; /* or NULL */
+	const char *sha256;    /* or NULL: other bytes are refused */
+	const char *const *tags;
+	bool attachment; /* for recipients of messages, not for the mesh */
+};
+int linnet_share_file(struct linnet *l, const struct linnet_file *f,
+    linnet_reply_fn *fn, void *arg);
+int linnet_get_file(
+    struct linnet *l, const char *file_id, linnet_reply_fn *fn, void *arg);
+/* What is NULL or 0 does not choose. */
+struct linnet_file_query {
+	const char *query; /* a part of the name, or a tag */
+	const char *from;  /* uploader: a key or name */
+	const char *const *tags;
+	int64_t limit;
+	const char *after; /* next of the page before */
+};
+int linnet_list_files(struct linnet *l, const struct linnet_file_query *q,
+    linnet_reply_fn *fn, void *arg);
+int linnet_file_status(
+    struct linnet *l, const char *file_id, linnet_reply_fn *fn, void *arg);
+int linnet_delete_file(
+    struct linnet *l, const char *file_id, linnet_reply_fn *fn, void *arg);
+
+/*
+ * The bytes of a file, over a connection of their own to the broker of l,
+ * which need not be connected.  These wait, and are not for callbacks.
+ *
+ * An upload reads size bytes from fd, and answers their SHA-256, which is that
+ * of what was stored.  A download writes to fd, a file: what is in it is taken
+ * for the begin, of an earlier try, and only the rest is asked for; all of it
+ * must have sha256, unless that is NULL.  progress, which may be NULL, is told
+ * ten times a second.  -1 and *error.
+ */
+#define LINNET_SHA256_SIZE 65
+struct linnet_transfer {
+	const char *url; /* as it was answered */
+	int fd;
+	int64_t size;
+	const char *sha256;
+	void (*progress)(void *arg, int64_t done, int64_t size);
+	void *arg;
+};
+int linnet_upload(struct linnet *l, const struct linnet_transfer *t,
+    char sha256[LINNET_SHA256_SIZE], struct linnet_error *error);
+int linnet_download(struct linnet *l, const struct linnet_transfer *t,
+    struct linnet_error *error);
 
 /* For who keeps order.  reason may be NULL.  Sessions that are kicked shall not
  * come back, those that are disconnected may. */

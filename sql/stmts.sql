@@ -431,7 +431,13 @@ select m.id, m.slug, m.name, m.created_at, m.archived_at, m.owner_key,
     (select count(*) from memory y where y.mesh_id = m.id
 	and y.forgotten_at is null),
     m.max_sessions, m.max_queue, m.max_recipient_queue, m.max_state_keys,
-    m.max_state_bytes, m.max_memories
+    m.max_state_bytes, m.max_memories, m.max_files, m.max_storage,
+    m.max_file_bytes, (select count(*) from file f
+	where f.mesh_id = m.id),
+    (select coalesce(sum(f.size), 0)::int8 from file f
+	where f.mesh_id = m.id),
+    (select coalesce(max(f.size), 0) from file f
+	where f.mesh_id = m.id)
 from mesh m, lateral (select coalesce(sum(r.n), 0)::int8 as n,
     coalesce(max(r.n), 0)::int8 as most from (select count(*) as n
 	from delivery w where w.mesh_id = m.id and w.state < 2
@@ -453,7 +459,11 @@ update mesh set
 	else max_state_keys end,
     max_state_bytes = case when $2 & 16 <> 0 then $7::int8
 	else max_state_bytes end,
-    max_memories = case when $2 & 32 <> 0 then $8::int8 else max_memories end
+    max_memories = case when $2 & 32 <> 0 then $8::int8 else max_memories end,
+    max_files = case when $2 & 64 <> 0 then $9::int8 else max_files end,
+    max_storage = case when $2 & 128 <> 0 then $10::int8 else max_storage end,
+    max_file_bytes = case when $2 & 256 <> 0 then $11::int8
+	else max_file_bytes end
 where id = $1::uuid returning id;
 
 -- Nobody gets in any more, and its sessions are over.
@@ -1106,7 +1116,8 @@ from mesh where id = $1;
 -- What a mesh may hold.
 -- name: mesh_quotas
 select max_sessions, max_queue, max_recipient_queue, max_state_keys,
-    max_state_bytes, max_memories from mesh where id = $1::uuid;
+    max_state_bytes, max_memories, max_files, max_storage, max_file_bytes
+from mesh where id = $1::uuid;
 
 -- What a mesh holds: bits of $2 say what to count.  $3: a state key, for the
 -- bytes that it has.  The partial index has the messages that wait.
@@ -1123,7 +1134,11 @@ select case when $2::int8 & 2 <> 0 then (select count(*) from delivery
     case when $2 & 32 <> 0 then (select count(*) from memory
 	where mesh_id = $1 and forgotten_at is null) end,
     (select octet_length(value::text)::int8 from state
-	where mesh_id = $1 and key = $3::text and version <> deleted);
+	where mesh_id = $1 and key = $3::text and version <> deleted),
+    case when $2 & 64 <> 0 then (select count(*) from file
+	where mesh_id = $1) end,
+    case when $2 & 128 <> 0 then (select coalesce(sum(size), 0)::int8
+	from file where mesh_id = $1) end;
 
 -- How much waits for each recipient, up to so many.
 -- name: quota_recipients
@@ -1411,7 +1426,168 @@ returning id, revision, subscriptions;
 delete from mcp_session where id = $1::uuid and token_id = $2::uuid
 returning id, revision, subscriptions;
 
+-- Files ----------------------------------------------------------------------
+
+-- name: file_put
+insert into file (id, mesh_id, member_id, by_name, by_folded, name,
+    name_folded, mime, tags, attached, size, sha256)
+values ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::text,
+    $8::text, $9::text[], $10::bool, $11::int8, $12::bytea)
+on conflict (id) do update set id = excluded.id returning id;
+
+-- Its member begins to bring the bytes.  Answers what it was before, and
+-- whether the member may not do it any more.
+-- name: file_claim
+with f as (
+	select f.id, f.state, f.size, f.sha256, f.name, f.mime,
+	    m.revoked_at is not null or mesh.archived_at is not null
+	    or exists (select from ban b where b.member_id = m.id) as barred
+	from file f join member m on m.id = f.member_id
+	join mesh on mesh.id = f.mesh_id
+	where f.mesh_id = $1::uuid and f.id = $2::uuid
+	and f.member_id = $3::uuid for update of f
+), done as (
+	update file set state = 1, changed_at = now(), host_id = $4::uuid,
+	    incarnation = $5::uuid from f
+	where file.id = f.id and f.state = 0 and not f.barred
+)
+select state, barred, size, sha256 from f;
+
+-- They did not come: it may try again.
+-- name: file_unclaim
+update file set state = 0, changed_at = now()
+where id = $1::uuid and state = 1;
+
+-- Nor do those that a process of this host took which is no more.
+-- name: file_reap
+update file set state = 0, changed_at = now()
+where state = 1 and host_id = $1::uuid
+and not incarnation = any ($2::text[]::uuid[]);
+
+-- They are stored; again: the answer to that was lost.
+-- name: file_store
+update file set state = 2, changed_at = now(), size = $2::int8,
+    sha256 = $3::bytea, expires_at = case when attached then
+	now() + $4::int8 * interval '1 ms' end
+where id = $1::uuid and (state = 1 or state = 2 and sha256 = $3)
+returning name, mime;
+
+-- A file and what a member may do with it.
+-- name: file_find
+select f.name, f.mime, f.size, f.sha256, f.attached,
+    not f.attached or f.member_id = $3::uuid or $3 = any (f.readers) as may,
+    m.revoked_at is not null or mesh.archived_at is not null
+    or exists (select from ban b where b.member_id = m.id) as barred,
+    f.member_id, m.name
+from file f, member m join mesh on mesh.id = m.mesh_id
+where f.mesh_id = $1::uuid and f.id = $2::uuid and f.state = 2
+and (f.expires_at is null or f.expires_at > now())
+and m.mesh_id = $1 and m.id = $3;
+
+-- A member has read it.  What all have read whom it was sent to goes after $4.
+-- name: file_accessed
+with a as (
+	insert into file_access (file_id, member_id, name)
+	select id, $2::uuid, $3::text from file where id = $1::uuid
+	on conflict (file_id, member_id) do update set last_at = now(),
+	    times = file_access.times + 1, name = excluded.name
+)
+update file set expires_at = least(expires_at,
+    now() + $4::int8 * interval '1 ms')
+where id = $1 and state = 2 and attached and cardinality(readers) > 0
+and not exists (select from unnest(readers) as r where r <> $2
+    and r <> file.member_id and not exists (select from file_access x
+	where x.file_id = $1 and x.member_id = r));
+
+-- Files that go with a message: those of $3 that the sender has.
+-- name: file_attach
+with f as (
+	select id, name, size, attached from file
+	where id = any ($3::text[]::uuid[]) and mesh_id = $1::uuid
+	and state = 2 and (expires_at is null or expires_at > now())
+	and (not attached or member_id = $2::uuid or $2 = any (readers))
+	order by id for update
+), done as (
+	update file set readers = array(select unnest(readers)
+	    union select unnest($4::text[]::uuid[])) from f
+	where file.id = f.id and f.attached
+)
+select id, name, size from f;
+
+-- What a member may have, the newest first: whose name or tag fits, all tags,
+-- of an uploader; before an id.
+-- name: file_list
+select f.id, f.name, f.size, f.mime, f.tags, f.by_name, f.created_at,
+    f.attached, f.sha256, f.expires_at, m.key
+from file f join member m on m.id = f.member_id
+where f.mesh_id between $1::uuid and $1 and f.state = 2
+and (f.expires_at is null or f.expires_at > now())
+and (not f.attached or f.member_id = $2::uuid or $2 = any (f.readers))
+and ($3::text is null or position($3 in f.name_folded) > 0
+    or $4::text = any (f.tags))
+and ($5::text is null or f.by_folded = $5)
+and ($6::bytea is null or m.key = $6)
+and f.tags @> $7::text[] and f.id < $8::uuid
+order by f.mesh_id desc, f.id desc limit $9::int8;
+
+-- Who read it, the last first, after a time and member.
+-- name: file_readers
+select a.name, m.key, a.first_at, a.last_at, a.times
+from file_access a join member m on m.id = a.member_id
+where a.file_id = $1::uuid order by a.last_at desc limit $2::int8;
+
+-- Who was sent it and has not read it.
+-- name: file_unread
+select m.name, m.key from file f, unnest(f.readers) as r
+join member m on m.id = r
+where f.id = $1::uuid and r <> f.member_id and not exists
+    (select from file_access a where a.file_id = f.id and a.member_id = r)
+order by m.name, m.id limit $2::int8;
+
+-- By its uploader, or by who keeps order.  Bytes that still come are deleted
+-- when they have come.
+-- name: file_delete
+with f as (
+	select id, member_id = $3::uuid or $4::bool as may,
+	    not attached or member_id = $3 or $3 = any (readers) as sees
+	from file where mesh_id = $1::uuid and id = $2::uuid for update
+), done as (
+	delete from file using f where file.id = f.id and f.may
+)
+select may, sees from f;
+
 -- Upkeep ---------------------------------------------------------------------
+
+-- What is over: sent files after their time, and those whose bytes never came.
+-- name: file_expire
+with old as (
+	select id from file where state = 2 and expires_at < now()
+	order by expires_at limit 1000 for update skip locked
+), never as (
+	select id from file where state < 2
+	and changed_at < now() - case state when 0 then $1::int8
+	    else $2::int8 end * interval '1 ms'
+	order by changed_at limit 1000 for update skip locked
+)
+delete from file
+where id in (select id from old union all select id from never);
+
+-- What the storage has to delete, after an id.
+-- name: file_gone
+select id, mesh_id from file_gone where id > $1::uuid
+order by id limit $2::int8;
+
+-- The storage did.
+-- name: file_forget
+delete from file_gone where id = any ($1::text[]::uuid[]);
+
+-- Of what the storage has for meshes of this database: what nobody knows of.
+-- name: file_unknown
+select u.id from unnest($1::text[]::uuid[], $2::text[]::uuid[]) as u(id, mesh)
+join mesh m on m.id = u.mesh
+where not exists (select from file f where f.id = u.id)
+and not exists (select from file_gone g where g.id = u.id);
+
 
 -- A host renews its lease, and hears whether that was over (others may have
 -- ended its sessions), and what the schema asks of a program.

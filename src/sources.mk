@@ -22,12 +22,13 @@ src_libbus_a_SOURCES = src/bus/bus.h src/bus/bus_shm.h src/bus/bus.c \
 	src/bus/bus_shm.c src/bus/bus_wake.c src/bus/bus_interest.c
 
 noinst_LIBRARIES += src/libnet.a
-src_libnet_a_SOURCES = src/net/net.h src/net/net_conn.h src/net/ends.def \
-	src/net/net.c src/net/net_listen.c src/net/net_frame.c \
-	src/net/net_http.c src/net/net_conn.c src/net/net_request.c \
-	src/net/net_out.c src/net/net_timer.c src/net/net_uring.c src/net/net_ws.c \
-	src/net/net_tls.h src/net/tls.def \
-	src/net/net_tls.c src/net/net_tls_io.c
+src_libnet_a_SOURCES = src/net/net.h src/net/ends.def src/net/net_conn.h \
+	src/net/net_tls.h src/net/tls.def src/net/net.c src/net/net_chunked.c \
+	src/net/net_conn.c src/net/net_frame.c src/net/net_http.c \
+	src/net/net_listen.c src/net/net_out.c src/net/net_range.c \
+	src/net/net_request.c src/net/net_stream.c src/net/net_timer.c \
+	src/net/net_tls.c src/net/net_tls_io.c src/net/net_uring.c \
+	src/net/net_ws.c
 
 noinst_LIBRARIES += src/libdb.a
 src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
@@ -37,17 +38,20 @@ src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
 
 noinst_LIBRARIES += src/libcore.a
 src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
-	src/core/event_record.h src/core/events.def src/core/hello.h \
-	src/core/memory.h src/core/message.h src/core/metrics.def \
-	src/core/ops.def src/core/roles.def src/core/schedule.h \
-	src/core/scopes.def src/core/state.h src/core/token.h \
-	src/core/announce.c src/core/attestation.c src/core/audience.c \
-	src/core/block.c src/core/client.c src/core/client_ack.c \
-	src/core/core.c src/core/cron.c src/core/crowd.c src/core/delivery.c \
+	src/core/event_record.h src/core/events.def src/core/file.h \
+	src/core/hello.h src/core/memory.h src/core/message.h \
+	src/core/metrics.def src/core/ops.def src/core/roles.def \
+	src/core/schedule.h src/core/scopes.def src/core/state.h \
+	src/core/token.h src/core/upkeep.h src/core/announce.c \
+	src/core/attestation.c src/core/audience.c src/core/block.c \
+	src/core/client.c src/core/client_ack.c src/core/core.c \
+	src/core/cron.c src/core/crowd.c src/core/delivery.c \
 	src/core/delivery_nudge.c src/core/deputy.c src/core/event.c \
 	src/core/event_message.c src/core/event_moderation.c \
 	src/core/event_relay.c src/core/event_schedule.c \
-	src/core/event_session.c src/core/event_state.c src/core/group.c \
+	src/core/event_session.c src/core/event_state.c src/core/file.c \
+	src/core/file_attach.c src/core/file_jobs.c src/core/file_link.c \
+	src/core/file_list.c src/core/file_transfer.c src/core/group.c \
 	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
 	src/core/hook.c src/core/invite.c src/core/mcp_session.c \
 	src/core/member.c src/core/memory.c src/core/memory_search.c \
@@ -64,15 +68,18 @@ src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 	src/core/upkeep.c
 
 noinst_LIBRARIES += src/libproto.a
-src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto.c \
-	src/proto/proto_decode.c src/proto/proto_encode.c \
-	src/proto/proto_http.c src/proto/proto_mcp.h \
-	src/proto/proto_mcp.c src/proto/proto_mcp_head.c \
-	src/proto/proto_mcp_mesh.c src/proto/proto_mesh.c \
-	src/proto/proto_metrics.c src/proto/proto_rest.c
+src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
+	src/proto/proto_mcp.h src/proto/proto.c src/proto/proto_decode.c \
+	src/proto/proto_encode.c src/proto/proto_file.c \
+	src/proto/proto_file_get.c src/proto/proto_file_put.c \
+	src/proto/proto_http.c src/proto/proto_mcp.c \
+	src/proto/proto_mcp_head.c src/proto/proto_mcp_mesh.c \
+	src/proto/proto_mesh.c src/proto/proto_metrics.c \
+	src/proto/proto_rest.c
 
 noinst_LIBRARIES += src/librole.a
-src_librole_a_SOURCES = src/role/role.h src/role/role.c src/role/role_files.c
+src_librole_a_SOURCES = src/role/role.h src/role/role.c src/role/role_files.c \
+	src/role/role_transfer.c
 
 noinst_LIBRARIES += src/libworker.a
 src_libworker_a_SOURCES = src/worker/worker.h src/worker/worker.c \
@@ -118,11 +125,10 @@ src_libmaster_a_SOURCES = src/master/master.h src/master/master.c \
 # in which all others are local, so that it cannot clash with a program's own.
 noinst_LIBRARIES += src/liblib.a src/liblibpic.a
 src_liblib_a_SOURCES = src/lib/lib.h src/lib/linnet.c src/lib/linnet_config.c \
-	src/lib/linnet_error.c src/lib/linnet_hello.c src/lib/linnet_hook.c \
-	src/lib/linnet_http.c \
-	src/lib/linnet_identity.c src/lib/linnet_invite.c \
-	src/lib/linnet_join.c src/lib/linnet_json.c src/lib/linnet_loop.c \
-	src/lib/linnet_message.c src/lib/linnet_ops.c \
+	src/lib/linnet_error.c src/lib/linnet_file.c src/lib/linnet_hello.c \
+	src/lib/linnet_hook.c src/lib/linnet_http.c src/lib/linnet_identity.c \
+	src/lib/linnet_invite.c src/lib/linnet_join.c src/lib/linnet_json.c \
+	src/lib/linnet_loop.c src/lib/linnet_message.c src/lib/linnet_ops.c \
 	src/lib/linnet_receive.c src/lib/linnet_request.c \
 	src/lib/linnet_result.c src/lib/linnet_retry.c src/lib/linnet_seen.c \
 	src/lib/linnet_send.c src/lib/linnet_socket.c src/lib/linnet_target.c \
@@ -193,17 +199,17 @@ src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli_doctor.h src/cli/cli_edit.h \
 	src/cli/cli_ask.c src/cli/cli_block.c src/cli/cli_commands.c \
 	src/cli/cli_config.c src/cli/cli_diff.c src/cli/cli_doctor.c \
 	src/cli/cli_doctor_mesh.c src/cli/cli_edit.c src/cli/cli_file.c \
-	src/cli/cli_follow.c src/cli/cli_group.c src/cli/cli_hook.c \
-	src/cli/cli_host.c src/cli/cli_inbox.c src/cli/cli_install.c \
-	src/cli/cli_join.c src/cli/cli_json.c src/cli/cli_launch.c \
-	src/cli/cli_mcp.c src/cli/cli_mcp_mesh.c src/cli/cli_mcp_self.c \
-	src/cli/cli_mcp_send.c src/cli/cli_memory.c src/cli/cli_mesh.c \
-	src/cli/cli_order.c src/cli/cli_peers.c src/cli/cli_presence.c \
-	src/cli/cli_print.c src/cli/cli_prompt.c src/cli/cli_schedule.c \
-	src/cli/cli_screen.c src/cli/cli_send.c src/cli/cli_session.c \
-	src/cli/cli_slot.c src/cli/cli_state.c src/cli/cli_status.c \
-	src/cli/cli_table.c src/cli/cli_token.c src/cli/cli_toml.c \
-	src/cli/cli_watch.c
+	src/cli/cli_follow.c src/cli/cli_foreign.c src/cli/cli_group.c \
+	src/cli/cli_hook.c src/cli/cli_host.c src/cli/cli_inbox.c \
+	src/cli/cli_install.c src/cli/cli_join.c src/cli/cli_json.c \
+	src/cli/cli_launch.c src/cli/cli_mcp.c src/cli/cli_mcp_mesh.c \
+	src/cli/cli_mcp_self.c src/cli/cli_mcp_send.c src/cli/cli_memory.c \
+	src/cli/cli_mesh.c src/cli/cli_order.c src/cli/cli_peers.c \
+	src/cli/cli_presence.c src/cli/cli_print.c src/cli/cli_prompt.c \
+	src/cli/cli_schedule.c src/cli/cli_screen.c src/cli/cli_send.c \
+	src/cli/cli_session.c src/cli/cli_slot.c src/cli/cli_state.c \
+	src/cli/cli_status.c src/cli/cli_table.c src/cli/cli_token.c \
+	src/cli/cli_toml.c src/cli/cli_watch.c
 bin_PROGRAMS = linnet
 linnet_SOURCES = src/cli/linnet.c
 linnet_LDADD = src/libcli.a src/libmcp.a $(LINNET_LIBS)

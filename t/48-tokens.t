@@ -20,7 +20,7 @@ my $json = JSON::PP->new->utf8->allow_nonref;
 my $form = qr/\Awat_[A-Za-z0-9_-]{48}\z/;
 my $time = qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/;
 my @all = qw(member messages:write messages:read presence:read presence:write
-    state:read state:write memory:read memory:write);
+    state:read state:write memory:read memory:write files:read files:write);
 my $b = Linnet->broker(workers => 2, options => ['log.level debug',
     'limit.tokens 8', 'rate.refused_burst 1000000']);
 

@@ -181,6 +181,9 @@ my @rows = (
 		my $p = peer('A', groups => ['a', 'b']);
 		answer($p, type => 'join_group', name => 'c');
 	    }, qr/^quota: .* 2 groups/],
+	['limit.file_bytes 4', sub {
+		answer(peer('A'), type => 'share_file', name => 'f', size => 5)
+	    }, qr/^too_big: .* 4 bytes/],
 	['limit.group_name 8', sub {
 		answer(peer('A'), type => 'join_group', name => 'g' x 9)
 	    }, qr/^too_big: name is longer than 8 bytes/],
@@ -235,6 +238,8 @@ my %elsewhere = (
 	'limit.peer_events' => 't/49-leases.t',
 	'limit.schedules' => 't/48-schedule.t',
 	'limit.tokens' => 't/48-tokens.t',
+	'limit.files' => 't/51-files.t',
+	'limit.storage' => 't/51-files.t',
 	'limit.watches' => 't/44-state-watch.t',
 	map({ ("limit.$_" => 't/49-limits.t') } qw(queue recipient_queue
 	    state_keys state_bytes memories blocks)),

@@ -894,6 +894,78 @@ $row{'POST /hook/set-status'} = sub {
 	is(row($soon, 'soon')->{status}, 'working', 'and holds');
 };
 
+# A file of alice's with its bytes, as it was answered.
+sub file {
+	my ($m, %o) = @_;
+	my $r = ask($m->{alice}, 'share_file', name => 'plan.txt', size => 5,
+	    tags => ['t'], %o);
+	is($there->http('PUT', $r->{url}, {}, 'hello')->{status}, 201,
+	    'its bytes, by the other host');
+	return $r->{fileId};
+}
+
+$row{share_file} = sub {
+	my ($m) = @_;
+	my $f = file($m);
+	my ($found) = @{ $m->{bob}->request({ type => 'list_files' })
+	    ->{files} };
+	is_deeply([@$found{qw(id name size tags uploadedBy persistent)}],
+	    [$f, 'plan.txt', 5, ['t'], 'alice', $true], 'bob finds it');
+	$f = file($m, attachment => $true);
+	is($m->{bob}->request({ type => 'get_file', fileId => $f })->{code},
+	    'not_found', 'an attachment he does not');
+	$m->{alice}->send(to => 'bob', text => 'see', files => [$f]);
+	my $push = got($m->{bob}, 'see', 'a message with it');
+	is_deeply($push->{files}, [{ id => $f, name => 'plan.txt',
+	    size => 5 }], 'which names it');
+	is($m->{bob}->request({ type => 'get_file', fileId => $f })->{name},
+	    'plan.txt', 'then he may');
+};
+
+$row{get_file} = sub {
+	my ($m) = @_;
+	my $f = file($m);
+	my $r = ask($m->{bob}, 'get_file', fileId => $f);
+	is($here->http('GET', $r->{url})->{body}, 'hello',
+	    'a link of the one host is good on the other');
+};
+
+$row{list_files} = sub {
+	my ($m) = @_;
+	my $f = file($m);
+	for my $p (@$m{qw(alice bob)}) {
+		is_deeply([map { $_->{id} } @{ ask($p, 'list_files', @$_)
+		    ->{files} }], [$f], $p->name . " finds it by $_->[0]")
+		    for [query => 'PLAN'], [tags => ['t']], [from => 'alice'];
+	}
+};
+
+$row{file_status} = sub {
+	my ($m) = @_;
+	my $f = file($m);
+	my $url = $m->{bob}->request({ type => 'get_file', fileId => $f })
+	    ->{url};
+	is(@{ ask($m->{alice}, 'file_status', fileId => $f)->{accesses} }, 0,
+	    'nobody has read it');
+	$there->http('GET', $url);
+	my $a;
+	ok(wait_until { ($a) = @{ ask($m->{alice}, 'file_status',
+	    fileId => $f)->{accesses} } } 10, 'then somebody has');
+	is($a->{memberPubkey}, $m->{bob}->member_key, 'it was bob');
+};
+
+$row{delete_file} = sub {
+	my ($m) = @_;
+	my $f = file($m);
+	my $url = $m->{bob}->request({ type => 'get_file', fileId => $f })
+	    ->{url};
+	ok(ask($m->{alice}, 'delete_file', fileId => $f)->{deleted},
+	    'deleted');
+	is_deeply($m->{bob}->request({ type => 'list_files' })->{files}, [],
+	    'bob finds it no more');
+	is($there->http('GET', $url)->{status}, 404, 'nor by its link');
+};
+
 sub all {
 	%answered = ();
 	# On one host alice and bob are on different workers: they come in
@@ -931,8 +1003,12 @@ subtest 'two hosts' => sub {
 	print $fh 'ab' x 32;
 	close $fh;
 	chmod 0600, $key;
+	# Both write there, as the user of the service.
+	my $files = Linnet::Proc::scratch();
+	chmod 0777, $files;
 	($here, $there) = map { Linnet->broker(workers => 1,
-	    options => [$database, "host_name $_", "token.key $key"]) }
+	    options => [$database, "host_name $_", "token.key $key",
+		"files.dir $files/of-both"]) }
 	    qw(here there);
 	$sql = sub { my ($st, undef, $err) = $pg->psql($_[0]);
 	    die $err if $st != 0; };

@@ -203,11 +203,13 @@ subtest 'meshes' => sub {
 	    '--state-bytes', '9t');
 	good(qr/^mesh team set; /, 'mesh', 'set', 'team', '--sessions', 5,
 	    '--state-bytes', '2m', '--queue', 7, '--recipient-queue', 6,
-	    '--state-keys', 4, '--memories', 3);
+	    '--state-keys', 4, '--memories', 3, '--files', 8, '--storage', '9k',
+	    '--file-bytes', '2k');
 	$show = json_of('mesh', 'show', 'team')->{limits};
 	is_deeply({ map { $_ => $show->{$_}{limit} } keys %$show },
 	    { sessions => 5, stateBytes => 2 << 20, queue => 7,
-	    recipientQueue => 6, stateKeys => 4, memories => 3 }, 'all limits');
+	    recipientQueue => 6, stateKeys => 4, memories => 3, files => 8,
+	    storage => 9 << 10, fileBytes => 2 << 10 }, 'all limits');
 	good(qr/^SESSIONS\t0\t5\town$/m, 'mesh', 'show', 'team');
 	ctl('mesh', 'set', 'team', '--sessions', 'default');
 	$show = json_of('mesh', 'show', 'team')->{limits};

@@ -57,13 +57,14 @@ CLEANFILES += $(DB_TEST_MADE)
 EXTRA_DIST += t/unit/db_sql/stmts.sql $(DB_TEST_MIGRATIONS)
 
 UNIT += t/unit/net_addr t/unit/net_http t/unit/net_request t/unit/net_conn \
-	t/unit/net_ws t/unit/net_timer
+	t/unit/net_ws t/unit/net_timer t/unit/net_stream
 t_unit_net_addr_LDADD = src/libnet.a $(LDADD)
 t_unit_net_http_LDADD = src/libnet.a $(LDADD)
 t_unit_net_request_LDADD = src/libnet.a $(LDADD)
 t_unit_net_conn_LDADD = src/libnet.a $(LDADD)
 t_unit_net_ws_LDADD = src/libnet.a $(LDADD)
 t_unit_net_timer_LDADD = src/libnet.a $(LDADD)
+t_unit_net_stream_LDADD = src/libnet.a $(LDADD)
 # These stand between net and the system: calls that fail, a clock that moves.
 t_unit_net_conn_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv -Wl,--wrap=sendmsg
 t_unit_net_timer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono

@@ -139,8 +139,15 @@ void crypto_digest(uint8_t out[CRYPTO_DIGEST_LEN], const void *msg, size_t n,
     const uint8_t *key);
 /* SHA-1, which only RFC 6455 4.2.2 asks for. */
 void crypto_sha1(uint8_t out[20], const void *msg, size_t n);
+/* FIPS 180-4. */
 #define CRYPTO_SHA256_LEN 32
 void crypto_sha256(uint8_t out[CRYPTO_SHA256_LEN], const void *msg, size_t n);
+/* The same of bytes that come one after the other. */
+struct crypto_sha256;
+struct crypto_sha256 *crypto_sha256_new(void);
+void crypto_sha256_add(struct crypto_sha256 *s, const void *p, size_t n);
+void crypto_sha256_end(struct crypto_sha256 *s, uint8_t out[CRYPTO_SHA256_LEN]);
+void crypto_sha256_free(struct crypto_sha256 *s);
 /* Constant time. */
 bool crypto_same(const void *a, const void *b, size_t n) MUST_CHECK;
 void crypto_wipe(void *p, size_t n);

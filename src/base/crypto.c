@@ -9,6 +9,7 @@
 
 #include <openssl/sha.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(CRYPTO_KEY_LEN == crypto_sign_PUBLICKEYBYTES, "public key");
@@ -87,6 +88,37 @@ void
 crypto_sha256(uint8_t out[CRYPTO_SHA256_LEN], const void *msg, size_t n)
 {
 	(void)crypto_hash_sha256(out, msg, n);
+}
+
+struct crypto_sha256 {
+	crypto_hash_sha256_state state;
+};
+
+struct crypto_sha256 *
+crypto_sha256_new(void)
+{
+	struct crypto_sha256 *s = xmalloc(sizeof(*s));
+
+	crypto_hash_sha256_init(&s->state);
+	return s;
+}
+
+void
+crypto_sha256_add(struct crypto_sha256 *s, const void *p, size_t n)
+{
+	crypto_hash_sha256_update(&s->state, p, n);
+}
+
+void
+crypto_sha256_end(struct crypto_sha256 *s, uint8_t out[CRYPTO_SHA256_LEN])
+{
+	crypto_hash_sha256_final(&s->state, out);
+}
+
+void
+crypto_sha256_free(struct crypto_sha256 *s)
+{
+	free(s);
 }
 
 bool

@@ -372,6 +372,14 @@ int cli_memory_restore(struct cli *c);
 int cli_token_create(struct cli *c);
 int cli_token_list(struct cli *c);
 int cli_token_revoke(struct cli *c);
+int cli_file_share(struct cli *c);
+int cli_file_get(struct cli *c);
+int cli_file_list(struct cli *c);
+int cli_file_status(struct cli *c);
+int cli_file_delete(struct cli *c);
+/* Uploads files for a message; *ids are of the pool.  0, or an exit status. */
+int cli_file_attach(struct cli *c, struct linnet *l, const char *const *paths,
+    const char *const **ids);
 int cli_block(struct cli *c);
 int cli_unblock(struct cli *c);
 int cli_blocks(struct cli *c);

@@ -86,6 +86,9 @@ static const struct usage_option send_options[] = {
 	    "Not delivered any more after this time, as 10m." },
 	{ "reply-to", 'r', "id", "The message that it answers." },
 	{ "clear", 0, NULL, "Do not encrypt, so that the broker can read it." },
+	{ "file", 'f', "path",
+	    "A file for its recipients alone, for 24 hours or until all have "
+	    "read it; may be given more than once. It is not encrypted." },
 	{ "id", 0, "id",
 	    "Your own id for it: what was sent under it before is not sent "
 	    "again." },
@@ -211,6 +214,27 @@ static const struct usage_option token_options[] = {
 static const struct usage_option token_list_options[] = {
 	{ "member", 0, "member", "Those of this member, for who keeps order." },
 	{ "all", 'a', NULL, "Those of all members, for who keeps order." },
+	{ "limit", 'n', "number", "At most so many; else 50." },
+	{ "after", 0, "next", "The page after the one that said so." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option file_share_options[] = {
+	{ "name", 'n', "name", "What others see; else the file's own name." },
+	{ "tag", 't', "tag", "A label; may be given more than once." },
+	{ "type", 0, "type", "What it is, as image/png." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option file_get_options[] = {
+	{ "force", 0, NULL, "Replace a file that is there." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option file_list_options[] = {
+	{ "tag", 't', "tag",
+	    "Only those with this label; may be given more than once." },
+	{ "from", 0, "member", "Only those of this uploader." },
 	{ "limit", 'n', "number", "At most so many; else 50." },
 	{ "after", 0, "next", "The page after the one that said so." },
 	NO_MORE_OPTIONS,
@@ -418,6 +442,28 @@ const struct cli_command cli_commands[] = {
 	      "By its id, as token list shows it; one of another member for who keeps "
 	      "order." },
 	    cli_token_revoke },
+	{ { "file share", NULL, "path", file_share_options,
+	      "Share a file with the mesh and print its id.",
+	      "It stays until somebody deletes it. For the recipients of a message "
+	      "alone there is send --file." },
+	    cli_file_share },
+	{ { "file get", NULL, "id [path]", file_get_options,
+	      "Save a file and print where.",
+	      "Without a path it is saved under its own name in the present "
+	      "directory; a path may be another directory. The bytes are checked "
+	      "against their SHA-256. One that broke off goes on where it ended." },
+	    cli_file_get },
+	{ { "file list", NULL, "[query]", file_list_options,
+	      "List files, the newest first.",
+	      "Those of the mesh, and those that came with messages to you. The "
+	      "query is a part of a name, or a tag." },
+	    cli_file_list },
+	{ { "file status", NULL, "id", no_options,
+	      "Print who has read a file, and when.", NULL },
+	    cli_file_status },
+	{ { "file delete", NULL, "id", no_options,
+	      "Delete a file for everybody.", NULL },
+	    cli_file_delete },
 	{ { "kick", NULL, "target", reason_options,
 	      "End sessions, for who keeps order.",
 	      "The target is the name, key or id of a session or member. They are told "

@@ -96,9 +96,9 @@ const char *cli_toml_drop(struct buf *text, const char *table);
 bool cli_toml_has(const struct buf *text, const char *table);
 
 /*
- * cli_file.c: files of others.
+ * cli_foreign.c: files of others.
  */
-struct cli_file {
+struct cli_foreign {
 	char *name;
 	char *path; /* without links */
 	bool there;
@@ -106,15 +106,16 @@ struct cli_file {
 	struct buf text;
 };
 /* Reads it; one that is not there is empty.  0, or an exit status; then
- * cli_file_free() in any case. */
-int cli_file_read(struct cli_file *f, const char *name);
-void cli_file_free(struct cli_file *f);
+ * cli_foreign_free() in any case. */
+int cli_foreign_read(struct cli_foreign *f, const char *name);
+void cli_foreign_free(struct cli_foreign *f);
 /* May it be changed?  0, or an exit status. */
-int cli_file_check(const struct cli_file *f);
+int cli_foreign_check(const struct cli_foreign *f);
 /* Replaces it, or removes it with a NULL.  0, or an exit status. */
-int cli_file_replace(const struct cli_file *f, const char *text, size_t n);
+int cli_foreign_replace(
+    const struct cli_foreign *f, const char *text, size_t n);
 /* Writes a file with its directories; owner may be NULL.  -1: errno. */
-int cli_file_put(const char *path, const char *text, size_t n, mode_t mode,
+int cli_foreign_put(const char *path, const char *text, size_t n, mode_t mode,
     const struct stat *owner);
 
 /*

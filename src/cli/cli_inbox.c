@@ -14,6 +14,7 @@
  */
 #include "cli/cli.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +23,8 @@
 
 #define INBOX_TURN_MS 1000
 #define INBOX_WORKING_MS 20000
+#define INBOX_JSON_NODES 4096
+#define INBOX_JSON_DEPTH 64
 
 struct inbox {
 	struct cli *c;
@@ -33,6 +36,24 @@ struct inbox {
 	struct timespec changed; /* the configuration, when it was read */
 	int64_t said_ms;	 /* that it is working, by clock_mono() */
 };
+
+/* What goes with a message, as the broker said it. */
+static void
+inbox_write_files(struct json_writer *w, const struct linnet_message *m)
+{
+	struct slice raw;
+	struct json j;
+	size_t files;
+
+	json_init(&j, INBOX_JSON_NODES, INBOX_JSON_DEPTH);
+	if (json_read(&j, m->json, m->json_length) == 0 &&
+	    (files = cli_json_list(&j, 0, "files")) != 0) {
+		raw = cli_json_raw(&j, files);
+		json_key(w, "files");
+		json_raw(w, raw.p, raw.n);
+	}
+	json_free(&j);
+}
 
 static void
 inbox_print_json(struct inbox *in, const struct linnet_message *m)
@@ -69,6 +90,7 @@ inbox_print_json(struct inbox *in, const struct linnet_message *m)
 		json_key(&w, "subtype");
 		json_str(&w, m->subtype);
 	}
+	inbox_write_files(&w, m);
 	json_key(&w, "encrypted");
 	json_bool(&w, m->secrecy != LINNET_CLEAR);
 	json_key(&w, "text");
@@ -86,6 +108,28 @@ inbox_print_json(struct inbox *in, const struct linnet_message *m)
 	json_object_end(&w);
 	cli_print_json(in->c, b.data, b.len);
 	buf_free(&b);
+}
+
+/* What goes with a message: how to get it. */
+static void
+inbox_print_files(struct cli *c, const struct linnet_message *m)
+{
+	char text[64];
+	struct json j;
+	size_t i, files;
+
+	json_init(&j, INBOX_JSON_NODES, INBOX_JSON_DEPTH);
+	if (json_read(&j, m->json, m->json_length) == 0 &&
+	    (files = cli_json_list(&j, 0, "files")) != 0)
+		for (i = JSON_FIRST(files); i < j.nodes[files].end;
+		     i = j.nodes[i].end) {
+			snprintf(text, sizeof(text), "%" PRId64 " bytes",
+			    cli_json_int(&j, i, "size"));
+			fprintf(c->out, "    %s, %s: linnet file get %s\n",
+			    cli_json_safe(c, &j, i, "name"), text,
+			    cli_json_safe(c, &j, i, "id"));
+		}
+	json_free(&j);
 }
 
 /* For people: who, to whom, when; then the text, indented. */
@@ -128,6 +172,8 @@ inbox_print(struct inbox *in, const struct linnet_message *m)
 		    cli_print_safe(c, m->created_at), cli_print_safe(c, from),
 		    cli_print_safe(c, to), cli_print_safe(c, m->priority),
 		    secrecies[m->secrecy], cli_print_safe(c, m->id), b.data);
+	if (c->tty)
+		inbox_print_files(c, m);
 	buf_free(&b);
 	pool_free(&c->pool);
 	c->pool = keep;

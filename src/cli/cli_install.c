@@ -26,7 +26,7 @@
 /* A file, as it is and as it is to be. */
 struct change {
 	const struct host_file *file;
-	struct cli_file now;
+	struct cli_foreign now;
 	struct buf next;
 	bool remove;
 	const char *keep;   /* where what was there before is kept */
@@ -368,7 +368,7 @@ uninstall_back(struct cli *c, struct change *ch, const struct buf *before)
 static int
 uninstall_file(struct cli *c, struct change *ch)
 {
-	struct cli_file kept;
+	struct cli_foreign kept;
 	bool known = access(ch->absent, F_OK) == 0;
 	int status = 0;
 
@@ -377,13 +377,13 @@ uninstall_file(struct cli *c, struct change *ch)
 		return 0;
 	}
 	/* One that is not there is empty, as the file was. */
-	if ((status = cli_file_read(&kept, ch->keep)) == 0) {
+	if ((status = cli_foreign_read(&kept, ch->keep)) == 0) {
 		known |= kept.there;
 		if (!known || !uninstall_back(c, ch, &kept.text))
 			status =
 			    uninstall_text(c, ch, known ? &kept.text : NULL);
 	}
-	cli_file_free(&kept);
+	cli_foreign_free(&kept);
 	return status;
 }
 
@@ -441,7 +441,7 @@ install_plan(struct install *in)
 		}
 		in->n++;
 		buf_init(&ch->next, SIZE_MAX / 2);
-		if ((status = cli_file_read(&ch->now, path)) != 0 ||
+		if ((status = cli_foreign_read(&ch->now, path)) != 0 ||
 		    (status = install_keep(in->c, ch)) != 0)
 			break;
 		status =
@@ -449,7 +449,7 @@ install_plan(struct install *in)
 			    : install_text(in->c, ch, &ch->now.text, &ch->next);
 		if (status == 0 && change_is_one(ch)) {
 			in->changed++;
-			status = cli_file_check(&ch->now);
+			status = cli_foreign_check(&ch->now);
 		}
 	}
 	return status;
@@ -483,7 +483,7 @@ install_back_up(const struct change *ch)
 {
 	if (access(ch->keep, F_OK) == 0 || access(ch->absent, F_OK) == 0)
 		return 0;
-	if (cli_file_put(ch->now.there ? ch->keep : ch->absent,
+	if (cli_foreign_put(ch->now.there ? ch->keep : ch->absent,
 		ch->now.there ? ch->now.text.data : "",
 		ch->now.there ? ch->now.text.len : 0, 0600, NULL) == 0)
 		return 0;
@@ -505,7 +505,7 @@ install_write(struct install *in)
 		if (change_is_one(ch)) {
 			if (!in->out && (status = install_back_up(ch)) != 0)
 				return status;
-			status = cli_file_replace(&ch->now,
+			status = cli_foreign_replace(&ch->now,
 			    ch->remove
 				? NULL
 				: (ch->next.len > 0 ? ch->next.data : ""),
@@ -568,7 +568,7 @@ install_free(struct install *in)
 	size_t i;
 
 	for (i = 0; i < in->n; i++) {
-		cli_file_free(&in->changes[i].now);
+		cli_foreign_free(&in->changes[i].now);
 		if (in->changes[i].next.data != NULL)
 			crypto_wipe(
 			    in->changes[i].next.data, in->changes[i].next.cap);

@@ -77,6 +77,7 @@ cli_send(struct cli *c)
 		.ttl_ms = cli_given_time(c, "ttl", 0),
 		.clear = cli_given(c, "clear") != NULL,
 	};
+	const char *const *files;
 	struct linnet_reply reply;
 	struct cli_session s;
 	int status;
@@ -86,6 +87,9 @@ cli_send(struct cli *c)
 	if ((m.text = cli_args_text(c, 1, &m.length, &status)) == NULL)
 		return status;
 	if ((status = cli_session_open(c, &s)) != 0)
+		goto fail;
+	if ((files = cli_given_all(c, "file")) != NULL &&
+	    (status = cli_file_attach(c, s.linnet, files, &m.files)) != 0)
 		goto fail;
 	if (linnet_send_wait(s.linnet, &m, &reply) != 0)
 		status = cli_print_failure(linnet_last_error(s.linnet));

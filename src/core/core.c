@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/domain.h"
+#include "core/file.h"
 
 #define CORE_READ_MAX 512
 #define CORE_BATCH_ROWS 4096
@@ -93,6 +94,7 @@ core_new(const struct core_config *config)
 	TAILQ_INIT(&c->kicks);
 	LIST_INIT(&c->deputies);
 	token_open(c, config->token_key);
+	file_link_open(c, config->token_key);
 	hash_init(&c->rates);
 
 	memset(&db, 0, sizeof(db));
@@ -117,6 +119,7 @@ core_free(struct core *c)
 	db_close(c->reads);
 	session_close(c);
 	schedule_close(c);
+	file_jobs_close(c);
 	moderation_close(c);
 	deputy_turn(c);
 	mesh_free_all(c);
@@ -124,6 +127,7 @@ core_free(struct core *c)
 	rate_close(c);
 	token_close(c);
 	free(c->overtaken);
+	crypto_wipe(c->file_key, sizeof(c->file_key));
 	free(c->slots);
 	free(c);
 }

@@ -38,6 +38,7 @@ struct client;
 struct request;
 struct event;
 struct state_change;
+struct schedules;
 struct trace;
 struct deputy;
 struct tokens;
@@ -413,6 +414,7 @@ struct message_more {
 	struct slice fingerprint;
 	struct slice reply_to;
 	enum subtype subtype;
+	struct slice files; /* JSON, made by file_attach.c */
 };
 
 struct message {
@@ -622,36 +624,11 @@ enum quota {
 	QUOTA_STATE_KEYS,
 	QUOTA_STATE_BYTES,
 	QUOTA_MEMORIES,
+	QUOTA_FILES,
+	QUOTA_STORAGE,
+	QUOTA_FILE_BYTES, /* of one file: nothing is counted */
 	QUOTA_MAX
 };
-
-/*
- * schedule.c: messages for later.  schedule_due.c: sends what is due; in the
- * jobs process of each host.
- */
-struct schedules;
-void schedule_open(struct core *c);
-void schedule_close(struct core *c);
-/* Reads what is due, and when the next one is. */
-void schedule_look(struct core *c);
-/* When to look again, by clock_mono(); INT64_MAX: nobody knows. */
-int64_t schedule_next(const struct core *c);
-/* Something is due at a time of clock_wall(). */
-void schedule_told(struct core *c, int64_t due_ms);
-/* At the end of a turn: frees what is over. */
-void schedule_turn(struct core *c);
-
-/*
- * upkeep.c: what jobs does, by statements that any number of hosts may run.
- */
-void upkeep_reap(struct core *c, const struct id *live, size_t n);
-void upkeep_hosts(struct core *c);
-void upkeep_due(struct core *c);
-/* Calls back when the schema has become too new for this program. */
-void upkeep_lease(
-    struct core *c, void (*outdated)(void *arg, const char *why), void *arg);
-void upkeep_clean(struct core *c);
-void upkeep_depth(struct core *c);
 
 /*
  * trace.c: what passes, told to core.trace.  Names, sizes and results, never
@@ -761,6 +738,10 @@ struct core {
 	uint32_t sweeping;		  /* what upkeep.c is cleaning */
 	LIST_HEAD(, deputy) deputies;	  /* that are over */
 	struct tokens *tokens;
+	uint8_t file_key[CRYPTO_KEY_LEN]; /* of links, see file.h */
+	struct file_jobs *file_jobs;	  /* in jobs, else NULL */
+	const struct storage *storage;	  /* NULL: there is none */
+	void *storage_arg;
 	/* Told of what passes; NULL: nobody looks on.  Gets arg. */
 	void (*trace)(void *arg, const struct trace *t);
 };
@@ -792,5 +773,9 @@ void core_tick(struct core *c);
 /* A metric over all processes. */
 uint64_t core_metric(struct core *c, enum metric m);
 #define core_count(c, m) ((c)->counters[METRIC_##m]++)
+
+/* Parts of this face. */
+#include "core/file.h"
+#include "core/upkeep.h"
 
 #endif

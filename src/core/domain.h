@@ -511,7 +511,8 @@ void audience_forget(struct core *c);
 /*
  * message_more.c: the same as texts, for the bus and the database, and back.
  */
-#define MESSAGE_MORE 4
+#define MESSAGE_MORE 5
+#define MESSAGE_MORE_OLD 4 /* without files */
 /* Returns how many: none when more is NULL. */
 size_t message_more_texts(
     const struct message_more *more, struct slice v[MESSAGE_MORE]);

@@ -18,7 +18,7 @@
 
 #include "core/domain.h"
 
-#define EVENT_FORMAT 1
+#define EVENT_FORMAT 2
 
 /* A buffer that fails at the greatest size of a record. */
 void event_buf(struct core *c, struct buf *b);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/domain.h"
+#include "core/file.h"
 #include "core/message.h"
 #include "core/schedule.h"
 
@@ -34,6 +35,8 @@ struct send_in {
 	struct slice id;
 	struct slice fingerprint;
 	struct slice reply_to;
+	struct list files;
+	struct slice files_json;
 	int64_t ttl_ms;
 	int64_t expires_ms;
 	const struct message_due *due; /* it was scheduled */
@@ -61,6 +64,9 @@ static const struct field send_in_fields[] = {
 	    0, "Handed on as it is." },
 	{ "replyToId", F_STR, IN(reply_to), 0, 128, 0, NULL, NULL, 0,
 	    "The message that it answers; handed on as it is." },
+	{ "files", F_STRS, IN(files), 0, FILE_ATTACHED_MAX, 0, NULL, NULL, 0,
+	    "Ids of files that go with it, from share_file; those with "
+	    "attachment are for its recipients alone." },
 	{ "ttl", F_INT, IN(ttl_ms), 1, MESSAGE_TTL_MAX, 0, NULL, NULL, 0,
 	    "After so many milliseconds it is not delivered any more; at most "
 	    "mesh.hold counts." },
@@ -449,12 +455,13 @@ message_extras(struct request *r, const struct send_in *in)
 	struct message_more *more;
 
 	if (in->client_id.n == 0 && in->fingerprint.n == 0 &&
-	    in->reply_to.n == 0 && in->due == NULL)
+	    in->reply_to.n == 0 && in->files_json.n == 0 && in->due == NULL)
 		return NULL;
 	more = pool_zalloc(&r->pool, sizeof(*more));
 	more->client_id = in->client_id;
 	more->fingerprint = in->fingerprint;
 	more->reply_to = in->reply_to;
+	more->files = in->files_json;
 	if (in->due != NULL)
 		more->subtype = in->due->subtype;
 	return more;
@@ -521,6 +528,31 @@ send_admitted(struct request *r, void *arg)
 	TAILQ_INSERT_TAIL(&r->core->multicasts, m, entry);
 }
 
+static void
+send_attached(struct request *r, struct slice json, void *arg)
+{
+	((struct send_in *)r->in)->files_json = json;
+	send_admitted(r, arg);
+}
+
+/* There is room for it: its recipients may have its files now. */
+static void
+send_attach(struct request *r, void *arg)
+{
+	const struct send_in *in = r->in;
+	struct target *to = arg;
+	struct id *who = pool_alloc(&r->pool, (to->n + 1) * sizeof(*who));
+	size_t i;
+
+	if (in->files.n == 0) {
+		send_admitted(r, to);
+		return;
+	}
+	for (i = 0; i < to->n; i++)
+		who[i] = to->v[i].who;
+	file_attach(r, &in->files, who, to->n, send_attached, to);
+}
+
 /* Is there room for it, with everybody whom it names? */
 static void
 send_resolved(struct request *r, struct target *to)
@@ -532,7 +564,7 @@ send_resolved(struct request *r, struct target *to)
 	size_t i, n = 0;
 
 	if (to->n == 0) {
-		send_admitted(r, to);
+		send_attach(r, to);
 		return;
 	}
 	needs[n++] = (struct quota_need){ QUOTA_QUEUE, (int64_t)to->n, mesh };
@@ -545,7 +577,7 @@ send_resolved(struct request *r, struct target *to)
 		needs[n++] = (struct quota_need){ QUOTA_RECIPIENT_QUEUE, 1,
 			&to->v[i].id };
 	}
-	quota_take(r, (struct slice){ NULL, 0 }, needs, n, send_admitted, to);
+	quota_take(r, (struct slice){ NULL, 0 }, needs, n, send_attach, to);
 }
 
 static void

@@ -20,7 +20,8 @@ message_more_texts(
 	v[1] = more->fingerprint;
 	v[2] = more->reply_to;
 	v[3] = (struct slice){ subtype, strlen(subtype) };
-	return MESSAGE_MORE;
+	v[4] = more->files;
+	return more->files.n > 0 ? MESSAGE_MORE : MESSAGE_MORE_OLD;
 }
 
 /* What a later version of Linnet calls it is a message here. */
@@ -39,11 +40,12 @@ subtype_find(struct slice name)
 const struct message_more *
 message_more(struct message_more *more, const struct slice *v, size_t n)
 {
-	if (n < MESSAGE_MORE)
+	if (n < MESSAGE_MORE_OLD)
 		return NULL;
 	more->client_id = v[0];
 	more->fingerprint = v[1];
 	more->reply_to = v[2];
 	more->subtype = subtype_find(v[3]);
+	more->files = n > MESSAGE_MORE_OLD ? v[4] : (struct slice){ NULL, 0 };
 	return more;
 }

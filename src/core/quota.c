@@ -42,6 +42,10 @@ static const struct quota_text {
 	    "Set shorter values, or ask the operator for more." },
 	[QUOTA_MEMORIES] = { "Memories of this mesh",
 	    "Forget some, or ask the operator for more." },
+	[QUOTA_FILES] = { "Files of this mesh",
+	    "Delete some, or ask the operator for more." },
+	[QUOTA_STORAGE] = { "Bytes of this mesh's files",
+	    "Delete some, or ask the operator for more." },
 };
 
 struct quota_entry {
@@ -285,7 +289,9 @@ quota_mesh_counted(void *arg, const struct db_result *r)
 	static const unsigned columns[QUOTA_MAX] = { [QUOTA_QUEUE] = 0,
 		[QUOTA_STATE_KEYS] = 1,
 		[QUOTA_STATE_BYTES] = 2,
-		[QUOTA_MEMORIES] = 3 };
+		[QUOTA_MEMORIES] = 3,
+		[QUOTA_FILES] = 5,
+		[QUOTA_STORAGE] = 6 };
 	struct quota_ask *a = arg;
 	enum quota quota;
 	size_t i;

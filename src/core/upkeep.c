@@ -58,6 +58,10 @@ upkeep_reap(struct core *c, const struct id *live, size_t n)
 	db_put_id(p, &c->host);
 	db_put_texts(p, text, i);
 	db_query(c->reads, p, upkeep_reaped, c);
+	p = db_params(STMT_file_reap);
+	db_put_id(p, &c->host);
+	db_put_texts(p, text, i);
+	db_query(c->reads, p, NULL, NULL);
 }
 
 /* Those of hosts that do not renew their lease too. */

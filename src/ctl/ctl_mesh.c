@@ -197,6 +197,9 @@ static const struct mesh_limit {
 	{ "STATE-KEYS", "stateKeys", CONF_AT_limit_state_keys, 13, 19 },
 	{ "STATE-BYTES", "stateBytes", CONF_AT_limit_state_bytes, 14, 20 },
 	{ "MEMORIES", "memories", CONF_AT_limit_memories, 15, 21 },
+	{ "FILES", "files", CONF_AT_limit_files, 25, 22 },
+	{ "STORAGE", "storage", CONF_AT_limit_storage, 26, 23 },
+	{ "FILE-BYTES", "fileBytes", CONF_AT_limit_file_bytes, 27, 24 },
 };
 
 static int64_t

@@ -22,6 +22,9 @@ static const struct mesh_setting {
 	{ "state-keys", CONF_AT_limit_state_keys },
 	{ "state-bytes", CONF_AT_limit_state_bytes },
 	{ "memories", CONF_AT_limit_memories },
+	{ "files", CONF_AT_limit_files },
+	{ "storage", CONF_AT_limit_storage },
+	{ "file-bytes", CONF_AT_limit_file_bytes },
 };
 
 /* Puts the new value of a limit; false: it stays. */

@@ -69,6 +69,9 @@ static const struct usage_option mesh_set_options[] = {
 	{ "state-keys", 0, "number", "Keys of shared state." },
 	{ "state-bytes", 0, "size", "Bytes of their values together." },
 	{ "memories", 0, "number", "Remembered texts." },
+	{ "files", 0, "number", "Files." },
+	{ "storage", 0, "size", "Bytes of all files together." },
+	{ "file-bytes", 0, "size", "Bytes of one file." },
 	{ NULL, 0, NULL, NULL },
 };
 

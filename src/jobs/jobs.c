@@ -87,6 +87,18 @@ jobs_schedules(struct jobs *j)
 	schedule_look(j->role.core);
 }
 
+static void
+jobs_files(struct jobs *j)
+{
+	file_jobs_sweep(j->role.core);
+}
+
+static void
+jobs_repair(struct jobs *j)
+{
+	file_jobs_repair(j->role.core);
+}
+
 static const struct job {
 	unsigned seconds;
 	void (*fn)(struct jobs *j);
@@ -98,6 +110,8 @@ static const struct job {
 	{ 2, jobs_hosts },
 	{ 30, jobs_depth },
 	{ 60, jobs_clean },
+	{ 2, jobs_files },
+	{ 3600, jobs_repair },
 };
 
 static void
@@ -216,6 +230,8 @@ jobs_open(struct role *r)
 	for (i = 0; i < r->start.nlive; i++)
 		jobs_add_live(j, &r->start.live[i].id);
 	schedule_open(r->core);
+	file_jobs_open(r->core);
+	role_transfers(r);
 	j->due_ms = INT64_MAX;
 	if ((j->due = event_new(r->base, -1, 0, jobs_due_cb, j)) == NULL)
 		fatal("event_new");

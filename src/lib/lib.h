@@ -13,6 +13,7 @@
  *	linnet_receive.c	what the broker sends; linnet_seen.c: ids
  *	linnet_send.c		messages: linnet_target.c: to whom,
  *				linnet_message.c: sealed
+ *	linnet_file.c		bytes of files
  *	linnet_ws.c		frames, over linnet_http.c: the upgrade, over
  *				linnet_socket.c: bytes, over linnet_tls.c
  */
@@ -154,6 +155,13 @@ const char *linnet_http_upgraded(
 /* An error from the body {"code": ..., "message": ...} and the status. */
 void linnet_http_error(struct linnet_error *e, const struct linnet_http *h,
     const char *body, size_t n);
+/* Waits for events of poll(2), or what TLS waits for; -1: the time is over. */
+int linnet_http_wait(
+    const struct linnet_socket *s, short events, int64_t deadline) MUST_CHECK;
+/* Connects, with TLS where the URL has it; waits. */
+int linnet_http_connect(struct linnet_socket *s, const struct linnet_url *u,
+    struct ssl_ctx_st *ctx, int64_t deadline,
+    struct linnet_error *e) MUST_CHECK;
 /* One request with a body, on a connection of its own; waits.  The body of
  * the answer is added to out.  ctx is for URLs with TLS. */
 int linnet_http_post(const struct linnet_url *u, struct ssl_ctx_st *ctx,

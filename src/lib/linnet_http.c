@@ -188,8 +188,8 @@ linnet_http_error(struct linnet_error *e, const struct linnet_http *h,
 }
 
 /* Waits for an event; -1: the time is over. */
-static int
-http_wait(const struct linnet_socket *s, short events, int64_t deadline)
+int
+linnet_http_wait(const struct linnet_socket *s, short events, int64_t deadline)
 {
 	struct pollfd p = { .fd = s->fd,
 		.events = s->wants != 0 ? s->wants : events };
@@ -209,8 +209,8 @@ http_timeout(struct linnet_error *e, const struct linnet_url *u)
 	return -1;
 }
 
-static int
-http_connect(struct linnet_socket *s, const struct linnet_url *u,
+int
+linnet_http_connect(struct linnet_socket *s, const struct linnet_url *u,
     struct ssl_ctx_st *ctx, int64_t deadline, struct linnet_error *e)
 {
 	int done;
@@ -218,13 +218,13 @@ http_connect(struct linnet_socket *s, const struct linnet_url *u,
 	if (linnet_socket_start(s, u, e) != 0)
 		return -1;
 	while ((done = linnet_socket_check(s, u, e)) == 0)
-		if (http_wait(s, POLLOUT, deadline) != 0)
+		if (linnet_http_wait(s, POLLOUT, deadline) != 0)
 			return http_timeout(e, u);
 	if (done < 0 || !u->tls)
 		return done > 0 ? 0 : -1;
 	linnet_tls_begin(s, ctx, u);
 	while ((done = linnet_tls_shake(s, u, e)) == 0)
-		if (http_wait(s, s->wants, deadline) != 0)
+		if (linnet_http_wait(s, s->wants, deadline) != 0)
 			return http_timeout(e, u);
 	return done > 0 ? 0 : -1;
 }
@@ -241,7 +241,7 @@ http_put(struct linnet_socket *s, const struct linnet_url *u, struct buf *b,
 		if (n < 0)
 			return 0;
 		buf_drain(b, (size_t)n);
-		if (n == 0 && http_wait(s, POLLOUT, deadline) != 0)
+		if (n == 0 && linnet_http_wait(s, POLLOUT, deadline) != 0)
 			return http_timeout(e, u);
 	}
 	return 0;
@@ -275,7 +275,7 @@ http_get(struct linnet_socket *s, const struct linnet_url *u, struct buf *b,
 			return 0;
 		if (n < 0)
 			break;
-		if (n == 0 && http_wait(s, POLLIN, deadline) != 0)
+		if (n == 0 && linnet_http_wait(s, POLLIN, deadline) != 0)
 			return http_timeout(e, u);
 		buf_add(b, chunk, (size_t)n);
 		if (b->failed)
@@ -313,7 +313,7 @@ linnet_http_post(const struct linnet_url *u, struct ssl_ctx_st *ctx,
 		linnet_error_set(e, "bad_argument", "The request is too big.");
 		goto fail;
 	}
-	if (http_connect(&s, u, ctx, now + timeout_ms, e) != 0)
+	if (linnet_http_connect(&s, u, ctx, now + timeout_ms, e) != 0)
 		goto fail;
 	now = linnet_now();
 	if (http_put(&s, u, &b, now + timeout_ms, e) != 0)

@@ -34,6 +34,8 @@ static void
 message_begin(
     struct json_writer *w, const struct linnet_outgoing *m, const char *id)
 {
+	size_t i;
+
 	json_key(w, "priority");
 	json_str(w, m->priority != NULL ? m->priority : "next");
 	json_key(w, "client_message_id");
@@ -41,6 +43,13 @@ message_begin(
 	if (m->reply_to != NULL) {
 		json_key(w, "replyToId");
 		json_str(w, m->reply_to);
+	}
+	if (m->files != NULL) {
+		json_key(w, "files");
+		json_array(w);
+		for (i = 0; m->files[i] != NULL; i++)
+			json_str(w, m->files[i]);
+		json_array_end(w);
 	}
 	if (m->ttl_ms > 0) {
 		json_key(w, "ttl");

@@ -306,6 +306,47 @@ linnet_revoke_token(
 }
 
 int
+linnet_share_file(struct linnet *l, const struct linnet_file *f,
+    linnet_reply_fn *fn, void *arg)
+{
+	return ops_ask(OPS_ONCE("share_file"),
+	    "name:s size:i mimeType:s sha256:s tags:a attachment:b", f->name,
+	    f->size, f->mime_type, f->sha256, f->tags, f->attachment);
+}
+
+int
+linnet_get_file(
+    struct linnet *l, const char *file_id, linnet_reply_fn *fn, void *arg)
+{
+	return ops_ask(OPS_REPEAT("get_file"), "fileId:s", file_id);
+}
+
+int
+linnet_list_files(struct linnet *l, const struct linnet_file_query *q,
+    linnet_reply_fn *fn, void *arg)
+{
+	char limit[24];
+
+	return ops_ask(OPS_REPEAT("list_files"),
+	    "query:s from:s tags:a limit:j after:s", q->query, q->from, q->tags,
+	    ops_number(limit, q->limit), q->after);
+}
+
+int
+linnet_file_status(
+    struct linnet *l, const char *file_id, linnet_reply_fn *fn, void *arg)
+{
+	return ops_ask(OPS_REPEAT("file_status"), "fileId:s", file_id);
+}
+
+int
+linnet_delete_file(
+    struct linnet *l, const char *file_id, linnet_reply_fn *fn, void *arg)
+{
+	return ops_ask(OPS_REPEAT("delete_file"), "fileId:s", file_id);
+}
+
+int
 linnet_kick(struct linnet *l, const char *target, const char *reason,
     linnet_reply_fn *fn, void *arg)
 {

@@ -106,6 +106,9 @@ send_problem(const struct linnet_outgoing *m)
 		return "The id of a message has 1 to 100 bytes of UTF-8.";
 	if (m->reply_to != NULL && !str_utf8(m->reply_to, strlen(m->reply_to)))
 		return "The id of the message to answer is not UTF-8.";
+	for (i = 0; m->files != NULL && m->files[i] != NULL; i++)
+		if (!str_utf8(m->files[i], strlen(m->files[i])))
+			return "The id of a file is not UTF-8.";
 	if (m->ttl_ms < 0)
 		return "The time to live is negative.";
 	if (m->priority == NULL)
@@ -120,6 +123,22 @@ static const char *
 send_copy(struct pool *p, const char *s)
 {
 	return s != NULL ? pool_strndup(p, s, strlen(s)) : NULL;
+}
+
+static const char *const *
+send_copy_all(struct pool *p, const char *const *v)
+{
+	const char **copy;
+	size_t n = 0, i;
+
+	if (v == NULL || v[0] == NULL)
+		return NULL;
+	while (v[n] != NULL)
+		n++;
+	copy = pool_zalloc(p, (n + 1) * sizeof(*copy));
+	for (i = 0; i < n; i++)
+		copy[i] = send_copy(p, v[i]);
+	return copy;
 }
 
 static struct linnet_sending *
@@ -145,6 +164,7 @@ sending_new(
 	    pool_strndup(&s->pool, m->length > 0 ? m->text : "", m->length);
 	s->message.priority = send_copy(&s->pool, m->priority);
 	s->message.reply_to = send_copy(&s->pool, m->reply_to);
+	s->message.files = send_copy_all(&s->pool, m->files);
 	crypto_random_bytes(random, sizeof(random));
 	crypto_hex(id, random, sizeof(random));
 	s->message.id = send_copy(&s->pool, m->id != NULL ? m->id : id);

@@ -90,6 +90,7 @@ struct http_request {
 	bool keep_alive;
 	bool upgrade; /* Connection: upgrade with Upgrade: websocket */
 	bool expect;  /* Expect: 100-continue */
+	bool chunked; /* the body comes in chunks; content_length is 0 */
 	size_t content_length;
 	struct slice body; /* complete when the handler sees it */
 	struct http_header headers[HTTP_HEADERS_MAX];
@@ -106,6 +107,19 @@ struct slice http_header(const struct http_request *r, const char *name);
 ptrdiff_t http_query(const struct http_request *r, const char *key, char *out,
     size_t max) MUST_CHECK;
 const char *http_status_text(int status);
+
+/*
+ * net_range.c: parts of a representation (RFC 9110 14).
+ */
+enum http_range {
+	HTTP_RANGE_NONE, /* all of it: 200 */
+	HTTP_RANGE_PART, /* 206 */
+	HTTP_RANGE_BAD,	 /* 416 */
+};
+/* What a request wants of size bytes that have this entity tag, quotes
+ * included.  *from and *n are set unless it is BAD. */
+enum http_range http_range(const struct http_request *r, uint64_t size,
+    const char *etag, uint64_t *from, uint64_t *n);
 
 /*
  * net.c, net_conn.c, net_request.c, net_out.c, net_timer.c: connections.
@@ -181,6 +195,15 @@ struct net_handler {
 	 * code is what the peer gave or what we gave, 1006 when none. */
 	void (*closed)(
 	    void *arg, struct conn *c, enum net_end why, uint16_t code);
+	/* Shall the body of this request come in pieces, whatever its size?
+	 * Asked when the head is there, perhaps more than once.  NULL: none. */
+	bool (*streams)(void *arg, const struct http_request *r);
+	/* A piece of the body of such a request, whose request() was called
+	 * with the head alone; n is 0 at the end.  Returns how many bytes were
+	 * taken; when fewer, as if conn_body(c, false) had been called. */
+	size_t (*body)(void *arg, struct conn *c, const char *p, size_t n);
+	/* There is room again for conn_answer(). */
+	void (*room)(void *arg, struct conn *c);
 };
 
 struct net *net_new(struct event_base *base, const struct net_limits *limits,
@@ -233,17 +256,38 @@ void conn_drop(struct conn *c, enum net_end why);
 void conn_reply(struct conn *c, int status, const char *type,
     const char *headers, const void *body, size_t n);
 
-/* The same in parts: begins, adds one, and ends; parts that are not read are
- * bytes of the output.  Who has left meanwhile, or ended its side, is gone. */
-void conn_stream(
-    struct conn *c, int status, const char *type, const char *headers);
-void conn_stream_part(struct conn *c, const void *p, size_t n);
-void conn_stream_end(struct conn *c);
 /* From now until the reply a peer that ends its side has left, and does not
  * want one: for requests that wait, or may not be answered to nobody. */
 void conn_wait(struct conn *c);
 /* The position of the end of the output. */
 uint64_t conn_queued(const struct conn *c);
+
+/*
+ * net_chunked.c: replies that end when they end.
+ */
+/* Begins one, adds to it, and ends it; what is not read is bytes of the
+ * output.  Who has left meanwhile, or ended its side, is gone. */
+void conn_chunked(
+    struct conn *c, int status, const char *type, const char *headers);
+void conn_chunk(struct conn *c, const void *p, size_t n);
+void conn_chunked_end(struct conn *c);
+
+/*
+ * net_stream.c: bodies that are larger than memory.
+ */
+/* Reads the body of a request that streams, or waits.  It waits at first; an
+ * expected 100 is sent when it is wanted.  Whoever replies before its end
+ * does not get the rest, and the connection ends. */
+void conn_body(struct conn *c, bool on);
+/* Begins an answer of so many bytes, which conn_answer() brings; conn_drop()
+ * when they cannot be had.  A HEAD is answered with that.  True: bytes are to
+ * follow. */
+bool conn_answer_begin(struct conn *c, int status, const char *type,
+    const char *headers, uint64_t length);
+/* Some of them, no more than there are to come.  False: enough is queued;
+ * room() is called when there is room. */
+bool conn_answer(struct conn *c, const void *p, size_t n);
+#define CONN_ANSWER_MAX (128 * 1024) /* bytes that are queued at once */
 
 /*
  * net_ws.c: WebSocket.

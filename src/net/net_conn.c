@@ -136,6 +136,7 @@ conn_reap(struct conn *c)
 	LIST_REMOVE(c, all);
 	conn_ws_put(c);
 	conn_out_free(c);
+	free(c->stream);
 	if (c->in != NULL)
 		buf_free(c->in);
 	free(c->in);
@@ -233,6 +234,8 @@ conn_may_consume(const struct conn *c)
 	case CONN_TLS:
 		return false;
 	case CONN_HTTP:
+		if (c->stream != NULL)
+			return conn_stream_reads(c);
 		return !c->is_busy && !c->is_paused && c->out == NULL;
 	case CONN_WS:
 		/* Who does not drain what it causes causes no more. */
@@ -403,6 +406,10 @@ conn_settle(struct conn *c)
 	    c->out == NULL && !c->stalled)
 		conn_die(
 		    c, c->served && !c->partial ? NET_END_DONE : NET_END_PEER);
+	/* What it left out will never come. */
+	if (c->state == CONN_HTTP && c->peer_eof && conn_stream_lacks(c) &&
+	    c->in == NULL)
+		conn_die(c, NET_END_PEER);
 	conn_timer(c);
 	conn_rearm(c);
 }

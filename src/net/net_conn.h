@@ -72,6 +72,8 @@ struct conn_out {
 /* A borrowed WebSocket reader; exists only while a frame or message is
  * incomplete. */
 struct net_ws;
+/* A body that is larger than memory; exists while there is one. */
+struct net_stream;
 /* Connections of one address; exists while it has some. */
 struct net_peer;
 
@@ -86,6 +88,7 @@ struct conn {
 	SLIST_ENTRY(conn) dirty;
 	struct buf *in; /* bytes that could not be consumed yet */
 	struct net_ws *ws;
+	struct net_stream *stream;
 	struct conn_out *out;
 	struct ssl_st *ssl; /* from the first byte of a TLS connection on */
 	struct net_peer *peer;
@@ -113,7 +116,7 @@ struct conn {
 	unsigned is_busy : 1;	  /* a request waits for conn_reply() */
 	unsigned is_head : 1;	  /* ... which is HEAD */
 	unsigned is_old : 1;	  /* ... of HTTP/1.0 */
-	unsigned is_stream : 1;	  /* ... whose reply has begun */
+	unsigned is_chunked : 1;  /* ... whose reply has begun */
 	unsigned is_waiting : 1;  /* conn_wait() */
 	unsigned keep : 1;	  /* ... and the connection stays after it */
 	unsigned partial : 1;	  /* part of a request was received */
@@ -222,6 +225,26 @@ void conn_refuse(
 /* The error reply of this server: headers may be NULL. */
 void conn_reply_error(
     struct conn *c, int status, const char *reason, const char *headers);
+/* The head of a reply with a body of that length, and the reply's end. */
+#define REPLY_CHUNKED UINT64_MAX
+void conn_reply_head(struct buf *head, const struct conn *c, int status,
+    const char *type, const char *headers, uint64_t length);
+void conn_reply_done(struct conn *c);
+
+/*
+ * net_stream.c: bodies in pieces.
+ */
+/* The request at hand, whose head was read, has one. */
+void conn_stream_open(struct conn *c, const struct http_request *r);
+/* Its reply is made. */
+void conn_stream_close(struct conn *c);
+/* Consumes what it can of p. */
+size_t conn_feed_body(struct conn *c, const char *p, size_t n);
+/* Is a body under way; may it be read; must the peer bring more of it? */
+bool conn_stream_reads(const struct conn *c);
+bool conn_stream_lacks(const struct conn *c);
+/* At each flush: is there room again? */
+void conn_stream_flushed(struct conn *c);
 
 /*
  * net_ws.c: messages.

@@ -477,8 +477,7 @@ http_finish(struct http_head *h)
 		if (h->lengths > 0 || r->minor == 0 || !h->chunked)
 			return http_fail(
 			    h, 400, "The length of the body is ambiguous.");
-		return http_fail(
-		    h, 411, "A body must come with a Content-Length.");
+		r->chunked = true;
 	}
 	if (h->hosts == 0 && r->minor == 1)
 		return http_fail(h, 400, "Host is missing.");
@@ -522,7 +521,7 @@ http_parse(struct http_request *r, const char *p, size_t n, int *status,
 	r->nheaders = 0;
 	r->method = r->path = r->query = r->body = (struct slice){ NULL, 0 };
 	r->minor = 0;
-	r->keep_alive = r->upgrade = r->expect = false;
+	r->keep_alive = r->upgrade = r->expect = r->chunked = false;
 	r->content_length = 0;
 	/* TLS or another protocol on this port has perhaps no line ever. */
 	if (n > 0 && !(http_class[(uint8_t)p[0]] & TOKEN))

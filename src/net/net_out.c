@@ -428,6 +428,8 @@ out_flush(struct conn *c)
 		if (c->want_written)
 			n->handler->written(n->arg, c, c->written);
 	}
+	if (c->stream != NULL && c->state == CONN_HTTP)
+		conn_stream_flushed(c);
 	if (c->state == CONN_CLOSING && c->out == NULL)
 		conn_linger(c);
 	conn_settle(c);

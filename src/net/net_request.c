@@ -8,7 +8,7 @@
  * begin is then a guess.
  */
 #include <ctype.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "net/net_conn.h"
@@ -23,16 +23,28 @@ request_push(struct conn *c, struct frame *f)
 	frame_unref(f);
 }
 
-/* length: the header of that name, or another that stands for it. */
+/* Of which kind the body is: RFC 9112 6. */
 static void
-reply_head(struct buf *head, const struct conn *c, int status, const char *type,
-    const char *headers, const char *length)
+reply_framing(
+    struct buf *head, const struct conn *c, int status, uint64_t length)
+{
+	if (status == 204 || status == 304)
+		return;
+	if (length != REPLY_CHUNKED)
+		buf_addf(head, "Content-Length: %" PRIu64 "\r\n", length);
+	else if (!c->is_old)
+		buf_adds(head, "Transfer-Encoding: chunked\r\n");
+}
+
+void
+conn_reply_head(struct buf *head, const struct conn *c, int status,
+    const char *type, const char *headers, uint64_t length)
 {
 	buf_init(head, HEAD_MAX);
 	buf_addf(head, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
 	if (type != NULL)
 		buf_addf(head, "Content-Type: %s\r\n", type);
-	buf_adds(head, length);
+	reply_framing(head, c, status, length);
 	if (headers != NULL)
 		buf_adds(head, headers);
 	if (!c->keep)
@@ -44,12 +56,11 @@ reply_head(struct buf *head, const struct conn *c, int status, const char *type,
 		fatalx("reply with a head of more than %d bytes", HEAD_MAX);
 }
 
-/* The request is answered. */
-static void
-reply_end(struct conn *c)
+void
+conn_reply_done(struct conn *c)
 {
 	c->is_busy = 0;
-	c->is_stream = 0;
+	c->is_chunked = 0;
 	c->is_waiting = 0;
 	c->served = 1;
 	c->since_ms = clock_mono();
@@ -66,70 +77,17 @@ conn_reply(struct conn *c, int status, const char *type, const char *headers,
     const void *body, size_t n)
 {
 	bool bare = status == 204 || status == 304;
-	char length[64] = "";
 	struct buf head;
 
-	if (c->state != CONN_HTTP || !c->is_busy || c->is_stream)
+	if (c->state != CONN_HTTP || !c->is_busy || c->is_chunked)
 		return;
-	if (!bare)
-		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", n);
-	reply_head(&head, c, status, type, headers, length);
+	if (c->stream != NULL)
+		conn_stream_close(c);
+	conn_reply_head(&head, c, status, type, headers, n);
 	request_push(c,
 	    frame_join(head.data, head.len, body, bare || c->is_head ? 0 : n));
 	buf_free(&head);
-	reply_end(c);
-}
-
-/* RFC 9112 7.1; a client of HTTP/1.0 reads until the end instead. */
-void
-conn_stream(struct conn *c, int status, const char *type, const char *headers)
-{
-	struct buf head;
-
-	if (c->state != CONN_HTTP || !c->is_busy || c->is_stream)
-		return;
-	if (c->is_old)
-		c->keep = 0;
-	reply_head(&head, c, status, type, headers,
-	    c->is_old ? "" : "Transfer-Encoding: chunked\r\n");
-	c->is_stream = 1;
-	c->is_waiting = 1;
-	request_push(c, frame_raw(head.data, head.len));
-	buf_free(&head);
-}
-
-void
-conn_stream_part(struct conn *c, const void *p, size_t n)
-{
-	struct frame *f;
-	struct buf b;
-
-	if (c->state != CONN_HTTP || !c->is_stream || n == 0)
-		return;
-	buf_init(&b, SIZE_MAX / 2);
-	if (!c->is_old)
-		buf_addf(&b, "%zx\r\n", n);
-	buf_add(&b, p, n);
-	if (!c->is_old)
-		buf_adds(&b, "\r\n");
-	if (b.failed)
-		fatalx("out of memory");
-	f = frame_raw(b.data, b.len);
-	(void)conn_send(c, f);
-	frame_unref(f);
-	buf_free(&b);
-}
-
-void
-conn_stream_end(struct conn *c)
-{
-	static const char last[] = "0\r\n\r\n";
-
-	if (c->state != CONN_HTTP || !c->is_stream)
-		return;
-	if (!c->is_old)
-		request_push(c, frame_raw(last, sizeof(last) - 1));
-	reply_end(c);
+	conn_reply_done(c);
 }
 
 void
@@ -216,6 +174,14 @@ request_take(struct conn *c, struct http_request *r)
 	n->handler->request(n->arg, c, r);
 }
 
+static bool
+request_streams(const struct conn *c, const struct http_request *r)
+{
+	const struct net_handler *h = c->net->handler;
+
+	return h->streams != NULL && h->streams(c->net->arg, r);
+}
+
 size_t
 conn_feed_http(struct conn *c, const char *p, size_t n)
 {
@@ -226,6 +192,8 @@ conn_feed_http(struct conn *c, const char *p, size_t n)
 	size_t need;
 	int status = 0;
 
+	if (c->stream != NULL)
+		return conn_feed_body(c, p, n);
 	/* The first byte of a TLS client, RFC 8446 5.1. */
 	if (!c->partial && p[0] == 0x16) {
 		conn_refuse(c, NET_END_PROTOCOL, 400,
@@ -255,6 +223,16 @@ conn_feed_http(struct conn *c, const char *p, size_t n)
 	}
 	if (head == 0)
 		return 0;
+	if ((r.chunked || r.content_length > 0) && request_streams(c, &r)) {
+		conn_stream_open(c, &r);
+		request_take(c, &r);
+		return (size_t)head;
+	}
+	if (r.chunked) {
+		conn_refuse(c, NET_END_PROTOCOL, 411,
+		    "A body must come with a Content-Length.");
+		return n;
+	}
 	if (r.content_length > l->body) {
 		conn_refuse(c, NET_END_TOO_BIG, 413, "The body is too large.");
 		return n;

@@ -48,6 +48,12 @@ timer_request(struct conn *c)
 }
 
 static void
+timer_body(struct conn *c)
+{
+	conn_refuse(c, NET_END_TIMEOUT, 408, "The body stopped to come.");
+}
+
+static void
 timer_silent_http(struct conn *c)
 {
 	conn_die(c, c->served ? NET_END_DONE : NET_END_TIMEOUT);
@@ -91,6 +97,8 @@ timer_http(const struct conn *c, struct due *d)
 
 	if (c->out != NULL)
 		due_sooner(d, c->out->since_ms, l->write_ms, timer_slow);
+	else if (conn_stream_reads(c))
+		due_sooner(d, c->heard_ms, l->write_ms, timer_body);
 	else if (c->is_busy || c->is_paused)
 		return;
 	else if (c->partial)

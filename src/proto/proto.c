@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "proto/proto.h"
+#include "proto/proto_file.h"
 
 #define PROTO_JSON_NODES 65536
 #define PROTO_JSON_DEPTH 64
@@ -139,10 +140,38 @@ proto_closed(void *arg, struct conn *c, enum net_end why, uint16_t code)
 	if (peer == NULL)
 		return;
 	log_debug("connection ended: %s, code %u", net_end_name(why), code);
+	if (peer->file != NULL)
+		file_gone(peer->file);
+	peer->file = NULL;
 	client_gone(&peer->client, code != PROTO_NORMAL && code != PROTO_AWAY);
 	if (peer->mcp != NULL)
 		mcp_http_gone(peer);
 	proto_peer_over(peer);
+}
+
+static bool
+proto_streams(void *arg, const struct http_request *r)
+{
+	(void)arg;
+	return file_streams(r);
+}
+
+static size_t
+proto_body(void *arg, struct conn *c, const char *p, size_t n)
+{
+	struct peer *peer = conn_data(c);
+
+	(void)arg;
+	return file_put_body(peer != NULL ? peer->file : NULL, p, n);
+}
+
+static void
+proto_room(void *arg, struct conn *c)
+{
+	struct peer *peer = conn_data(c);
+
+	(void)arg;
+	file_get_room(peer != NULL ? peer->file : NULL);
 }
 
 const struct net_handler proto_handler = {
@@ -150,6 +179,9 @@ const struct net_handler proto_handler = {
 	.message = proto_message,
 	.written = proto_written,
 	.closed = proto_closed,
+	.streams = proto_streams,
+	.body = proto_body,
+	.room = proto_room,
 };
 
 static void

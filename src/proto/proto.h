@@ -46,8 +46,9 @@ void proto_drain(struct proto *p);
 struct peer {
 	struct client client;
 	struct proto *proto;
-	struct conn *conn;    /* NULL when it is gone */
-	struct mcp_http *mcp; /* its request to /mcp, or NULL */
+	struct conn *conn;	/* NULL when it is gone */
+	struct mcp_http *mcp;	/* its request to /mcp, or NULL */
+	struct file_work *file; /* proto_file.c's, or NULL */
 	LIST_ENTRY(peer) over;
 };
 struct peer *proto_peer(

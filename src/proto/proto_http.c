@@ -9,8 +9,9 @@
 
 #include "config.h"
 #include "proto/proto.h"
+#include "proto/proto_file.h"
 
-#define HTTP_METHODS "GET, HEAD, POST, OPTIONS"
+#define HTTP_METHODS "GET, HEAD, POST, PUT, OPTIONS"
 
 typedef void http_fn(
     struct proto *p, struct conn *c, const struct http_request *r);
@@ -212,6 +213,8 @@ http_route(struct proto *p, struct conn *c, const struct http_request *r)
 		mcp_http_route(p, c, r);
 		return;
 	}
+	if (file_request(p, c, r))
+		return;
 	for (i = 0; i < NELEM(http_paths); i++) {
 		if (!http_is(r->path, http_paths[i].path))
 			continue;

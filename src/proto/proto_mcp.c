@@ -79,7 +79,7 @@ mcp_http_stream(struct mcp_http *m)
 {
 	m->is_streaming = true;
 	m->began_ms = m->spoke_ms = clock_mono();
-	conn_stream(m->peer->conn, 200, "text/event-stream",
+	conn_chunked(m->peer->conn, 200, "text/event-stream",
 	    pool_printf(&m->pool,
 		"%sCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
 		m->headers));
@@ -99,7 +99,7 @@ mcp_http_event(struct mcp_http *m, const struct mcp_out *o)
 	buf_adds(&b, "\n\n");
 	if (b.failed)
 		fatalx("out of memory");
-	conn_stream_part(c, b.data, b.len);
+	conn_chunk(c, b.data, b.len);
 	buf_free(&b);
 	m->spoke_ms = clock_mono();
 }
@@ -126,7 +126,7 @@ mcp_http_out(void *arg, const struct mcp_out *o)
 		    m->headers, o->text, o->n);
 	if (!o->answer)
 		return;
-	conn_stream_end(m->peer->conn);
+	conn_chunked_end(m->peer->conn);
 	mcp_http_answered(m);
 }
 
@@ -211,7 +211,7 @@ mcp_http_known(struct mcp_http *m)
 static void
 mcp_http_end_stream(struct mcp_http *m)
 {
-	conn_stream_end(m->peer->conn);
+	conn_chunked_end(m->peer->conn);
 	mcp_http_answered(m);
 }
 
@@ -250,7 +250,7 @@ mcp_http_listen(struct mcp_http *m, const struct json *j)
 			mcp_http_end_stream(other);
 	mcp_http_client(m, true);
 	mcp_http_stream(m);
-	conn_stream_part(m->peer->conn, ":\n\n", 3);
+	conn_chunk(m->peer->conn, ":\n\n", 3);
 	mcp_http_resume(m, j);
 	deputy_watch(&m->peer->client, mcp_mesh_news);
 }
@@ -425,7 +425,7 @@ mcp_http_tick_one(struct mcp_http *m)
 		return;
 	}
 	if (clock_mono() - m->spoke_ms >= MCP_QUIET_MS) {
-		conn_stream_part(m->peer->conn, ":\n\n", 3);
+		conn_chunk(m->peer->conn, ":\n\n", 3);
 		m->spoke_ms = clock_mono();
 	}
 	if (m->verb == MCP_GET && !m->is_looking &&

@@ -167,6 +167,10 @@ mesh_write_more(struct json_writer *w, const struct message_more *m)
 		json_key(w, "subtype");
 		json_str(w, table_subtypes[m->subtype]);
 	}
+	if (m->files.n > 0) {
+		json_key(w, "files");
+		json_raw(w, m->files.p, m->files.n);
+	}
 }
 
 static void

@@ -38,6 +38,9 @@ role_limits(const struct conf *c, struct core_limits *l)
 			[QUOTA_STATE_KEYS] = c->limit_state_keys,
 			[QUOTA_STATE_BYTES] = c->limit_state_bytes,
 			[QUOTA_MEMORIES] = c->limit_memories,
+			[QUOTA_FILES] = c->limit_files,
+			[QUOTA_STORAGE] = c->limit_storage,
+			[QUOTA_FILE_BYTES] = c->limit_file_bytes,
 		},
 		.blocks = c->limit_blocks,
 		.rates = {

@@ -74,4 +74,9 @@ void role_files_channel(struct ipc_peer *p, struct ipc_msg *m, void *arg);
  */
 int role_files(struct role *r, struct files_order *o) MUST_CHECK;
 
+/*
+ * role_transfer.c: the storage of core, by such orders.
+ */
+void role_transfers(struct role *r);
+
 #endif

@@ -169,6 +169,7 @@ worker_open(struct role *r)
 	w->proto->json.max_depth = (unsigned)r->conf->limit_json_depth;
 	w->net = net_new(r->base, &limits, &proto_handler, w->proto);
 	w->proto->net = w->net;
+	role_transfers(r);
 }
 
 static void

@@ -36,6 +36,49 @@ answer(const char *name, int asked, const char *path, char out[65])
 #define ASK_FOR(path, out, op, ...) \
 	answer(#op, op(l, __VA_ARGS__ linnet_keep, &r), path, out)
 
+/* A file there and back. */
+static void
+transfers(char id[65])
+{
+	const struct linnet_file file = { .name = "x", .size = 5 };
+	struct linnet_transfer t = { .size = 5 };
+	char sha256[LINNET_SHA256_SIZE] = "";
+	struct linnet_json *j = NULL;
+	struct linnet_error e;
+	FILE *f = tmpfile(), *g = tmpfile();
+
+	if (f == NULL || g == NULL || fputs("hello", f) == EOF ||
+	    fflush(f) != 0)
+		exit(2);
+	rewind(f);
+	t.fd = fileno(f);
+	if (linnet_share_file(l, &file, linnet_keep, &r) == 0 &&
+	    linnet_finish(l, &r) == 0 &&
+	    (j = linnet_json_read(r.text, r.n)) != NULL) {
+		printf("linnet_share_file good\n");
+		snprintf(id, 65, "%s", linnet_json_get(j, "fileId"));
+		t.url = linnet_json_get(j, "url");
+		printf("linnet_upload %s\n",
+		    linnet_upload(l, &t, sha256, &e) == 0 ? "good" : e.code);
+		linnet_json_free(j);
+	}
+	linnet_result_free(&r);
+	t.fd = fileno(g);
+	t.sha256 = sha256;
+	if (linnet_get_file(l, id, linnet_keep, &r) == 0 &&
+	    linnet_finish(l, &r) == 0 &&
+	    (j = linnet_json_read(r.text, r.n)) != NULL) {
+		printf("linnet_get_file good\n");
+		t.url = linnet_json_get(j, "url");
+		printf("linnet_download %s\n",
+		    linnet_download(l, &t, &e) == 0 ? "good" : e.code);
+		linnet_json_free(j);
+	}
+	linnet_result_free(&r);
+	fclose(f);
+	fclose(g);
+}
+
 static void
 ask_all(void)
 {
@@ -58,6 +101,7 @@ ask_all(void)
 	const struct linnet_token token = { .name = "x", .scopes = scopes };
 	const struct linnet_token_query tokens = { .all = true, .limit = 1 };
 	struct linnet_memory_query q = { .query = "sky", .tags = words };
+	struct linnet_file_query files = { .query = "x" };
 	char id[65];
 
 	ASK_FOR("messageId", id, linnet_send, &m, );
@@ -84,6 +128,10 @@ ask_all(void)
 	ASK(linnet_list_memories, &q, );
 	ASK(linnet_forget, id, );
 	ASK(linnet_restore, id, );
+	transfers(id);
+	ASK(linnet_list_files, &files, );
+	ASK(linnet_file_status, id, );
+	ASK(linnet_delete_file, id, );
 	ASK(linnet_schedule, &once, );
 	ASK_FOR("scheduledId", id, linnet_schedule, &often, );
 	ASK(linnet_list_scheduled, false, );

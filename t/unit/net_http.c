@@ -192,10 +192,10 @@ static const struct row {
 	    413,
 	    POST
 	    "Content-Length: 18446744073709551621\r\n" END) ROW("6.1 chunked",
-	    411,
+	    0,
 	    POST
 	    "Transfer-Encoding: chunked\r\n" END) ROW("6.1 chunked, other case",
-	    411,
+	    0,
 	    POST
 	    "transfer-encoding: Chunked\r\n" END) ROW("6.1 length and chunked",
 	    400,

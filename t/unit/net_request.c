@@ -67,8 +67,10 @@ on_closed(void *arg, struct conn *c, enum net_end why, uint16_t code)
 	g->code = code;
 }
 
-static const struct net_handler handler = { on_request, on_message, on_written,
-	on_closed };
+static const struct net_handler handler = { .request = on_request,
+	.message = on_message,
+	.written = on_written,
+	.closed = on_closed };
 
 #define A "Host: a\r\n\r\n"
 #define OK_HEAD                                           \
@@ -436,16 +438,16 @@ test_stream(void)
 	rig.n = 0;
 	rig_puts(fd, "GET / HTTP/1.1\r\n" A);
 	rig_turns();
-	conn_stream(rig.conn, 200, "text/x", NULL);
-	conn_stream(rig.conn, 404, "text/y", NULL);
+	conn_chunked(rig.conn, 200, "text/x", NULL);
+	conn_chunked(rig.conn, 404, "text/y", NULL);
 	conn_reply(rig.conn, 500, NULL, NULL, NULL, 0);
-	conn_stream_part(rig.conn, "hello, ", 7);
-	conn_stream_part(rig.conn, "", 0);
+	conn_chunk(rig.conn, "hello, ", 7);
+	conn_chunk(rig.conn, "", 0);
 	rig_turns();
-	conn_stream_part(rig.conn, "this is a longer one", 20);
-	conn_stream_end(rig.conn);
-	conn_stream_end(rig.conn);
-	conn_stream_part(rig.conn, "late", 4);
+	conn_chunk(rig.conn, "this is a longer one", 20);
+	conn_chunked_end(rig.conn);
+	conn_chunked_end(rig.conn);
+	conn_chunk(rig.conn, "late", 4);
 	later = false;
 	rig_puts(fd, "GET / HTTP/1.1\r\n" A);
 	shutdown(fd, SHUT_WR);
@@ -463,9 +465,9 @@ test_stream(void)
 	rig.n = 0;
 	rig_puts(fd, "GET / HTTP/1.0\r\n" A);
 	rig_turns();
-	conn_stream(rig.conn, 200, "text/x", NULL);
-	conn_stream_part(rig.conn, "hello", 5);
-	conn_stream_end(rig.conn);
+	conn_chunked(rig.conn, 200, "text/x", NULL);
+	conn_chunk(rig.conn, "hello", 5);
+	conn_chunked_end(rig.conn);
 	ok(rig_read(fd), "HTTP/1.0: the end is that of the stream");
 	is_str(
 	    rig.out, STREAM_HEAD "Connection: close\r\n\r\nhello", "as it is");
@@ -476,7 +478,7 @@ test_stream(void)
 	rig.closed = 0;
 	rig_puts(fd, "GET / HTTP/1.1\r\n" A);
 	rig_turns();
-	conn_stream(rig.conn, 200, "text/x", NULL);
+	conn_chunked(rig.conn, 200, "text/x", NULL);
 	rig_turns();
 	is_int((int64_t)rig.closed, 0, "a stream stays");
 	shutdown(fd, SHUT_WR);

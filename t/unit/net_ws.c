@@ -61,8 +61,10 @@ on_closed(void *arg, struct conn *c, enum net_end why, uint16_t code)
 	g->code = code;
 }
 
-static const struct net_handler handler = { on_request, on_message, on_written,
-	on_closed };
+static const struct net_handler handler = { .request = on_request,
+	.message = on_message,
+	.written = on_written,
+	.closed = on_closed };
 
 #define M0 "\0\0\0\0"
 #define A124                                                             \

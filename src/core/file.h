@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Files: rows here, bytes in a storage that another process has.
+ *
+ *	WAITING <-> UPLOADING -> STORED
+ *
+ * A row is made before its bytes come.  Whoever deletes it leaves one in
+ * file_gone, which stays until the storage has deleted them.  So what a crash
+ * leaves is either a row that never becomes STORED, which its age ends, or
+ * bytes without a row, which jobs finds.
+ */
+#ifndef CORE_FILE_H
+#define CORE_FILE_H
+
+#include "core/core.h"
+
+#define FILE_NAME_MAX 255 /* bytes */
+#define FILE_MIME_MAX 127
+#define FILE_TAGS_MAX 32
+#define FILE_ATTACHED_MAX 16 /* of one message */
+#define FILE_ANY_SIZE (-1)   /* it is not known yet */
+#define FILE_SHA256_LEN 32
+
+enum file_state {
+	FILE_WAITING,
+	FILE_UPLOADING,
+	FILE_STORED
+};
+
+/*
+ * What the process that a core is in can do about the storage: none of it
+ * waits.
+ */
+enum storage_what {
+	STORAGE_PUT,
+	STORAGE_GET,
+	STORAGE_DELETE,
+	STORAGE_LIST
+};
+struct storage_order {
+	enum storage_what what;
+	struct id mesh;
+	struct id file;
+	uint64_t offset; /* GET */
+	uint64_t length; /* PUT, GET; UINT64_MAX: whatever there is */
+};
+struct storage_answer {
+	int error; /* 0 or an errno */
+	uint64_t size;
+	uint8_t sha256[FILE_SHA256_LEN]; /* PUT */
+};
+struct storage_entry {
+	struct id mesh;
+	struct id file;
+	int64_t stored_ms;
+};
+struct transfer;
+/* Called from the loop, never from within the calls below.  After ended() the
+ * transfer is gone; transfer_close() ends it without a word. */
+struct transfer_calls {
+	void (*answer)(void *arg, const struct storage_answer *a);
+	/* GET: bytes, as far as storage.want said. */
+	void (*data)(void *arg, const char *p, size_t n);
+	/* LIST */
+	void (*entry)(void *arg, const struct storage_entry *e);
+	/* PUT: there is room again for what storage.write did not take. */
+	void (*room)(void *arg);
+	/* whole: nothing is missing of what was ordered. */
+	void (*ended)(void *arg, bool whole);
+};
+struct storage {
+	/* NULL: the storage does not answer now. */
+	struct transfer *(*begin)(void *storage, const struct storage_order *o,
+	    const struct transfer_calls *calls, void *arg);
+	/* PUT: how many bytes were taken. */
+	size_t (*write)(struct transfer *t, const char *p, size_t n);
+	/* PUT: that was all. */
+	void (*finish)(struct transfer *t);
+	/* GET: data() may be called, for so many bytes at once, or for none
+	 * until this is called again. */
+	void (*want)(struct transfer *t, bool on);
+	void (*close)(struct transfer *t);
+};
+
+/*
+ * file_link.c: links, which let who has them do one thing with one file for a
+ * short time, as the member that they were made for.
+ */
+struct file_link {
+	struct id mesh;
+	struct id file;
+	struct id member;
+	bool upload;
+	int64_t until_s; /* since 1970 */
+};
+#define FILE_UPLOAD_S 3600
+#define FILE_DOWNLOAD_S 300
+/* From the key of tokens, which the hosts of a database share. */
+void file_link_open(struct core *c, const uint8_t key[CRYPTO_KEY_LEN]);
+/* Path and query: of the pool. */
+struct slice file_link_make(struct pool *pool, const struct core *c,
+    const struct file_link *l, struct slice name);
+/* The path is FILE_PATH, an id, and perhaps a name; a query has the other
+ * members.  ERR_NONE, ERR_NOT_FOUND, ERR_UNAUTHORIZED or ERR_EXPIRED. */
+#define FILE_PATH "/v1/files/"
+#define FILE_SIG_HEX (2 * CRYPTO_DIGEST_LEN)
+int file_link_path(struct slice path, struct id *file) MUST_CHECK;
+enum err file_link_check(const struct core *c, const struct file_link *l,
+    const char *sig, size_t n) MUST_CHECK;
+
+/*
+ * file.c: share_file, get_file, delete_file.
+ */
+struct share_in {
+	struct slice name;
+	struct slice mime;
+	struct list tags;
+	bool attached;
+	int64_t size; /* or FILE_ANY_SIZE */
+	struct slice sha256;
+};
+struct share_out {
+	struct id file;
+	struct slice url;
+	int64_t until_ms;
+	int64_t size; /* the most that it may have */
+	struct id mesh;
+	struct id member;
+};
+
+/*
+ * file_transfer.c: what a protocol does around the bytes.  Each calls fn once,
+ * later; the texts of *f are good during the call.
+ */
+struct file_info {
+	struct slice name;
+	struct slice mime;
+	int64_t size; /* UPLOADING: the most that it may have */
+	uint8_t sha256[FILE_SHA256_LEN];
+	bool has_sha256;
+	struct slice member_name;
+};
+typedef void file_fn(
+    void *arg, enum err e, const char *text, const struct file_info *f);
+/* Its bytes are about to come: nobody else may bring them. */
+void file_claim(
+    struct core *c, const struct file_link *l, file_fn *fn, void *arg);
+/* They did not. */
+void file_unclaim(struct core *c, const struct file_link *l);
+/* They are stored. */
+void file_store(struct core *c, const struct file_link *l, uint64_t size,
+    const uint8_t sha256[FILE_SHA256_LEN], file_fn *fn, void *arg);
+/* A file that the link's member may read. */
+void file_find(
+    struct core *c, const struct file_link *l, file_fn *fn, void *arg);
+/* It has read it to its end. */
+void file_accessed(
+    struct core *c, const struct file_link *l, struct slice member_name);
+/* What to say of a failure of the storage. */
+enum err file_storage_error(int error, const char **text);
+
+/*
+ * file_attach.c: files that go with messages.
+ */
+/* ids: slices.  Calls fn with what is to be pushed with the message, of the
+ * request's pool; or fails the request. */
+typedef void attach_fn(struct request *r, struct slice json, void *arg);
+void file_attach(struct request *r, const struct list *ids,
+    const struct id *readers, size_t n, attach_fn *fn, void *arg);
+
+/*
+ * file_jobs.c: what is gone, and what a crash left; in the jobs process.
+ */
+void file_jobs_open(struct core *c);
+void file_jobs_close(struct core *c);
+/* Every few seconds: what is over is deleted. */
+void file_jobs_sweep(struct core *c);
+/* Now and then: bytes without a row. */
+void file_jobs_repair(struct core *c);
+
+#endif

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Files over HTTP: PUT and GET with a link that share_file and get_file
+ * answered, and POST with a token, which does what share_file does and takes
+ * the bytes at once.
+ *
+ * The bytes pass through: what the storage does not take stays with the peer,
+ * what the peer does not take stays with the storage.
+ *
+ * A piece of work outlives its connection where the database has still to
+ * answer, and where all bytes have come: such a file is stored though nobody
+ * hears of it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "proto/proto_file.h"
+
+void
+file_work_free(struct file_work *w)
+{
+	if (w->peer != NULL || w->transfer != NULL || w->waits > 0)
+		return;
+	pool_free(&w->pool);
+	free(w);
+}
+
+/* The connection has been answered, or will be by whoever has it now. */
+void
+file_work_leave(struct file_work *w)
+{
+	struct peer *peer = w->peer;
+
+	if (peer == NULL)
+		return;
+	w->peer = NULL;
+	peer->file = NULL;
+	client_gone(&peer->client, false);
+	proto_peer_over(peer);
+}
+
+void
+file_work_close(struct file_work *w)
+{
+	const struct core *c = w->core;
+
+	if (w->transfer != NULL)
+		c->storage->close(w->transfer);
+	w->transfer = NULL;
+	if (w->claimed)
+		file_unclaim(w->core, &w->link);
+	w->claimed = false;
+}
+
+void
+file_work_reply(struct file_work *w, int status, const char *headers)
+{
+	const struct buf *b = &w->proto->out;
+	char all[HTTP_CORS_MAX + 128];
+
+	snprintf(all, sizeof(all), "%s%s", w->cors, headers);
+	conn_reply(
+	    w->peer->conn, status, "application/json", all, b->data, b->len);
+	file_work_leave(w);
+}
+
+/* Answers with an error, and gives up the rest. */
+void
+file_work_fail(struct file_work *w, enum err e, const char *text)
+{
+	int status = table_errors[e].http;
+	struct json_writer j;
+
+	file_work_close(w);
+	if (w->peer != NULL && w->began) {
+		/* Too late for another answer: it ends before its length. */
+		conn_drop(w->peer->conn, NET_END_LIMIT);
+		return;
+	}
+	if (w->peer != NULL) {
+		buf_clear(&w->proto->out);
+		json_start(&j, &w->proto->out);
+		json_object(&j);
+		json_key(&j, "ok");
+		json_bool(&j, false);
+		json_key(&j, "error");
+		json_str(&j, table_errors[e].name);
+		json_key(&j, "code");
+		json_str(&j, table_errors[e].name);
+		json_key(&j, "message");
+		json_str(&j, text != NULL ? text : table_errors[e].text);
+		json_object_end(&j);
+		file_work_reply(w, status,
+		    status == 401
+			? "WWW-Authenticate: Bearer realm=\"linnet\"\r\n"
+			: "");
+	}
+	file_work_free(w);
+}
+
+struct slice
+file_work_keep(struct file_work *w, struct slice s)
+{
+	return (struct slice){ pool_dup(&w->pool, s.p, s.n), s.n };
+}
+
+/*
+ * Who may: a link, or a token.
+ */
+static uint64_t
+file_push(struct client *c, struct event *e)
+{
+	(void)c;
+	(void)e;
+	fatalx("a push to a client without a session");
+}
+
+static void
+file_switch(struct client *c, bool on)
+{
+	(void)c;
+	(void)on;
+}
+
+static void
+file_close(struct client *c, enum err why, const char *text)
+{
+	(void)c;
+	(void)why;
+	(void)text;
+}
+
+static void
+file_discard(struct request *r)
+{
+	r->wire = NULL;
+}
+
+/* share_file was done: the link that it made is used here. */
+static void
+file_encode(struct request *r, const void *arg)
+{
+	struct file_work *w = CONTAINER(r->client, struct peer, client)->file;
+	const struct share_out *out = arg;
+
+	if (out == NULL)
+		return;
+	w->link.mesh = out->mesh;
+	w->link.file = out->file;
+	w->link.member = out->member;
+	w->link.upload = true;
+}
+
+static void
+file_answer_op(struct request *r)
+{
+	struct file_work *w = CONTAINER(r->client, struct peer, client)->file;
+
+	if (r->error != ERR_NONE)
+		file_work_fail(w, r->error, r->error_text);
+	else
+		file_put_claim(w);
+}
+
+static const struct client_calls file_calls = {
+	.encode = file_encode,
+	.answer = file_answer_op,
+	.discard = file_discard,
+	.push = file_push,
+	.want_written = file_switch,
+	.pause = file_switch,
+	.close = file_close,
+	.address = proto_address,
+};
+
+static bool
+file_is(struct slice s, const char *text)
+{
+	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
+
+static struct file_work *
+work_new(struct proto *p, struct conn *c, const struct http_request *h)
+{
+	struct file_work *w = xcalloc(1, sizeof(*w));
+
+	w->core = p->core;
+	w->proto = p;
+	pool_init(&w->pool);
+	w->peer = proto_peer(p, c, &file_calls);
+	w->peer->file = w;
+	w->length = h->chunked ? UINT64_MAX : h->content_length;
+	w->head = file_is(h->method, "HEAD");
+	(void)http_cors(p, h, w->cors);
+	return w;
+}
+
+/* The part of the link that the query has; false: it is none. */
+static bool
+link_read(const struct http_request *h, struct file_link *l,
+    char sig[FILE_SIG_HEX + 1])
+{
+	char id[ID_HEX_LEN + 1], number[24];
+
+	return http_query(h, "mesh", id, sizeof(id)) == ID_HEX_LEN &&
+	       id_parse(&l->mesh, id, ID_HEX_LEN) == 0 &&
+	       http_query(h, "member", id, sizeof(id)) == ID_HEX_LEN &&
+	       id_parse(&l->member, id, ID_HEX_LEN) == 0 &&
+	       http_query(h, "until", number, sizeof(number)) > 0 &&
+	       str_num(number, 0, INT64_MAX, &l->until_s) == NULL &&
+	       http_query(h, "sig", sig, FILE_SIG_HEX + 1) == FILE_SIG_HEX;
+}
+
+/* Is the link good for this?  Else the request was refused. */
+static bool
+link_check(struct file_work *w, const struct http_request *h, bool upload)
+{
+	char sig[FILE_SIG_HEX + 1];
+	enum err e = ERR_UNAUTHORIZED;
+
+	w->link.upload = upload;
+	if (link_read(h, &w->link, sig))
+		e = file_link_check(w->core, &w->link, sig, FILE_SIG_HEX);
+	if (e == ERR_NONE && w->core->storage != NULL)
+		return true;
+	if (e == ERR_NONE)
+		file_work_fail(w, ERR_UNAVAILABLE,
+		    "This server stores no files (files.store).");
+	else if (e == ERR_EXPIRED)
+		file_work_fail(w, ERR_FORBIDDEN,
+		    upload
+			? "This link has expired; share_file makes a new "
+			  "one."
+			: "This link has expired; get_file makes a new one.");
+	else
+		file_work_fail(w, ERR_FORBIDDEN,
+		    upload ? "This is no link for an upload; share_file makes "
+			     "one."
+			   : "This is no link to a file; get_file makes one.");
+	return false;
+}
+
+static void
+file_put(struct proto *p, struct conn *c, const struct http_request *h,
+    const struct id *file)
+{
+	struct file_work *w = work_new(p, c, h);
+
+	w->link.file = *file;
+	if (link_check(w, h, true))
+		file_put_claim(w);
+}
+
+static void
+work_keep_header(
+    struct file_work *w, const struct http_request *h, const char *name)
+{
+	struct slice v = http_header(h, name);
+
+	if (v.p == NULL)
+		return;
+	w->request.headers[w->request.nheaders++] = (struct http_header){
+		.name = { name, strlen(name) },
+		.value = file_work_keep(w, v),
+	};
+}
+
+static void
+file_get(struct proto *p, struct conn *c, const struct http_request *h,
+    const struct id *file)
+{
+	struct file_work *w = work_new(p, c, h);
+
+	w->link.file = *file;
+	if (!link_check(w, h, false))
+		return;
+	work_keep_header(w, h, "range");
+	work_keep_header(w, h, "if-range");
+	w->if_none = file_work_keep(w, http_header(h, "if-none-match"));
+	w->waits++;
+	file_find(p->core, &w->link, file_get_found, w);
+}
+
+static enum err
+post_decode(struct request *r, const struct op *op, void *in, void *arg)
+{
+	const struct file_work *w = arg;
+
+	(void)r;
+	(void)op;
+	memcpy(in, &w->share, sizeof(w->share));
+	return ERR_NONE;
+}
+
+static void
+post_go(struct request *r)
+{
+	struct file_work *w = CONTAINER(r->client, struct peer, client)->file;
+
+	if (w->share.name.n == 0 || w->share.name.n > FILE_NAME_MAX)
+		op_refuse(r, ERR_MALFORMED,
+		    "The name of the file is missing, or longer than %d bytes "
+		    "(name in the query, or X-File-Name).",
+		    FILE_NAME_MAX);
+	else if (w->share.mime.n > FILE_MIME_MAX)
+		op_refuse(r, ERR_MALFORMED, "Content-Type is too long.");
+	else
+		op_run(r, "share_file", strlen("share_file"), post_decode, w);
+}
+
+/* a,b,c, or a JSON array of strings; whatever else is no tag. */
+static void
+post_tags(struct file_work *w, struct slice s)
+{
+	struct slice *tags =
+	    pool_alloc(&w->pool, FILE_TAGS_MAX * sizeof(*tags));
+	size_t i, begin = 0, n = 0;
+	char ch;
+
+	for (i = 0; i <= s.n && n < FILE_TAGS_MAX; i++) {
+		ch = i < s.n ? s.p[i] : ',';
+		if (strchr(",[]\"", ch) == NULL)
+			continue;
+		while (begin < i && s.p[begin] == ' ')
+			begin++;
+		if (i > begin)
+			tags[n++] = (struct slice){ s.p + begin, i - begin };
+		begin = i + 1;
+	}
+	w->share.tags = (struct list){ tags, n };
+}
+
+/* name, tags, attachment and sha256 of the query, or of the headers that
+ * claudemesh has for them. */
+static void
+post_read(struct file_work *w, const struct http_request *h)
+{
+	struct slice name = http_header(h, "x-file-name");
+	struct slice tags = http_header(h, "x-tags");
+	char text[4096];
+	ptrdiff_t n;
+
+	if ((n = http_query(h, "name", text, sizeof(text))) >= 0)
+		name = (struct slice){ text, (size_t)n };
+	w->share.name = file_work_keep(w, name);
+	if ((n = http_query(h, "tags", text, sizeof(text))) >= 0)
+		tags = (struct slice){ text, (size_t)n };
+	post_tags(w, file_work_keep(w, tags));
+	if ((n = http_query(h, "sha256", text, sizeof(text))) >= 0)
+		w->share.sha256 =
+		    file_work_keep(w, (struct slice){ text, (size_t)n });
+	w->share.attached =
+	    file_is(http_header(h, "x-persistent"), "false") ||
+	    (http_query(h, "attachment", text, sizeof(text)) >= 0 &&
+		strcmp(text, "true") == 0);
+	w->share.mime = file_work_keep(w, http_header(h, "content-type"));
+	w->share.size = h->chunked ? FILE_ANY_SIZE : (int64_t)h->content_length;
+}
+
+static void
+file_post(struct proto *p, struct conn *c, const struct http_request *h)
+{
+	struct file_work *w = work_new(p, c, h);
+	struct slice v = http_header(h, "authorization");
+	const size_t n = strlen("Bearer ");
+	struct request *r;
+
+	if (p->core->storage == NULL) {
+		file_work_fail(w, ERR_UNAVAILABLE,
+		    "This server stores no files (files.store).");
+		return;
+	}
+	if (v.n <= n || strncasecmp(v.p, "Bearer ", n) != 0) {
+		file_work_fail(w, ERR_UNAUTHORIZED,
+		    "An upload needs a token (Authorization: Bearer wat_...); "
+		    "linnet token create makes one.");
+		return;
+	}
+	post_read(w, h);
+	r = client_request(&w->peer->client);
+	token_enter(r, (struct slice){ v.p + n, v.n - n }, post_go);
+}
+
+static bool
+file_is_post(struct slice path)
+{
+	return file_is(path, "/v1/files") || file_is(path, "/upload");
+}
+
+bool
+file_streams(const struct http_request *h)
+{
+	struct id file;
+
+	return (file_is(h->method, "POST") && file_is_post(h->path)) ||
+	       (file_is(h->method, "PUT") &&
+		   file_link_path(h->path, &file) == 0);
+}
+
+static void
+file_refuse_method(
+    struct proto *p, struct conn *c, const struct http_request *h, bool post)
+{
+	static const char text[] =
+	    "{\"ok\":false,\"error\":\"method_not_allowed\","
+	    "\"code\":\"method_not_allowed\","
+	    "\"message\":\"This path takes another method.\"}";
+
+	(void)p;
+	(void)h;
+	conn_reply(c, 405, "application/json",
+	    post ? "Allow: POST, OPTIONS\r\n"
+		 : "Allow: GET, HEAD, PUT, OPTIONS\r\n",
+	    text, sizeof(text) - 1);
+}
+
+bool
+file_request(struct proto *p, struct conn *c, const struct http_request *h)
+{
+	bool post = file_is_post(h->path);
+	struct id file;
+
+	if (!post && file_link_path(h->path, &file) != 0)
+		return false;
+	if (post && file_is(h->method, "POST"))
+		file_post(p, c, h);
+	else if (post)
+		file_refuse_method(p, c, h, true);
+	else if (file_is(h->method, "PUT"))
+		file_put(p, c, h, &file);
+	else if (file_is(h->method, "GET") || file_is(h->method, "HEAD"))
+		file_get(p, c, h, &file);
+	else
+		file_refuse_method(p, c, h, false);
+	return true;
+}
+
+void
+file_gone(struct file_work *w)
+{
+	w->peer = NULL;
+	/* What came as a whole is kept. */
+	if (!w->finished)
+		file_work_close(w);
+	file_work_free(w);
+}
