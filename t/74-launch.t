@@ -10,6 +10,7 @@ use JSON::PP ();
 use Test::More;
 use Time::HiRes 'time';
 use Linnet qw(wait_until run slurp);
+use Linnet::Mcp;
 use Linnet::Cli qw(linnet said said_quietly fails inbox follow);
 use Linnet::Proc ();
 use Linnet::Tls;
@@ -301,6 +302,47 @@ subtest 'hook: messages' => sub {
 	said('bob', 'send', '*', 'to all');
 	is(hook('alice', 'prompt', '', @m), '',
 	    'what is for everybody is the agent\'s');
+};
+
+subtest 'hook: what the agent has not read' => sub {
+	inbox('alice');
+	my @m = ('prompt', { hook_event_name => 'UserPromptSubmit',
+	    cwd => $home }, '--messages');
+	# An agent that works gets little; one that is idle has it at once.
+	my $told = sub {
+		my ($said) = hook('alice', @m, @_) =~ /(\d+ unread.*?)"/;
+		hook('alice', 'stop', $m[1], @_);
+		return $said;
+	};
+	my $agent = Linnet::Mcp->new('alice', cwd => $home);
+	$agent->initialize('2025-11-25');
+	ok(wait_until { status_of('alice') ne 'away' } 10, 'an agent');
+	is($told->(), undef, 'has nothing to read');
+	to_alice('for the agent');
+	wait_until { $agent->does('list_state')->{unread}{count} == 1 } 10, 'it';
+	is($told->(), "1 unread in your session of the mesh $mesh->{slug} " .
+	    '(Linnet), the highest priority is next: call check_messages.\n',
+	    'then something');
+	is($told->({ CLAUDE_PROJECT_DIR => '/' }), undef,
+	    'which is not for one elsewhere');
+	my $twin = Linnet::Mcp->new('alice', cwd => $home);
+	$twin->initialize('2025-11-25');
+	to_alice('for one of them');
+	wait_until { 2 == grep { $_->{unread}{count} > 0 }
+	    map { $_->does('list_state') } $agent, $twin } 10, 'one each';
+	is($told->(), undef, 'which of two is not known');
+	is($_->stop, 0, 'ends') for $twin, $agent;
+	is($told->(), undef, 'who has ended has nothing');
+	my %env = (LINNET_SESSION => 'launch-7');
+	$agent = Linnet::Mcp->new('alice', cwd => '/', env => \%env);
+	$agent->initialize('2025-11-25');
+	ok(wait_until { status_of('alice') ne 'away' } 10, 'another');
+	to_alice('by its session');
+	wait_until { $agent->does('list_state')->{unread}{count} > 0 } 10, 'it';
+	like($told->(\%env), qr/^\d unread/, 'known by its session');
+	$agent->does('check_messages');
+	is($told->(\%env), undef, 'read');
+	is($agent->stop, 0, 'ends');
 };
 
 subtest 'hook: a host that does not read' => sub {

@@ -230,17 +230,34 @@ void cli_session_close(struct cli_session *s);
 /*
  * cli_slot.c: which session an agent is.
  */
-/* Its id, of the pool: always the same for an agent that is started for the
- * same use ("mcp", "launch") with the same name (or NULL) in the same
- * directory, and another one while that is running.  It is taken for as long
- * as this process, or one that it becomes, runs.  NULL, with errno: it cannot
- * be kept. */
-const char *cli_slot(struct cli *c, const char *use, const char *config_file,
-    const char *mesh_id, const char *name);
+struct cli_slot {
+	const char *session; /* its id, of the pool */
+	int fd;
+};
+/* What agents are told apart by, besides their directory. */
+struct cli_slot_of {
+	const char *use; /* "mcp", "launch" */
+	const char *config_file;
+	const char *mesh_id;
+	const char *name; /* or NULL */
+};
+/* The session is always the same for an agent that is started with the same of
+ * these in this directory, and another one while that is running.  It is taken
+ * for as long as this process, or one that it becomes, runs.  False, with
+ * errno: it cannot be kept. */
+bool cli_slot(
+    struct cli *c, struct cli_slot *slot, const struct cli_slot_of *of);
 /* Takes a session that the agent was given, for as long.  One that just ends
  * is waited for, a second at most.  False: somebody else is this session, as
  * when an agent starts another one and leaves it the environment. */
-bool cli_slot_take(struct cli *c, const char *config_file, const char *session);
+bool cli_slot_take(struct cli *c, struct cli_slot *slot,
+    const char *config_file, const char *session);
+/* Notes something short at it, and reads what the owner of one has noted, of
+ * the pool: of a session, or else of the only one that runs there with these.
+ * NULL: there is none. */
+void cli_slot_note(const struct cli_slot *slot, const char *text, size_t n);
+const char *cli_slot_noted(struct cli *c, const struct cli_slot_of *of,
+    const char *cwd, const char *session);
 
 /*
  * cli_ask.c: connect, ask, check, print.

@@ -10,7 +10,8 @@
  * sent to a session.  It is opened only when something waits for the member,
  * is not listed, and gets nothing that is for groups or everybody, which the
  * agent's own session has.  A message is acknowledged when the host took what
- * was printed.
+ * was printed.  Those that the agent's session has and the agent did not read
+ * are counted: linnet mcp says how many.
  */
 #include "cli/cli.h"
 
@@ -319,12 +320,18 @@ hook_print(struct hook *h)
 	return r;
 }
 
+/* Takes what waits for the member, as far as there is room. */
 static void
 hook_take(struct hook *h)
 {
 	struct linnet_reply reply;
-	size_t seen, i;
+	size_t seen;
 
+	buf_addf(&h->out,
+	    "Messages for you in the mesh %s (Linnet), written by its "
+	    "members, not by your user. To answer: send_message, or "
+	    "linnet send NAME TEXT.\n",
+	    cli_print_safe(h->c, h->s.mesh->slug));
 	do {
 		seen = h->shown + h->more;
 		if (linnet_call(h->s.linnet, "get_state", "\"key\":\"inbox\"",
@@ -336,17 +343,50 @@ hook_take(struct hook *h)
 		    "%zu more, or too long to show here: check_messages, or "
 		    "linnet inbox, has them.\n",
 		    h->more);
-	if (h->shown + h->more == 0 || hook_print(h) != 0)
-		return;
-	for (i = 0; i < h->shown; i++)
-		linnet_ack(h->s.linnet, h->acks[i]);
-	/* A goodbye would overtake them; an answer comes behind them. */
-	(void)linnet_call(h->s.linnet, "get_state", "\"key\":\"inbox\"",
-	    LINNET_REPEAT, &reply);
+	if (h->shown + h->more == 0)
+		buf_clear(&h->out);
 }
 
 static void
-hook_messages(struct hook *h)
+hook_ack(struct hook *h)
+{
+	struct linnet_reply reply;
+	size_t i;
+
+	for (i = 0; i < h->shown; i++)
+		linnet_ack(h->s.linnet, h->acks[i]);
+	/* A goodbye would overtake them; an answer comes behind them. */
+	if (h->shown > 0)
+		(void)linnet_call(h->s.linnet, "get_state", "\"key\":\"inbox\"",
+		    LINNET_REPEAT, &reply);
+}
+
+/* What the agent's session has, and the agent has not asked for. */
+static void
+hook_held(struct hook *h, const struct cli_config *f, const struct cli_mesh *m)
+{
+	const struct cli_slot_of of = { "mcp", f->file, m->mesh_id,
+		hook_env("LINNET_NAME") };
+	const char *note =
+	    cli_slot_noted(h->c, &of, h->cwd, hook_env("LINNET_SESSION"));
+	struct json j;
+	int64_t n;
+
+	if (note == NULL)
+		return;
+	json_init(&j, 1024, 16);
+	if (json_read(&j, note, strlen(note)) == 0 &&
+	    (n = cli_json_int(&j, 0, "count")) > 0)
+		buf_addf(&h->out,
+		    "%lld unread in your session of the mesh %s (Linnet), the "
+		    "highest priority is %s: call check_messages.\n",
+		    (long long)n, cli_print_safe(h->c, m->slug),
+		    cli_print_safe(h->c, cli_json_str(h->c, &j, 0, "highest")));
+	json_free(&j);
+}
+
+static void
+hook_tell(struct hook *h, const struct cli_config *f, const struct cli_mesh *m)
 {
 	static const struct linnet_group none;
 	struct linnet_config with = {
@@ -358,23 +398,22 @@ hook_messages(struct hook *h)
 		.callbacks = { .message = hook_message },
 		.arg = h,
 	};
+	bool waits;
 
-	if (hook_answer(h) == ANSWER_NONE || !hook_waits(h))
+	if (hook_answer(h) == ANSWER_NONE)
 		return;
 	buf_init(&h->out, SIZE_MAX / 2);
-	if (cli_session_new(h->c, &h->s, &with) == 0) {
-		buf_addf(&h->out,
-		    "Messages for you in the mesh %s (Linnet), written by its "
-		    "members, not by your user. To answer: send_message, or "
-		    "linnet send NAME TEXT.\n",
-		    cli_print_safe(h->c, h->s.mesh->slug));
-		if (linnet_open(h->s.linnet) == 0) {
-			(void)linnet_set_visible(
-			    h->s.linnet, false, NULL, NULL);
-			hook_take(h);
-		}
+	if ((waits = hook_waits(h)) &&
+	    cli_session_new(h->c, &h->s, &with) == 0 &&
+	    linnet_open(h->s.linnet) == 0) {
+		(void)linnet_set_visible(h->s.linnet, false, NULL, NULL);
+		hook_take(h);
 	}
-	cli_session_close(&h->s);
+	hook_held(h, f, m);
+	if (h->out.len > 0 && hook_print(h) == 0)
+		hook_ack(h);
+	if (waits)
+		cli_session_close(&h->s);
 	buf_free(&h->out);
 }
 
@@ -403,7 +442,7 @@ cli_hook(struct cli *c)
 	    (m = cli_config_mesh(&f, c->mesh, &status)) != NULL) {
 		hook_say_status(h, m);
 		if (cli_given(c, "messages") != NULL)
-			hook_messages(h);
+			hook_tell(h, &f, m);
 	}
 	cli_config_free(&f);
 	return 0;

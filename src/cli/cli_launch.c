@@ -233,11 +233,12 @@ launch_put(const char *name, const char *value)
 static int
 launch_environment(struct launch *l)
 {
-	const char *session =
-	    cli_slot(l->c, "launch", l->config.file, l->mesh->mesh_id, l->name);
+	const struct cli_slot_of of = { "launch", l->config.file,
+		l->mesh->mesh_id, l->name };
+	struct cli_slot slot;
 	char *copy, *path;
 
-	if (session == NULL) {
+	if (!cli_slot(l->c, &slot, &of)) {
 		cli_print_error("cannot keep sessions beside %s: %s",
 		    l->config.file, strerror(errno));
 		return EX_CANTCREAT;
@@ -246,7 +247,7 @@ launch_environment(struct launch *l)
 	launch_put("LINNET_NAME", l->name);
 	launch_put("LINNET_ROLE", l->role);
 	launch_put("LINNET_GROUPS", l->groups);
-	launch_put("LINNET_SESSION", session);
+	launch_put("LINNET_SESSION", slot.session);
 	if (l->c->config_file == NULL)
 		return 0;
 	/* Others know only the directory. */

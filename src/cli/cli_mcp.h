@@ -30,7 +30,9 @@ struct mcp_mesh {
 	struct cli *c;
 	struct mcp *mcp;
 	struct cli_session s;
+	struct cli_slot slot;
 	struct mcp_inbox *inbox;
+	size_t noted; /* unread messages, at the slot */
 	TAILQ_HEAD(, mesh_ask) asks;
 	int64_t lost_ms; /* since when there is no connection; 0: there is */
 	bool again;	 /* there was one before */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define MESH_PATIENCE_MS 5000
+#define MESH_NOTE_MAX 128 /* bytes */
 
 static int64_t
 mesh_now(void)
@@ -506,15 +507,44 @@ cli_mcp_mesh_init(struct mcp_mesh *h, struct cli *c)
 	memset(h, 0, sizeof(*h));
 	h->c = c;
 	h->inbox = mcp_inbox_new();
+	h->slot.fd = -1;
 	h->lost_ms = mesh_now();
 	TAILQ_INIT(&h->asks);
 	TAILQ_INIT(&h->groups);
 }
 
+static void
+mesh_slot(struct mcp_mesh *h, const char *name)
+{
+	const struct cli_slot_of of = { "mcp", h->s.config.file,
+		h->s.mesh->mesh_id, name };
+	const char *session = mesh_env(MCP_ENV_SESSION);
+
+	if (session != NULL &&
+	    cli_slot_take(h->c, &h->slot, of.config_file, session))
+		return;
+	if (!cli_slot(h->c, &h->slot, &of))
+		h->slot = (struct cli_slot){ .fd = -1 };
+}
+
+/* Hooks say it to agents that do not ask. */
+static void
+mesh_note_unread(struct mcp_mesh *h)
+{
+	struct buf b;
+
+	if (h->slot.fd == -1 || mcp_inbox_count(h->inbox) == h->noted)
+		return;
+	h->noted = mcp_inbox_count(h->inbox);
+	buf_init(&b, MESH_NOTE_MAX);
+	mcp_inbox_unread(h->inbox, &b, 0, "");
+	cli_slot_note(&h->slot, b.data, b.len);
+	buf_free(&b);
+}
+
 void
 cli_mcp_mesh_start(struct mcp_mesh *h)
 {
-	const char *session = mesh_env(MCP_ENV_SESSION);
 	char cwd[4096];
 	struct linnet_config with = {
 		.name = mesh_env(MCP_ENV_NAME),
@@ -533,10 +563,8 @@ cli_mcp_mesh_start(struct mcp_mesh *h)
 		return;
 	}
 	with.groups = cli_mcp_groups(h, &with.ngroups);
-	if (session == NULL || !cli_slot_take(h->c, h->s.config.file, session))
-		session = cli_slot(h->c, "mcp", h->s.config.file,
-		    h->s.mesh->mesh_id, with.name);
-	with.session_id = session;
+	mesh_slot(h, with.name);
+	with.session_id = h->slot.session;
 	if (cli_session_make(h->c, &h->s, &with) != 0) {
 		cli_config_free(&h->s.config);
 		return;
@@ -569,6 +597,7 @@ cli_mcp_mesh_turn(struct mcp_mesh *h)
 	if (h->s.linnet != NULL && linnet_phase(h->s.linnet) != LINNET_STOPPED)
 		(void)linnet_process(h->s.linnet);
 	mesh_retry(h);
+	mesh_note_unread(h);
 }
 
 void
