@@ -197,6 +197,14 @@ for my $host (sort keys %hosts) {
 	};
 }
 
+subtest 'a home without anything' => sub {
+	home();
+	works('install', $_, '-y') for qw(claude codex);
+	works('uninstall', $_, '-y') for qw(claude codex);
+	is(join(' ', sort map { s{.*/}{}r } glob "$home/.[a-z]*"), '.linnet',
+	    'is as empty as before');
+};
+
 subtest 'what hosts find' => sub {
 	home(map { %{ $hosts{$_} } } keys %hosts);
 	works('install', '-y');

@@ -167,6 +167,23 @@ cli_foreign_check(const struct cli_foreign *f)
 	return 0;
 }
 
+/* Removes a file, and its directory when nothing else is there: it was made
+ * for the file, or is worth no more than one that is not there. */
+static int
+file_remove(const char *path)
+{
+	const char *home = getenv("HOME"), *slash = strrchr(path, '/');
+	char *dir;
+
+	if (unlink(path) != 0)
+		return -1;
+	dir = xasprintf("%.*s", slash != NULL ? (int)(slash - path) : 0, path);
+	if (dir[0] != '\0' && (home == NULL || strcmp(dir, home) != 0))
+		(void)rmdir(dir);
+	free(dir);
+	return 0;
+}
+
 int
 cli_foreign_replace(const struct cli_foreign *f, const char *text, size_t n)
 {
@@ -176,7 +193,7 @@ cli_foreign_replace(const struct cli_foreign *f, const char *text, size_t n)
 	if (there != f->there || (there && !file_same(&now, &f->stat)))
 		return file_bad(f, EX_TEMPFAIL,
 		    "it was changed meanwhile and is left as it is; try again");
-	if (text == NULL ? unlink(f->path) == 0
+	if (text == NULL ? file_remove(f->path) == 0
 			 : cli_foreign_put(f->path, text, n,
 			       there ? f->stat.st_mode & 07777 : 0600,
 			       there ? &f->stat : NULL) == 0)
