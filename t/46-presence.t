@@ -114,6 +114,45 @@ subtest 'absent members' => sub {
 	is(names($p, all => \1), 'here', 'revoked ones are no members');
 };
 
+# Messages are held for them, so they can be found.
+subtest 'sessions that may return' => sub {
+	my $s = $broker->seed;
+	my @w = map { $broker->peer($s->{peerB}, name => "w$_",
+	    session_key => 1) } 1, 2;
+	my %key = map { $_ => Linnet::Peer::new_key() } qw(bye kim shy);
+	my %p = map { $_ => $broker->peer($s->{peerA}, name => $_,
+	    session_key => $key{$_}, groups => ['dev']) } sort keys %key;
+	$p{kim}->request({ type => 'set_summary', summary => 'builds' });
+	$p{shy}->request({ type => 'set_visible', visible => \0 });
+	$p{bye}->close(1000);
+	$p{$_}->drop for qw(kim shy);
+	my $list = sub {
+		return join ' ', map { "$_->{displayName}:$_->{status}" }
+		    peers(@_);
+	};
+	for my $w (@w) {
+		ok((wait_until { $list->($w) eq 'w1:idle w2:idle' }), 'lost');
+		is($list->($w, all => \1),
+		    'w1:idle w2:idle kim:offline peer-a:offline',
+		    'all: after the connected, but who hides or said goodbye');
+		is($list->($w, all => \1, group => 'dev'), 'kim:offline',
+		    'those of a group');
+		my ($row) = grep { $_->{displayName} eq 'kim' }
+		    peers($w, all => \1);
+		is_deeply([@$row{qw(pubkey memberPubkey summary presenceId)}],
+		    [$key{kim}{pubkey}, $s->{peerA}{pubkey}, 'builds',
+		    $p{kim}->hello_ack->{presenceId}], 'with what they had');
+		is($w->send(to => 'kim', text => $w->name)->{type}, 'ack',
+		    'and a message to it');
+	}
+	my $p = $broker->peer($s->{peerA}, name => 'kim',
+	    session_key => $key{kim});
+	is(join(' ', sort map { $p->expect_push->{text} } 1, 2), 'w1 w2',
+	    'is held');
+	ok((wait_until { $list->($_, all => \1) eq
+	    'w1:idle w2:idle kim:idle' }), 'back') for @w;
+};
+
 subtest 'summary and groups' => sub {
 	my $s = $broker->seed;
 	my $p = $broker->peer($s->{peerA}, name => 'me', groups => ['a']);

@@ -81,6 +81,9 @@ subtest 'joined, lost, back, left, returned' => sub {
 	is($p->wait_close->{reason}, 'session_replaced', 'and replaced');
 	$q->drop;
 	heard(\@w, 'peer_left alice', 'of all that, that its lease ended');
+	is(scalar(grep { $_->{displayName} eq 'alice' } map { @{ $_->request({
+	    type => 'list_peers', all => \1 })->{peers} } } @w), 0,
+	    'and nobody can find it');
 
 	$p = $b->peer($s->{peerA}, name => 'alice', %new,
 	    session_key => $p->{session});

@@ -186,6 +186,27 @@ is($b->psql(q{select count(*) || ' ' || count(distinct client_id)
     'each answer is stored once');
 ok(opened('own') >= 2, 'an agent connected again by itself');
 
+# Who was lost may return, and is found by its name meanwhile.
+{
+	kill 'KILL', $pid{tls};
+	over($pid{tls}, 5);
+	wait_until { $b->psql(q{select ended_at is not null from session
+	    where name = 'tls'}) eq 't' } 20, 'the agent to be lost';
+	my $lost = start(["$dir/asker", 10, 'tls'], stdout => "$dir/lost.out",
+	    stderr => "$dir/lost.err", env => env($seed->{peerB}, $plain));
+	wait_until { $b->psql(q{select count(*) from message m
+	    join session s on s.key = m.sender_key
+	    join member o on o.id = s.member_id
+	    where m.client_id like 'ask-%' and o.key = decode('}
+	    . "$seed->{peerB}{pubkey}', 'hex')") == 10 } 20,
+	    'what it is asked to be held';
+	$pid{tls} = agent('echo-shared', 'tls', $tls);
+	is(over($lost, 30), 0, 'it answers when it is back');
+	is(slurp("$dir/lost.out") =~ s/.*^(?=acked)//msr,
+	    "acked 10 refused 0 echoed 10 doubled 0 clear 0\n",
+	    'all that it was asked') or diag slurp("$dir/lost.err");
+}
+
 # Goodbye.
 print $hold "quit\n";
 $hold->flush;

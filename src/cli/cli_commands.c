@@ -122,7 +122,8 @@ static const struct usage_option schedule_list_options[] = {
 };
 
 static const struct usage_option peers_options[] = {
-	{ "all", 'a', NULL, "Also members who are not connected." },
+	{ "all", 'a', NULL,
+	    "Also who is not connected: lost sessions, and members." },
 	{ "group", 'g', "group", "Only those in this group." },
 	NO_MORE_OPTIONS,
 };

@@ -154,7 +154,7 @@ struct list_peers_in {
 
 static const struct field list_peers_fields[] = {
 	{ "all", F_BOOL, offsetof(struct list_peers_in, all), 0, 0, 0, NULL,
-	    NULL, 0, "Members who are not connected too." },
+	    NULL, 0, "Lost sessions that may return, and absent members too." },
 	{ "group", F_STR, offsetof(struct list_peers_in, group), 0, 128, 0,
 	    NULL, NULL, 0, "Only those in this group." },
 	{ .type = F_END },
@@ -249,7 +249,8 @@ struct list_peers_out {
 static const struct field list_peers_out_fields[] = {
 	{ "peers", F_ROWS, offsetof(struct list_peers_out, peers), 0, 0, 0,
 	    NULL, peer_fields, sizeof(struct peer),
-	    "Connected sessions, oldest first; then absent members." },
+	    "Connected sessions, oldest first; then those that may return; "
+	    "then absent members." },
 	{ .type = F_END },
 };
 
@@ -265,7 +266,7 @@ peer_fill(struct peer *p, const struct session *s)
 	    memcmp(i->key, none, sizeof(none)) != 0 ? i->key : i->member_key,
 	    CRYPTO_KEY_LEN);
 	p->name = i->name;
-	p->status = i->status;
+	p->status = i->live ? i->status : PEER_OFFLINE;
 	p->summary = i->summary;
 	p->groups = (struct list){ i->groups, i->ngroups };
 	p->client_session = i->client_session;
@@ -286,7 +287,7 @@ peer_fill(struct peer *p, const struct session *s)
 static bool
 peer_is_shown(const struct session *s, const struct session *to)
 {
-	return s->info.live && !s->info.control && (!s->info.hidden || s == to);
+	return !s->info.control && (!s->info.hidden || s == to);
 }
 
 static bool
@@ -296,7 +297,8 @@ peer_member_is_shown(const struct roster_set *set, const struct session *to)
 
 	if (set != NULL)
 		LIST_FOREACH (l, &set->links, entry)
-			if (peer_is_shown(l->session, to))
+			if (l->session->info.live &&
+			    peer_is_shown(l->session, to))
 				return true;
 	return false;
 }
@@ -312,27 +314,40 @@ peer_in_group(const struct session *s, const struct roster_set *group)
 	return false;
 }
 
-/* Room for all connected ones and some more. */
+/* Adds the connected ones, or those that were lost; of a group, or of all. */
+static size_t
+peers_add(struct peer *peers, size_t n, const struct session *to, bool live,
+    const struct roster_set *group)
+{
+	const struct session *s;
+
+	TAILQ_FOREACH (s, &to->mesh->roster.sessions, entry)
+		if (s->info.live == live && peer_is_shown(s, to) &&
+		    (group == NULL || peer_in_group(s, group)))
+			peer_fill(&peers[n++], s);
+	return n;
+}
+
+/* Room for all of the roster and some more.  Messages by name are held for who
+ * may return, so who looks up names with `all` is told of them. */
 static struct peer *
-peers_connected(
+peers_present(
     struct request *r, const struct list_peers_in *in, size_t more, size_t *n)
 {
-	const struct session *to = r->client->session, *s;
+	const struct session *to = r->client->session;
 	const struct roster *ro = &to->mesh->roster;
 	const struct roster_set *group = NULL;
 	struct peer *peers;
 
-	peers = pool_alloc(&r->pool, (ro->live + more + 1) * sizeof(*peers));
+	peers =
+	    pool_alloc(&r->pool, (ro->by_id.count + more + 1) * sizeof(*peers));
 	*n = 0;
 	if (in->group.n > 0 &&
 	    (group = roster_group(ro, in->group.p, in->group.n)) == NULL)
 		return peers;
-	TAILQ_FOREACH (s, &ro->sessions, entry) {
-		if (!peer_is_shown(s, to) ||
-		    (group != NULL && !peer_in_group(s, group)))
-			continue;
-		peer_fill(&peers[(*n)++], s);
-	}
+	*n = peers_add(peers, *n, to, true, group);
+	if (in->all)
+		*n = peers_add(peers, *n, to, false, group);
 	return peers;
 }
 
@@ -354,7 +369,7 @@ peers_absent(void *arg, const struct db_result *res)
 		op_fail(r, ERR_UNAVAILABLE, NULL);
 		return;
 	}
-	peers = peers_connected(r, r->in, db_rows(res), &n);
+	peers = peers_present(r, r->in, db_rows(res), &n);
 	for (i = 0; i < db_rows(res); i++) {
 		db_id(res, i, 0, &id);
 		set = roster_member(&r->client->session->mesh->roster, &id);
@@ -392,7 +407,7 @@ list_peers_exec(struct request *r, void *arg)
 		db_query(r->core->reads, p, peers_absent, r);
 		return;
 	}
-	out.peers.v = peers_connected(r, in, 0, &out.peers.n);
+	out.peers.v = peers_present(r, in, 0, &out.peers.n);
 	op_reply(r, &out);
 }
 

@@ -4,7 +4,8 @@
  * looked up here and not by the broker: among all members and their sessions,
  * whatever its case.  Of one peer its own key is taken; a name that several
  * sessions of one member have means the member; two members of a name are
- * one too many.
+ * one too many.  A session that was lost and may return is meant when nobody
+ * else of its member is connected under its name.
  */
 #include "lib/lib.h"
 
@@ -37,6 +38,7 @@ target_fold(struct pool *p, const char *name)
 
 struct target_found {
 	size_t count;
+	bool here;	 /* they are connected */
 	const char *key; /* of the first */
 	const char *member;
 	bool several; /* members */
@@ -51,6 +53,7 @@ target_look(struct target_found *f, struct pool *p, const struct json *j,
 {
 	const char *name, *key, *member;
 	size_t at, size;
+	bool here;
 
 	size = (j->nodes[peers].end - peers + 1) * sizeof(*f->names);
 	f->names = pool_zalloc(p, size);
@@ -69,11 +72,19 @@ target_look(struct target_found *f, struct pool *p, const struct json *j,
 		/* Brokers of before members' keys were listed. */
 		if (member[0] == '\0')
 			member = key;
+		here =
+		    strcmp(linnet_json_str(p, j, at, "status"), "offline") != 0;
+		if (f->count > 0 && strcmp(f->member, member) != 0)
+			f->several = true;
+		if (f->count > 0 && f->here && !here)
+			continue;
+		if (here && !f->here)
+			f->count = 0;
 		if (f->count++ == 0) {
+			f->here = here;
 			f->key = key;
 			f->member = member;
-		} else if (strcmp(f->member, member) != 0)
-			f->several = true;
+		}
 	}
 }
 

@@ -184,7 +184,8 @@ static const struct mcp_field peers_in[] = {
 	{ "group", "group", M_TEXT, 0, 1, 128, NULL, NULL,
 	    "Only those in this group." },
 	{ "all", "all", M_BOOL, 0, 0, 0, NULL, NULL,
-	    "Also members who are not connected; messages to them are held." },
+	    "Also who is not connected: sessions that were lost and may return, "
+	    "and members; messages to them are held." },
 	OWN_LIMIT,
 	AFTER(NULL, 20),
 	END,

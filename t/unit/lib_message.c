@@ -234,18 +234,24 @@ test_bad_pushes(void)
 #define PEER(name, key, member)                           \
 	"{\"displayName\":\"" name "\",\"pubkey\":\"" key \
 	"\",\"memberPubkey\":\"" member "\"}"
+#define LOST(name, key, member)                           \
+	"{\"displayName\":\"" name "\",\"pubkey\":\"" key \
+	"\",\"memberPubkey\":\"" member "\",\"status\":\"offline\"}"
 
 static void
 test_names(void)
 {
-	static const char peers[] =
-	    "{\"type\":\"peers_list\",\"peers\":[" PEER("Bob", K1, K1) "," PEER(
-		"\\u00c4nne", K2, K3) "," PEER("twin", K1, K3) "," PEER("Twin",
-		K2, K3) "," PEER("clash", K1, K1) "," PEER("clash", K2,
-		K2) ","
-		    "{\"displayName\":\"old\",\"pubkey\":\"" K3 "\"},"
-		    "{\"displayName\":\"keyless\",\"pubkey\":\"\"}"
-		    "]}";
+	static const char peers[] = "{\"type\":\"peers_list\",\"peers\":[" PEER(
+	    "Bob", K1, K1) "," PEER("\\u00c4nne", K2, K3) "," PEER("twin", K1,
+	    K3) "," PEER("Twin", K2, K3) "," PEER("clash", K1,
+	    K1) "," PEER("clash", K2,
+	    K2) ","
+		"{\"displayName\":\"old\",\"pubkey\":\"" K3 "\"},"
+		"{\"displayName\":\"keyless\",\"pubkey\":\"\"}," LOST(
+		    "lost", K1, K3) "," PEER("back", K2, K3) "," LOST("back",
+		    K1, K3) "," LOST("anew", K1, K3) "," PEER("anew", K2,
+		    K3) "," LOST("both", K1, K3) "," LOST("both", K2,
+		    K3) "," LOST("heir", K1, K1) "," PEER("heir", K2, K2) "]}";
 	static const struct {
 		const char *name;
 		const char *key; /* or the code of the error */
@@ -257,6 +263,11 @@ test_names(void)
 		{ "twin", K3, NULL },	     /* two sessions of one member */
 		{ "old", K3, NULL },
 		{ "clash", "ambiguous_target", "key" },
+		{ "lost", K1, NULL }, /* it may return */
+		{ "back", K2, NULL }, /* rather who is there */
+		{ "anew", K2, NULL },
+		{ "both", K3, NULL },
+		{ "heir", "ambiguous_target", "key" },
 		{ "bo", "unknown_target", NULL },
 		{ "keyless", "unknown_target", NULL },
 		{ "bobb", "unknown_target", "mean \"Bob\"" },
