@@ -215,6 +215,13 @@ enum linnet_secrecy {
 	LINNET_SEALED,	   /* encrypted to us by the key of the sender */
 };
 
+/* What goes with a message: linnet_get_file() asks for it by its id. */
+struct linnet_attachment {
+	const char *id;
+	const char *name; /* data, not a path */
+	int64_t size;
+};
+
 struct linnet_message {
 	const char *id; /* for linnet_ack() */
 	const char *mesh_id;
@@ -233,6 +240,8 @@ struct linnet_message {
 	bool again;	  /* see config.repeats */
 	const char *json; /* the whole push, for what is not above */
 	size_t json_length;
+	const struct linnet_attachment *files;
+	size_t nfiles;
 };
 
 struct linnet_state_change {

@@ -1502,7 +1502,7 @@ and not exists (select from unnest(readers) as r where r <> $2
 -- Files that go with a message: those of $3 that the sender has.
 -- name: file_attach
 with f as (
-	select id, name, size, attached from file
+	select id, name, size, attached, sha256 from file
 	where id = any ($3::text[]::uuid[]) and mesh_id = $1::uuid
 	and state = 2 and (expires_at is null or expires_at > now())
 	and (not attached or member_id = $2::uuid or $2 = any (readers))
@@ -1512,7 +1512,7 @@ with f as (
 	    union select unnest($4::text[]::uuid[])) from f
 	where file.id = f.id and f.attached
 )
-select id, name, size from f;
+select id, name, size, sha256 from f;
 
 -- What a member may have, the newest first: whose name or tag fits, all tags,
 -- of an uploader; before an id.

@@ -73,9 +73,9 @@ src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
 	src/proto/proto_encode.c src/proto/proto_file.c \
 	src/proto/proto_file_get.c src/proto/proto_file_put.c \
 	src/proto/proto_http.c src/proto/proto_mcp.c \
-	src/proto/proto_mcp_head.c src/proto/proto_mcp_mesh.c \
-	src/proto/proto_mesh.c src/proto/proto_metrics.c \
-	src/proto/proto_rest.c
+	src/proto/proto_mcp_file.c src/proto/proto_mcp_head.c \
+	src/proto/proto_mcp_mesh.c src/proto/proto_mesh.c \
+	src/proto/proto_metrics.c src/proto/proto_rest.c
 
 noinst_LIBRARIES += src/librole.a
 src_librole_a_SOURCES = src/role/role.h src/role/role.c src/role/role_files.c \
@@ -179,11 +179,11 @@ uninstall-local:
 
 noinst_LIBRARIES += src/libmcp.a
 src_libmcp_a_SOURCES = src/mcp/mcp.h src/mcp/mcp_request.h src/mcp/mcp.c \
-	src/mcp/mcp_args.c src/mcp/mcp_guide.c src/mcp/mcp_hello.c \
-	src/mcp/mcp_inbox.c src/mcp/mcp_message.c src/mcp/mcp_project.c \
-	src/mcp/mcp_push.c src/mcp/mcp_resource.c src/mcp/mcp_rpc.c \
-	src/mcp/mcp_schema.c src/mcp/mcp_subscribe.c src/mcp/mcp_tool.c \
-	src/mcp/mcp_tools.c
+	src/mcp/mcp_args.c src/mcp/mcp_file.c src/mcp/mcp_file_table.c \
+	src/mcp/mcp_guide.c src/mcp/mcp_hello.c src/mcp/mcp_inbox.c \
+	src/mcp/mcp_message.c src/mcp/mcp_project.c src/mcp/mcp_push.c \
+	src/mcp/mcp_resource.c src/mcp/mcp_rpc.c src/mcp/mcp_schema.c \
+	src/mcp/mcp_subscribe.c src/mcp/mcp_tool.c src/mcp/mcp_tools.c
 
 src_libmcp_a_CPPFLAGS = $(AM_CPPFLAGS)
 if MCP_FIXTURES
@@ -199,10 +199,11 @@ src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli_doctor.h src/cli/cli_edit.h \
 	src/cli/cli_ask.c src/cli/cli_block.c src/cli/cli_commands.c \
 	src/cli/cli_config.c src/cli/cli_diff.c src/cli/cli_doctor.c \
 	src/cli/cli_doctor_mesh.c src/cli/cli_edit.c src/cli/cli_file.c \
-	src/cli/cli_follow.c src/cli/cli_foreign.c src/cli/cli_group.c \
-	src/cli/cli_hook.c src/cli/cli_host.c src/cli/cli_inbox.c \
-	src/cli/cli_install.c src/cli/cli_join.c src/cli/cli_json.c \
-	src/cli/cli_launch.c src/cli/cli_mcp.c src/cli/cli_mcp_mesh.c \
+	src/cli/cli_file_place.c src/cli/cli_follow.c src/cli/cli_foreign.c \
+	src/cli/cli_group.c src/cli/cli_hook.c src/cli/cli_host.c \
+	src/cli/cli_inbox.c src/cli/cli_install.c src/cli/cli_join.c \
+	src/cli/cli_json.c src/cli/cli_launch.c src/cli/cli_mcp.c \
+	src/cli/cli_mcp_child.c src/cli/cli_mcp_file.c src/cli/cli_mcp_mesh.c \
 	src/cli/cli_mcp_self.c src/cli/cli_mcp_send.c src/cli/cli_memory.c \
 	src/cli/cli_mesh.c src/cli/cli_order.c src/cli/cli_peers.c \
 	src/cli/cli_presence.c src/cli/cli_print.c src/cli/cli_prompt.c \

@@ -32,6 +32,6 @@ for (split /\n/, $out) {
 		diag $_;
 	}
 }
-ok($n > 20, 'and said so of everything');
+ok($n > 34, 'and said so of everything');
 is($b->stop, 0, 'the broker ends');
 done_testing;

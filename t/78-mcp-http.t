@@ -86,7 +86,7 @@ for my $version ('2025-03-26', '2025-06-18', '2025-11-25') {
 		    'MCP-Protocol-Version' => $version);
 		is_deeply([@$r{qw(status body)}], [202, ''], 'initialized');
 		my $l = ask('alice', $version, 'tools/list');
-		is(scalar @{ $l->{result}{tools} }, 15, 'tools');
+		is(scalar @{ $l->{result}{tools} }, 20, 'tools');
 		is_deeply([grep { /^(set_s[ut]|join|leave)/ && !/state/ }
 		    map { $_->{name} } @{ $l->{result}{tools} }], [],
 		    'none that would need a session');

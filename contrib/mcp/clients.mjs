@@ -3,6 +3,9 @@
 // pushed to as Claude Code is; bob has that of version 2, which speaks revision
 // 2026-07-28.  Results are checked against the schemas of the tools by the
 // clients themselves.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as StdioV1 }
   from '@modelcontextprotocol/sdk/client/stdio.js';
@@ -53,10 +56,61 @@ async function call(client, name, args = {}) {
   return result.structuredContent;
 }
 
-// What the broker says of a message's only recipient.
-async function state(client, id) {
-  const status = await call(client, 'message_status', { id });
-  return status.recipients[0]?.state;
+// What the broker says of a message to a recipient, or the only one.
+async function state(client, id, name = undefined) {
+  const { recipients } = await call(client, 'message_status', { id });
+  return (name ? recipients.find((r) => r.name === name) : recipients[0])
+    ?.state;
+}
+
+// A message that was sent is pushed, and is not acked before it was used.
+async function pushedTo(client, id, name, what) {
+  await until(async () => await state(client, id, name) !== 'queued',
+    `${what} goes out`);
+  is(await state(client, id, name), 'pushed', `${what}: its status is pushed`);
+}
+
+async function ackedBy(client, id, name, what) {
+  await until(async () => await state(client, id, name) === 'acked',
+    `${what} is acked`);
+  is(await state(client, id, name), 'acked', `${what}: its status is acked`);
+}
+
+// A file with a message, for bob alone; and one for the mesh.
+async function exchangeFiles(alice, bob) {
+  const dir = mkdtempSync(join(tmpdir(), 'linnet-clients-'));
+  try {
+    const bytes = Buffer.from(Array.from({ length: 200000 }, (_, i) => i % 251));
+    writeFileSync(join(dir, 'data.bin'), bytes);
+    const id = (await call(alice, 'send_message', { to: 'bob',
+      message: 'with a file', file: join(dir, 'data.bin') }))
+      .messages[0].message_id;
+    await pushedTo(alice, id, 'bob', 'the message with a file');
+    const read = (await call(bob, 'wait_for_message', { seconds: 20 }))
+      .messages[0];
+    const file = read?.files?.[0];
+    is(`${file?.name} ${file?.size}`, 'data.bin 200000', 'bob is told of it');
+    const got = await call(bob, 'get_file',
+      { id: file.id, path: join(dir, 'copy') });
+    ok(readFileSync(got.path).equals(bytes), 'and has the same bytes');
+    await ackedBy(alice, id, 'bob', 'the message with a file');
+    const status = await call(alice, 'file_status', { id: file.id });
+    is(status.readers[0]?.name, 'bob', 'alice sees that he has read it');
+
+    const shared = await call(bob, 'share_file',
+      { name: 'plan.md', content: '# A plan', tags: ['plan'] });
+    const found = (await call(alice, 'list_files', { tags: ['plan'] })).files;
+    is(found[0]?.id, shared.id, 'alice finds what bob has shared');
+    is((await call(alice, 'get_file', { id: shared.id })).text, '# A plan',
+      'and reads it');
+    const resource = await bob.readResource(
+      { uri: `linnet://file/${shared.id}` });
+    is(resource.contents[0].text, '# A plan', 'it is a resource, too');
+    is((await call(bob, 'delete_file', { id: shared.id })).deleted, true,
+      'and deleted');
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 }
 
 async function main() {
@@ -93,13 +147,11 @@ async function main() {
     'the direct message is pushed to the agent');
   is(note?.content, 'a direct one', 'the direct message');
   is(note?.meta.from_name, 'bob', 'and who it is from');
-  is(await state(bob, direct), 'pushed', 'its status is pushed');
+  await pushedTo(bob, direct, 'alice', 'the direct message');
   const answer = (await call(alice, 'send_message',
     { to: note.meta.from_key, reply_to: direct, message: 'an answer' }))
     .messages[0].message_id;
-  await until(async () => await state(bob, direct) === 'acked',
-    'her answer acks it');
-  is(await state(bob, direct), 'acked', 'its status is acked');
+  await ackedBy(bob, direct, 'alice', 'the direct message');
 
   // Alice to bob: he is not pushed to, and reads.
   const got = await call(bob, 'wait_for_message', { seconds: 20 });
@@ -116,12 +168,11 @@ async function main() {
       return result.unread.count > 0 && result;
     }, `bob hears of the ${name} message`) ?? {};
     is(unread?.highest, 'next', 'by the end of any result');
+    await pushedTo(alice, id, 'bob', `the ${name} message`);
     const read = await call(bob, 'check_messages');
     is(read.messages[0]?.text, `a ${name} one`, `the ${name} message`);
     is(read.messages[0]?.to, to, 'to whom it is');
-    await until(async () => (await call(alice, 'message_status', { id }))
-      .recipients.find((r) => r.name === 'bob')?.state === 'acked',
-      `bob has acked the ${name} message`);
+    await ackedBy(alice, id, 'bob', `the ${name} message`);
   }
 
   // State: who listens hears of it, and so does the channel.
@@ -143,6 +194,8 @@ async function main() {
     'alice is pushed the next change');
   is(change?.content, 'plan = {"step":3}', 'the change');
   await listening.close();
+
+  await exchangeFiles(alice, bob);
 
   const { resources } = await alice.listResources();
   ok(resources.some((r) => r.uri === 'linnet://inbox'), 'resources');

@@ -109,6 +109,26 @@ async function main() {
   is((await call(bob, 'check_messages')).messages[0]?.text, 'look',
     'which is there');
 
+  // Files: what is short passes in the calls, the rest by links.
+  const note = await call(alice, 'share_file',
+    { name: 'note.txt', content: 'short', attachment: true });
+  ok(note.uploaded, 'a short file is there at once');
+  await call(alice, 'send_message',
+    { to: 'peer-b', message: 'with a file', file: note.id });
+  const came = (await call(bob, 'wait_for_message', { seconds: 20 }))
+    .messages[0]?.files?.[0];
+  is(came?.name, 'note.txt', 'it comes with a message');
+  is((await call(bob, 'get_file', { id: came.id })).text, 'short',
+    'and is read');
+  const bytes = Buffer.from(Array.from({ length: 300000 }, (_, i) => i % 251));
+  const up = await call(alice, 'share_file',
+    { name: 'data.bin', size: bytes.length });
+  is((await fetch(up.upload_url, { method: 'PUT', body: bytes })).status, 201,
+    'a large one is uploaded by a link');
+  const down = await call(bob, 'get_file', { id: up.id });
+  ok(Buffer.from(await (await fetch(down.url)).arrayBuffer()).equals(bytes),
+    'and downloaded by one');
+
   const { resources } = await alice.listResources();
   ok(resources.some((r) => r.uri === 'linnet://inbox'), 'resources');
   const bad = await alice.callTool(

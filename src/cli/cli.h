@@ -149,6 +149,23 @@ const char *cli_json_texts(
 const char *cli_json_groups(struct cli *c, const struct json *j, size_t i);
 
 /*
+ * cli_file_place.c
+ */
+/* The last part of a path; NULL: it has none. */
+const char *cli_file_base(const char *path);
+/* A file of any name, as one of a directory here: no path, not hidden, nothing
+ * that a terminal obeys. */
+char *cli_file_safe_name(struct pool *pool, const char *name);
+/* Gives a file, which is called part until then, its name, and the mode that
+ * new files have.  false and errno: EEXIST if there is one and it shall not be
+ * replaced. */
+bool cli_file_finish(int fd, const char *part, const char *name, bool replace);
+/* The same with a name that is free in a directory, made of any name: its path,
+ * or NULL and errno. */
+char *cli_file_settle(struct pool *pool, int fd, const char *part,
+    const char *dir, const char *name);
+
+/*
  * cli_config.c: ~/.linnet/config.json.
  */
 struct cli_group {

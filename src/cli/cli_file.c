@@ -2,10 +2,8 @@
 /*
  * file share, get, list, status, delete.
  *
- * What a file is called is its uploader's word: here it becomes the name of a
- * file in a directory that was chosen, and nothing else.  A download is there
- * under its name when all of it is there and right; until then it is a hidden
- * file beside, from which the next try goes on.
+ * A download is there under its name when all of it is there and right; until
+ * then it is a hidden file beside, from which the next try goes on.
  */
 #include "cli/cli.h"
 
@@ -104,19 +102,6 @@ file_bar_end(const struct file_bar *b)
 		fputc('\n', stderr);
 }
 
-/* The last part of a path; NULL: it has none. */
-static const char *
-file_base(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *base = slash != NULL ? slash + 1 : path;
-
-	return base[0] != '\0' && strcmp(base, ".") != 0 &&
-		       strcmp(base, "..") != 0
-		   ? base
-		   : NULL;
-}
-
 /*
  * Sharing.
  */
@@ -154,7 +139,7 @@ share_open(struct file_sharing *s)
 	}
 	s->file.size = st.st_size;
 	if (s->file.name == NULL)
-		s->file.name = file_base(s->path);
+		s->file.name = cli_file_base(s->path);
 	if (s->file.name != NULL &&
 	    str_utf8(s->file.name, strlen(s->file.name)))
 		return 0;
@@ -299,22 +284,6 @@ get_ask(
 	return linnet_get_file(l, g->id, linnet_keep, r);
 }
 
-/* A file of any name, as one of a directory here: no path, not hidden, nothing
- * that a terminal obeys. */
-static char *
-get_safe_name(struct cli *c, const char *name)
-{
-	char *out = pool_strndup(&c->pool, name, strlen(name));
-	char *p;
-
-	for (p = out; *p != '\0'; p++)
-		if (*p == '/' || *p == '\\' || (uint8_t)*p < ' ' || *p == 0x7f)
-			*p = '_';
-	if (out[0] == '.')
-		out[0] = '_';
-	return out;
-}
-
 static int
 get_place(struct cli *c, struct file_getting *g, const char *name)
 {
@@ -323,8 +292,8 @@ get_place(struct cli *c, struct file_getting *g, const char *name)
 	int dir;
 
 	if (stat(to, &st) == 0 && S_ISDIR(st.st_mode))
-		g->name =
-		    pool_printf(&c->pool, "%s/%s", to, get_safe_name(c, name));
+		g->name = pool_printf(
+		    &c->pool, "%s/%s", to, cli_file_safe_name(&c->pool, name));
 	else
 		g->name = pool_strndup(&c->pool, to, strlen(to));
 	if (!g->force && lstat(g->name, &st) == 0) {
@@ -347,16 +316,8 @@ get_place(struct cli *c, struct file_getting *g, const char *name)
 static int
 get_finish(struct cli *c, const struct file_getting *g)
 {
-	mode_t mask = umask(0);
-	bool good;
-
-	umask(mask);
-	good = fchmod(g->t.fd, 0666 & ~mask) == 0 && fsync(g->t.fd) == 0;
-	if (good && g->force)
-		good = rename(g->part, g->name) == 0;
-	else if (good)
-		good = link(g->part, g->name) == 0 && unlink(g->part) == 0;
-	if (!good) {
+	if (fsync(g->t.fd) == -1 ||
+	    !cli_file_finish(g->t.fd, g->part, g->name, g->force)) {
 		cli_print_error(
 		    "%s: %s", cli_print_safe(c, g->name), strerror(errno));
 		return EX_CANTCREAT;

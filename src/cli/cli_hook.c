@@ -222,6 +222,7 @@ hook_message(void *arg, struct linnet *l, const struct linnet_message *m)
 {
 	struct hook *h = arg;
 	struct buf b;
+	size_t i;
 
 	(void)l;
 	buf_init(&b, SIZE_MAX / 2);
@@ -234,6 +235,11 @@ hook_message(void *arg, struct linnet *l, const struct linnet_message *m)
 	if (m->text != NULL)
 		cli_print_escape(&b, m->text, m->length, 4);
 	buf_addc(&b, '\n');
+	for (i = 0; i < m->nfiles; i++)
+		buf_addf(&b, "    file id %s, %lld bytes, called %s\n",
+		    cli_print_safe(h->c, m->files[i].id),
+		    (long long)m->files[i].size,
+		    cli_print_safe(h->c, m->files[i].name));
 	if (m->text == NULL || b.failed || h->shown == HOOK_ACKS_MAX ||
 	    h->out.len + b.len > HOOK_PRINT_MAX)
 		h->more++;

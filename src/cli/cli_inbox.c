@@ -23,8 +23,6 @@
 
 #define INBOX_TURN_MS 1000
 #define INBOX_WORKING_MS 20000
-#define INBOX_JSON_NODES 4096
-#define INBOX_JSON_DEPTH 64
 
 struct inbox {
 	struct cli *c;
@@ -41,18 +39,23 @@ struct inbox {
 static void
 inbox_write_files(struct json_writer *w, const struct linnet_message *m)
 {
-	struct slice raw;
-	struct json j;
-	size_t files;
+	size_t i;
 
-	json_init(&j, INBOX_JSON_NODES, INBOX_JSON_DEPTH);
-	if (json_read(&j, m->json, m->json_length) == 0 &&
-	    (files = cli_json_list(&j, 0, "files")) != 0) {
-		raw = cli_json_raw(&j, files);
-		json_key(w, "files");
-		json_raw(w, raw.p, raw.n);
+	if (m->nfiles == 0)
+		return;
+	json_key(w, "files");
+	json_array(w);
+	for (i = 0; i < m->nfiles; i++) {
+		json_object(w);
+		json_key(w, "id");
+		json_str(w, m->files[i].id);
+		json_key(w, "name");
+		json_str(w, m->files[i].name);
+		json_key(w, "size");
+		json_num(w, m->files[i].size);
+		json_object_end(w);
 	}
-	json_free(&j);
+	json_array_end(w);
 }
 
 static void
@@ -114,22 +117,13 @@ inbox_print_json(struct inbox *in, const struct linnet_message *m)
 static void
 inbox_print_files(struct cli *c, const struct linnet_message *m)
 {
-	char text[64];
-	struct json j;
-	size_t i, files;
+	size_t i;
 
-	json_init(&j, INBOX_JSON_NODES, INBOX_JSON_DEPTH);
-	if (json_read(&j, m->json, m->json_length) == 0 &&
-	    (files = cli_json_list(&j, 0, "files")) != 0)
-		for (i = JSON_FIRST(files); i < j.nodes[files].end;
-		     i = j.nodes[i].end) {
-			snprintf(text, sizeof(text), "%" PRId64 " bytes",
-			    cli_json_int(&j, i, "size"));
-			fprintf(c->out, "    %s, %s: linnet file get %s\n",
-			    cli_json_safe(c, &j, i, "name"), text,
-			    cli_json_safe(c, &j, i, "id"));
-		}
-	json_free(&j);
+	for (i = 0; i < m->nfiles; i++)
+		fprintf(c->out,
+		    "    %s, %" PRId64 " bytes: linnet file get %s\n",
+		    cli_print_safe(c, m->files[i].name), m->files[i].size,
+		    cli_print_safe(c, m->files[i].id));
 }
 
 /* For people: who, to whom, when; then the text, indented. */

@@ -192,7 +192,7 @@ static void
 stdio_turn(struct stdio *io)
 {
 	const struct linnet *l = io->mesh.s.linnet;
-	struct pollfd p[] = {
+	struct pollfd p[3 + CLI_MCP_CHILDREN] = {
 		{ stdio_takes(io) ? STDIN_FILENO : -1, POLLIN, 0 },
 		{ io->out.len > 0 && !io->broken ? STDOUT_FILENO : -1, POLLOUT,
 		    0 },
@@ -200,7 +200,9 @@ stdio_turn(struct stdio *io)
 		    l != NULL ? linnet_events(l) : 0, 0 },
 	};
 
-	if (poll(p, NELEM(p), stdio_timeout(io)) < 0 && errno != EINTR)
+	if (poll(p, 3 + cli_mcp_file_poll(&io->mesh, p + 3),
+		stdio_timeout(io)) < 0 &&
+	    errno != EINTR)
 		fatal("poll");
 	if (p[0].fd != -1 && p[0].revents != 0)
 		stdio_read(io);

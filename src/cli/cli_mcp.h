@@ -6,7 +6,9 @@
 #ifndef CLI_CLI_MCP_H
 #define CLI_CLI_MCP_H
 
+#include <poll.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "cli/cli.h"
 #include "mcp/mcp.h"
@@ -48,7 +50,10 @@ enum mesh_what {
 	MESH_SEND,
 	MESH_MESSAGES,
 	MESH_UNREAD,
+	MESH_FILE,
 };
+
+struct mesh_file; /* cli_mcp_file.c */
 
 /* A question of a tool. */
 struct mesh_ask {
@@ -60,6 +65,7 @@ struct mesh_ask {
 	char *op;
 	char *fields;
 	size_t limit;
+	struct mesh_file *file; /* NULL: it is not about one */
 };
 
 extern const struct mcp_backend cli_mcp_backend; /* its arg: struct mcp_mesh */
@@ -78,6 +84,44 @@ void cli_mcp_answer(struct mesh_ask *a, const struct buf *b);
 
 /* cli_mcp_send.c */
 void cli_mcp_send(struct mesh_ask *a);
+
+/*
+ * cli_mcp_file.c: what is asked about a file, copied.
+ */
+#define CLI_MCP_CHILDREN 4 /* processes that move bytes */
+struct mesh_file *cli_mcp_file_share(const struct mcp_share *s);
+struct mesh_file *cli_mcp_file_fetch(const struct mcp_fetch *f);
+/* Ends its process, and removes what is not whole.  f may be NULL. */
+void cli_mcp_file_free(struct mesh_file *f);
+void cli_mcp_file(struct mesh_ask *a);
+/* Nobody wants it any more; false: the broker has still to answer. */
+bool cli_mcp_file_leave(struct mesh_ask *a);
+/* What has to be polled. */
+size_t cli_mcp_file_poll(
+    const struct mcp_mesh *h, struct pollfd p[CLI_MCP_CHILDREN]);
+void cli_mcp_file_turn(struct mcp_mesh *h);
+
+/*
+ * cli_mcp_child.c
+ */
+struct mesh_child {
+	pid_t pid; /* 0: there is none */
+	int fd;	   /* what it says; or -1 */
+};
+struct mesh_word {
+	int64_t done; /* bytes */
+	bool ended;
+	bool failed;			 /* with an error */
+	char sha256[LINNET_SHA256_SIZE]; /* of an upload */
+	struct linnet_error error;
+};
+/* Moves the bytes of t by the broker of l; -1 and errno. */
+int cli_mcp_child_start(struct mesh_child *ch, struct linnet *l,
+    const struct linnet_transfer *t, bool upload);
+/* false: it has said nothing; after a word that ended it is gone. */
+bool cli_mcp_child_read(struct mesh_child *ch, struct mesh_word *w);
+/* Kills it, if it is there. */
+void cli_mcp_child_end(struct mesh_child *ch);
 
 /*
  * cli_mcp_self.c

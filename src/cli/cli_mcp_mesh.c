@@ -36,6 +36,7 @@ static void
 ask_free(struct mesh_ask *a)
 {
 	TAILQ_REMOVE(&a->h->asks, a, entry);
+	cli_mcp_file_free(a->file);
 	free(a->op);
 	free(a->fields);
 	free(a);
@@ -222,6 +223,7 @@ mesh_do(struct mesh_ask *a)
 		[MESH_SEND] = cli_mcp_send,
 		[MESH_MESSAGES] = mesh_messages,
 		[MESH_UNREAD] = mesh_unread,
+		[MESH_FILE] = cli_mcp_file,
 	};
 
 	a->asked = true;
@@ -285,7 +287,7 @@ mesh_retry(struct mcp_mesh *h)
 
 static void
 mesh_ask(struct mcp_mesh *h, struct mcp_ask *ask, enum mesh_what what,
-    const char *op, const char *fields, size_t limit)
+    const char *op, const char *fields, size_t limit, struct mesh_file *file)
 {
 	struct mesh_ask *a = xcalloc(1, sizeof(*a));
 
@@ -295,6 +297,7 @@ mesh_ask(struct mcp_mesh *h, struct mcp_ask *ask, enum mesh_what what,
 	a->op = xstrdup(op);
 	a->fields = xstrdup(fields);
 	a->limit = limit;
+	a->file = file;
 	TAILQ_INSERT_TAIL(&h->asks, a, entry);
 	if (h->s.linnet == NULL && what != MESH_UNREAD)
 		cli_mcp_mesh_start(h);
@@ -312,20 +315,32 @@ static void
 backend_call(void *arg, struct mcp_ask *ask, const char *op, const char *fields)
 {
 	mesh_ask(arg, ask, strcmp(op, "send") == 0 ? MESH_SEND : MESH_CALL, op,
-	    fields, 0);
+	    fields, 0, NULL);
 }
 
 static void
 backend_messages(void *arg, struct mcp_ask *ask, size_t limit, bool take)
 {
 	(void)take;
-	mesh_ask(arg, ask, MESH_MESSAGES, "", "", limit);
+	mesh_ask(arg, ask, MESH_MESSAGES, "", "", limit, NULL);
 }
 
 static void
 backend_unread(void *arg, struct mcp_ask *ask)
 {
-	mesh_ask(arg, ask, MESH_UNREAD, "", "", 0);
+	mesh_ask(arg, ask, MESH_UNREAD, "", "", 0, NULL);
+}
+
+static void
+backend_share(void *arg, struct mcp_ask *ask, const struct mcp_share *s)
+{
+	mesh_ask(arg, ask, MESH_FILE, "", "", 0, cli_mcp_file_share(s));
+}
+
+static void
+backend_fetch(void *arg, struct mcp_ask *ask, const struct mcp_fetch *f)
+{
+	mesh_ask(arg, ask, MESH_FILE, "", "", 0, cli_mcp_file_fetch(f));
 }
 
 static bool
@@ -364,7 +379,7 @@ backend_forget(void *arg, struct mcp_ask *ask)
 		if (a->ask == ask) {
 			/* The broker's answer is on its way. */
 			a->ask = NULL;
-			if (!a->asked)
+			if (!a->asked || cli_mcp_file_leave(a))
 				ask_free(a);
 			return;
 		}
@@ -377,6 +392,8 @@ const struct mcp_backend cli_mcp_backend = {
 	.take = backend_take,
 	.untake = backend_untake,
 	.ack = backend_ack,
+	.share = backend_share,
+	.fetch = backend_fetch,
 	.forget = backend_forget,
 };
 
@@ -403,6 +420,35 @@ mesh_binary(const struct linnet_message *m)
 	return text;
 }
 
+/* What goes with a message, as JSON; NULL: nothing. */
+static char *
+mesh_message_files(const struct linnet_message *m)
+{
+	struct json_writer w;
+	struct buf b;
+	size_t i;
+
+	if (m->nfiles == 0)
+		return NULL;
+	buf_init(&b, SIZE_MAX / 2);
+	json_start(&w, &b);
+	json_array(&w);
+	for (i = 0; i < m->nfiles; i++) {
+		json_object(&w);
+		json_key(&w, "id");
+		json_str(&w, m->files[i].id);
+		json_key(&w, "name");
+		json_str(&w, m->files[i].name);
+		json_key(&w, "size");
+		json_num(&w, m->files[i].size);
+		json_object_end(&w);
+	}
+	json_array_end(&w);
+	if (buf_str(&b) == NULL)
+		fatalx("out of memory");
+	return b.data;
+}
+
 static void
 mesh_message(void *arg, struct linnet *l, const struct linnet_message *m)
 {
@@ -422,16 +468,18 @@ mesh_message(void *arg, struct linnet *l, const struct linnet_message *m)
 		.text = m->text,
 		.length = m->length,
 	};
-	char *text = NULL;
+	char *text = NULL, *files = mesh_message_files(m);
 
 	(void)l;
 	if (m->text != NULL && !str_utf8(m->text, m->length)) {
 		out.text = text = mesh_binary(m);
 		out.length = strlen(text);
 	}
+	out.files = files;
 	if (mcp_inbox_add(h->inbox, &out))
 		mcp_arrived(h->mcp, &out);
 	free(text);
+	free(files);
 }
 
 static void
@@ -596,6 +644,7 @@ cli_mcp_mesh_turn(struct mcp_mesh *h)
 {
 	if (h->s.linnet != NULL && linnet_phase(h->s.linnet) != LINNET_STOPPED)
 		(void)linnet_process(h->s.linnet);
+	cli_mcp_file_turn(h);
 	mesh_retry(h);
 	mesh_note_unread(h);
 }
@@ -603,7 +652,11 @@ cli_mcp_mesh_turn(struct mcp_mesh *h)
 void
 cli_mcp_mesh_end(struct mcp_mesh *h)
 {
+	struct mesh_ask *a;
+
 	h->ending = true;
+	TAILQ_FOREACH (a, &h->asks, entry)
+		(void)cli_mcp_file_leave(a);
 	if (h->s.linnet != NULL)
 		cli_session_close(&h->s);
 	while (!TAILQ_EMPTY(&h->asks))

@@ -96,25 +96,44 @@ mesh_sent(void *arg, struct linnet *l, const struct linnet_reply *reply)
 	buf_free(&b);
 }
 
-/* Target and the others of a send; the first is returned. */
-static const char *
-mesh_targets(struct cli *c, const struct json *j, const char *const **others)
+/* The texts of an array, ended by NULL. */
+static const char **
+mesh_texts(struct cli *c, const struct json *j, size_t at)
 {
-	size_t at = json_get(j, 0, "to"), i, n = 0;
-	const struct json_node *to = &j->nodes[at];
+	const struct json_node *v = &j->nodes[at];
 	const char **list =
-	    pool_zalloc(&c->pool, (to->end - at + 1) * sizeof(*list));
+	    pool_zalloc(&c->pool, (v->end - at + 1) * sizeof(*list));
+	size_t i, n = 0;
 
-	if (to->type == JSON_STRING)
-		return cli_json_str(c, j, 0, "to");
-	for (i = JSON_FIRST(at); i < to->end; i = j->nodes[i].end) {
+	for (i = JSON_FIRST(at); i < v->end; i = j->nodes[i].end) {
 		char *s = pool_alloc(&c->pool, j->nodes[i].n + 1);
 
 		s[json_unescape(&j->nodes[i], s)] = '\0';
 		list[n++] = s;
 	}
+	return list;
+}
+
+/* Target and the others of a send; the first is returned. */
+static const char *
+mesh_targets(struct cli *c, const struct json *j, const char *const **others)
+{
+	size_t at = json_get(j, 0, "to");
+	const char **list;
+
+	if (j->nodes[at].type == JSON_STRING)
+		return cli_json_str(c, j, 0, "to");
+	list = mesh_texts(c, j, at);
 	*others = list + 1;
 	return list[0];
+}
+
+static const char *const *
+mesh_files(struct cli *c, const struct json *j)
+{
+	size_t at = json_get(j, 0, "files");
+
+	return at != 0 ? mesh_texts(c, j, at) : NULL;
 }
 
 void
@@ -140,6 +159,7 @@ cli_mcp_send(struct mesh_ask *a)
 	m.reply_to = reply_to[0] != '\0' ? reply_to : NULL;
 	m.id = id[0] != '\0' ? id : NULL;
 	m.ttl_ms = cli_json_int(&j, 0, "ttl");
+	m.files = mesh_files(&c, &j);
 	r = linnet_send(l, &m, mesh_sent, a);
 	json_free(&j);
 	free(text);

@@ -390,6 +390,8 @@ void deputy_watch(struct client *c, deputy_news *fn);
  * whom it acts, and where. */
 struct deputy_who {
 	struct id token;
+	struct id mesh_id;
+	struct id member_id;
 	struct slice member_name;
 	uint8_t member_key[CRYPTO_KEY_LEN];
 	struct slice mesh; /* slug */

@@ -125,6 +125,8 @@ deputy_who(const struct client *c, struct deputy_who *out)
 	const struct deputy *d = c->deputy;
 
 	out->token = d->token.id;
+	out->mesh_id = d->session.info.mesh;
+	out->member_id = d->session.info.member;
 	out->member_name = d->session.info.member_name;
 	memcpy(out->member_key, d->session.info.member_key,
 	    sizeof(out->member_key));

@@ -162,9 +162,15 @@ enum err file_storage_error(int error, const char **text);
 /*
  * file_attach.c: files that go with messages.
  */
-/* ids: slices.  Calls fn with what is to be pushed with the message, of the
- * request's pool; or fails the request. */
-typedef void attach_fn(struct request *r, struct slice json, void *arg);
+struct attached {
+	struct slice json; /* what is to be pushed with the message */
+	/* Of names and bytes: files of other ids are the same if these are. */
+	uint8_t digest[CRYPTO_DIGEST_LEN];
+};
+/* ids: slices.  Calls fn with what there is, of the request's pool; or fails
+ * the request. */
+typedef void attach_fn(
+    struct request *r, const struct attached *files, void *arg);
 void file_attach(struct request *r, const struct list *ids,
     const struct id *readers, size_t n, attach_fn *fn, void *arg);
 

@@ -50,14 +50,29 @@ attach_write(struct json_writer *w, const struct db_result *res, size_t i)
 	json_object_end(w);
 }
 
+/* One more file goes into the digest. */
+static void
+attach_digest(
+    uint8_t digest[CRYPTO_DIGEST_LEN], const struct db_result *res, size_t i)
+{
+	const struct slice name = db_text(res, i, 1),
+			   sha256 = db_bytes(res, i, 3);
+	uint8_t parts[3 * CRYPTO_DIGEST_LEN];
+
+	memcpy(parts, digest, CRYPTO_DIGEST_LEN);
+	crypto_digest(parts + CRYPTO_DIGEST_LEN, name.p, name.n, NULL);
+	crypto_digest(parts + 2 * CRYPTO_DIGEST_LEN, sha256.p, sha256.n, NULL);
+	crypto_digest(digest, parts, sizeof(parts), NULL);
+}
+
 static void
 attach_done(void *arg, const struct db_result *res)
 {
 	struct attaching *a = arg;
 	struct request *r = a->request;
 	struct client *c = r->client;
+	struct attached *files;
 	struct json_writer w;
-	struct slice json;
 	struct buf b;
 	ptrdiff_t row;
 	size_t i;
@@ -65,6 +80,7 @@ attach_done(void *arg, const struct db_result *res)
 	if (op_db_failed(r, res))
 		return;
 	r->holds = false;
+	files = pool_zalloc(&r->pool, sizeof(*files));
 	buf_init(&b, 65536);
 	json_start(&w, &b);
 	json_array(&w);
@@ -72,9 +88,11 @@ attach_done(void *arg, const struct db_result *res)
 		if ((row = attach_row(res, a->ids[i])) == -1)
 			break;
 		attach_write(&w, res, (size_t)row);
+		attach_digest(files->digest, res, (size_t)row);
 	}
 	json_array_end(&w);
-	json = (struct slice){ pool_dup(&r->pool, b.data, b.len), b.len };
+	files->json =
+	    (struct slice){ pool_dup(&r->pool, b.data, b.len), b.len };
 	buf_free(&b);
 	if (c == NULL)
 		op_fail(r, ERR_UNAVAILABLE, NULL);
@@ -84,7 +102,7 @@ attach_done(void *arg, const struct db_result *res)
 		    ", or its bytes are not there yet.",
 		    SLICE_ARG(a->ids[i]));
 	else
-		a->fn(r, json, a->arg);
+		a->fn(r, files, a->arg);
 	/* Its place in the order is settled. */
 	if (c != NULL)
 		op_go_on(c);

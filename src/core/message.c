@@ -36,7 +36,7 @@ struct send_in {
 	struct slice fingerprint;
 	struct slice reply_to;
 	struct list files;
-	struct slice files_json;
+	const struct attached *attached;
 	int64_t ttl_ms;
 	int64_t expires_ms;
 	const struct message_due *due; /* it was scheduled */
@@ -434,18 +434,22 @@ message_record(struct core *c)
 }
 
 static void
-message_fingerprint(struct multicast *m)
+message_fingerprint(struct multicast *m, const struct attached *files)
 {
 	const struct message *g = &m->message;
 	const struct slice parts[] = { g->target, g->nonce, g->ciphertext };
-	uint8_t digests[NELEM(parts) * CRYPTO_DIGEST_LEN + 1];
-	size_t i;
+	uint8_t digests[(NELEM(parts) + 1) * CRYPTO_DIGEST_LEN + 1];
+	size_t i, n = 0;
 
-	for (i = 0; i < NELEM(parts); i++)
-		crypto_digest(digests + i * CRYPTO_DIGEST_LEN, parts[i].p,
-		    parts[i].n, NULL);
-	digests[sizeof(digests) - 1] = (uint8_t)g->priority;
-	crypto_digest(m->fingerprint, digests, sizeof(digests), NULL);
+	for (i = 0; i < NELEM(parts); i++, n += CRYPTO_DIGEST_LEN)
+		crypto_digest(digests + n, parts[i].p, parts[i].n, NULL);
+	digests[n++] = (uint8_t)g->priority;
+	/* Only then: what was sent without stays what it was. */
+	if (files != NULL) {
+		memcpy(digests + n, files->digest, CRYPTO_DIGEST_LEN);
+		n += CRYPTO_DIGEST_LEN;
+	}
+	crypto_digest(m->fingerprint, digests, n, NULL);
 }
 
 /* What few messages have. */
@@ -455,13 +459,14 @@ message_extras(struct request *r, const struct send_in *in)
 	struct message_more *more;
 
 	if (in->client_id.n == 0 && in->fingerprint.n == 0 &&
-	    in->reply_to.n == 0 && in->files_json.n == 0 && in->due == NULL)
+	    in->reply_to.n == 0 && in->attached == NULL && in->due == NULL)
 		return NULL;
 	more = pool_zalloc(&r->pool, sizeof(*more));
 	more->client_id = in->client_id;
 	more->fingerprint = in->fingerprint;
 	more->reply_to = in->reply_to;
-	more->files = in->files_json;
+	if (in->attached != NULL)
+		more->files = in->attached->json;
 	if (in->due != NULL)
 		more->subtype = in->due->subtype;
 	return more;
@@ -515,7 +520,7 @@ send_admitted(struct request *r, void *arg)
 	message_hold(m, in);
 	g->more = message_extras(r, in);
 	m->due = in->due;
-	message_fingerprint(m);
+	message_fingerprint(m, in->attached);
 	if (to->multicast && m->due == NULL)
 		message_gather(m);
 	if (!message_may_hurry(s, m)) {
@@ -529,9 +534,9 @@ send_admitted(struct request *r, void *arg)
 }
 
 static void
-send_attached(struct request *r, struct slice json, void *arg)
+send_attached(struct request *r, const struct attached *files, void *arg)
 {
-	((struct send_in *)r->in)->files_json = json;
+	((struct send_in *)r->in)->attached = files;
 	send_admitted(r, arg);
 }
 

@@ -43,6 +43,7 @@ struct read_row {
 	struct slice target;
 	struct slice reply_to;
 	int subtype;
+	struct slice files;
 };
 
 #define ROW(field) offsetof(struct read_row, field)
@@ -69,6 +70,8 @@ static const struct field read_row_fields[] = {
 	    "The message that it answers." },
 	{ "subtype", F_ENUM, ROW(subtype), 0, 0, 0, table_subtypes, NULL, 0,
 	    "What it is." },
+	{ "files", F_JSON, ROW(files), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "What goes with it: an array of id, name and size." },
 	{ .type = F_END },
 };
 #undef ROW
@@ -149,6 +152,8 @@ read_row(struct request *r, struct read_row *out, const struct message *m)
 		return;
 	out->reply_to = read_keep(r, m->more->reply_to);
 	out->subtype = (int)m->more->subtype;
+	if (m->more->files.n > 0)
+		out->files = read_keep(r, m->more->files);
 }
 
 static void

@@ -200,6 +200,31 @@ message_decode(struct linnet_message *m, struct pool *p, const char *nonce64,
 	m->secrecy = LINNET_CLEAR;
 }
 
+/* What goes with it; a file that cannot be asked for is none. */
+static void
+message_read_files(
+    struct linnet_message *m, struct pool *p, const struct json *j)
+{
+	size_t at = json_get(j, 0, "files"), i, n = 0;
+	struct linnet_attachment *files;
+
+	if (at == 0 || j->nodes[at].type != JSON_ARRAY)
+		return;
+	for (i = JSON_FIRST(at); i < j->nodes[at].end; i = j->nodes[i].end)
+		n++;
+	m->files = files = pool_alloc(p, (n + 1) * sizeof(*files));
+	for (i = JSON_FIRST(at); i < j->nodes[at].end; i = j->nodes[i].end) {
+		files[m->nfiles] = (struct linnet_attachment){
+			.id = linnet_json_str(p, j, i, "id"),
+			.name = linnet_json_str(p, j, i, "name"),
+		};
+		if (json_int(&j->nodes[json_get(j, i, "size")],
+			&files[m->nfiles].size) != 0)
+			files[m->nfiles].size = 0;
+		m->nfiles += files[m->nfiles].id[0] != '\0';
+	}
+}
+
 int
 linnet_message_read(struct linnet_message *m, struct pool *p,
     const struct json *j, const struct linnet_identity *id)
@@ -218,6 +243,7 @@ linnet_message_read(struct linnet_message *m, struct pool *p,
 	m->subtype = linnet_json_str(p, j, 0, "subtype");
 	if (m->id[0] == '\0')
 		return -1;
+	message_read_files(m, p, j);
 	message_decode(m, p, linnet_json_str(p, j, 0, "nonce"),
 	    linnet_json_str(p, j, 0, "ciphertext"), id);
 	return 0;

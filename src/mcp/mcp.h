@@ -12,6 +12,8 @@
  *	mcp_args.c	arguments checked; mcp_project.c: answers made
  *			mcp_schema.c: the JSON Schemas of both
  *	mcp_message.c	messages: read, waited for, acknowledged
+ *	mcp_file.c	files: shared, fetched, sent with messages;
+ *			mcp_file_table.c: their tools
  *	mcp_inbox.c	messages that arrived, for backends that are pushed to
  *	mcp_resource.c	resources; mcp_subscribe.c: who is told of changes
  *	mcp_push.c	waking an agent
@@ -59,6 +61,26 @@ struct mcp_error {
 	const char *message;
 };
 
+/* A file to share: what is handed in is good during the call. */
+struct mcp_share {
+	const char *path;  /* on the agent's machine; NULL: bytes */
+	const char *bytes; /* NULL: they come later, by a link */
+	size_t n;
+	const char *name; /* NULL: that of the path */
+	const char *mime; /* or NULL */
+	const char *tags; /* an array, JSON; or NULL */
+	bool attached;	  /* for recipients of messages, not for the mesh */
+	int64_t size;	  /* of what comes later; -1: it is not known */
+};
+
+/* One to get. */
+struct mcp_fetch {
+	const char *id;
+	const char *path; /* on the agent's machine; NULL: there is none */
+	size_t most;	  /* a text of so many bytes is answered as it is */
+	bool look;	  /* bytes, too; and nothing else is done with it */
+};
+
 /*
  * What there is behind the tools.  A question (ask) is answered once, with
  * mcp_answer(), at once or later; unless it was forgotten.
@@ -88,6 +110,13 @@ struct mcp_backend {
 	/* But the host did not get the answer: it is unread again. */
 	void (*untake)(void *arg, const char *id);
 	void (*ack)(void *arg, const char *id);
+	/* Shares a file: {"fileId","name","uploaded",...}, with size and sha256
+	 * when it is there, else with url, curl, expiresAt, maxBytes. */
+	void (*share)(void *arg, struct mcp_ask *a, const struct mcp_share *s);
+	/* Gets one: {"fileId","name","size","mimeType","sha256"}, and text or
+	 * blob by mcp_file_give(), or path, or url, curl and expiresAt; of a
+	 * large one to look at none of these. */
+	void (*fetch)(void *arg, struct mcp_ask *a, const struct mcp_fetch *f);
 	/* resources/subscribe of a client of which nothing is remembered here:
 	 * remembers it elsewhere.  NULL: never asked. */
 	void (*subscribe)(
@@ -119,7 +148,8 @@ struct mcp_config {
 	/* The agent has no session that peers could see, and nothing is
 	 * remembered of it from one request to the next. */
 	bool is_nowhere;
-	bool is_kept; /* but for what it subscribed to */
+	bool is_kept;	/* but for what it subscribed to */
+	bool is_remote; /* the agent's files are not where we run */
 	enum mcp_push push;
 	const char *version; /* of the server; kept, as those below */
 	const char *name;    /* under which others know the agent, or NULL */
@@ -160,6 +190,12 @@ void mcp_tick(struct mcp *m);
 void mcp_answer(
     struct mcp_ask *a, const struct mcp_error *e, const char *text, size_t n);
 
+/* How far a file is that was asked for, as the client wants to know it. */
+void mcp_progress(struct mcp_ask *a, int64_t done, int64_t size);
+/* Writes the member text, or blob if that is wanted and it is no text; false:
+ * neither. */
+bool mcp_file_give(struct json_writer *w, const char *p, size_t n, bool blob);
+
 /* A message of a peer.  Texts that are "" are not there. */
 struct mcp_message {
 	const char *id;
@@ -173,8 +209,9 @@ struct mcp_message {
 	const char *subtype;
 	const char *mesh; /* slug */
 	bool encrypted;
-	const char *text; /* UTF-8; NULL: it cannot be read here */
-	size_t length;	  /* bytes */
+	const char *text;  /* UTF-8; NULL: it cannot be read here */
+	size_t length;	   /* bytes */
+	const char *files; /* id, name and size of each, JSON; or NULL */
 };
 /* Events: a message arrived that nobody asked for; a key of state was changed
  * by somebody else (value NULL: deleted); the number of unread messages may

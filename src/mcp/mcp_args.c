@@ -170,6 +170,7 @@ args_value(
 
 	switch (f->type) {
 	case M_TEXT:
+	case M_FILE:
 		return args_text(p, f, f->name, v, f->min, f->max);
 	case M_ID:
 		return args_id(p, f->name, v);
@@ -178,6 +179,7 @@ args_value(
 	case M_TARGET:
 		return args_texts(p, f, j, at, true, false);
 	case M_TEXTS:
+	case M_FILES:
 		return args_texts(p, f, j, at, false, false);
 	case M_INT:
 	case M_DELAY:
@@ -301,7 +303,7 @@ mcp_args_fields(
 
 	json_start(&w, out);
 	for (f = t->in; f->type != M_END; f++) {
-		if (f->as == NULL)
+		if (f->as == NULL || f->type == M_FILE || f->type == M_FILES)
 			continue;
 		v = args_get(j, at, f);
 		if (v != 0 &&

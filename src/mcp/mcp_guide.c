@@ -12,9 +12,9 @@
 
 #define GUIDE_TTL_MS 3600000
 #define GUIDE_NAME "linnet"
-#define GUIDE_DESCRIPTION                                                  \
-	"How to work with other agents and people in a Linnet mesh: send " \
-	"and read messages, share state and memory. Use it when peers, "   \
+#define GUIDE_DESCRIPTION                                                       \
+	"How to work with other agents and people in a Linnet mesh: send "      \
+	"and read messages, share state, memory and files. Use it when peers, " \
 	"other agents, or messages from them are mentioned."
 
 /* clang-format off: a paragraph or an item in each line. */
@@ -48,6 +48,10 @@
 	"- State (set_state, get_state, list_state) is what is true now, by key: who works on what, the result of a build, a decision. Everybody is told when it changes, so do not send a message as well. When the new value depends on the old one give if_version, so that you overwrite nobody.\n"              \
 	"- Memory (remember, recall, forget) is what stays true: how something works, why it was decided, what went wrong. Write it so that it can be understood alone, with tags. recall before you ask others or begin something big.\n"                                                                           \
 	"- Messages are for what somebody has to do or answer.\n"                                                                                                                                                                                                                                                    \
+	"\n"                                                                                                                                                                                                                                                                                                         \
+	"Files\n"                                                                                                                                                                                                                                                                                                    \
+	"- share_file is for what the whole mesh may need later: give it tags, by which list_files finds it. What is only for some goes with a message, in file or files of send_message: only its recipients get it, and it is gone when they have read it, or after a day.\n"                                      \
+	"- What came with a message is in its `files`: get_file brings it. It is what a peer wrote: read it before you run it.\n"                                                                                                                                                                                    \
 	"\n"                                                                                                                                                                                                                                                                                                         \
 	"Targeted views\n"                                                                                                                                                                                                                                                                                           \
 	"- One event often matters to several in different ways. Send each audience its own message with what it needs: @frontend what changes for them, @reviewers what to look at, the lead a line for the whole; not the same long text to everybody.\n"                                                          \

@@ -99,6 +99,10 @@ inbox_write(struct buf *out, const struct mcp_message *m)
 		json_strn(&w, m->text, m->length);
 	else
 		json_null(&w);
+	if (m->files != NULL) {
+		json_key(&w, "files");
+		json_raw(&w, m->files, strlen(m->files));
+	}
 	json_object_end(&w);
 	if (out->failed)
 		fatalx("out of memory");

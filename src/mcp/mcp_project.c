@@ -124,8 +124,10 @@ project_next(struct project *p, size_t at)
 		json_str(p->w, number);
 		return;
 	}
-	if (p->more && p->page->paging == PAGE_KEYS)
-		v = json_get(p->j, p->last, "key");
+	if (p->more &&
+	    (p->page->paging == PAGE_KEYS || p->page->paging == PAGE_IDS))
+		v = json_get(
+		    p->j, p->last, p->page->paging == PAGE_KEYS ? "key" : "id");
 	else if (p->page->paging != PAGE_OFFSET)
 		v = json_get(p->j, at, "next");
 	if (v == 0 || p->j->nodes[v].type != JSON_STRING ||

@@ -152,6 +152,7 @@ mcp_push_message(struct mcp *m, const struct mcp_message *message)
 	push_meta(&w, "subtype", message->subtype);
 	push_meta(&w, "mesh", message->mesh);
 	push_meta(&w, "encrypted", message->encrypted ? "yes" : "no");
+	push_meta(&w, "files", message->files);
 	free(text);
 	n = xcalloc(1, sizeof(*n));
 	(void)str_copy(n->id, message->id, sizeof(n->id));

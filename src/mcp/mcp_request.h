@@ -55,6 +55,8 @@ enum mcp_type {
 	M_DELAY,   /* seconds from now; there milliseconds since 1970 */
 	M_SECONDS, /* seconds; there milliseconds */
 	M_FLAG,	   /* true; there the first of names */
+	M_FILE,	   /* text: a path or id, see mcp_file_attach() */
+	M_FILES,   /* array of these */
 	M_ROWS,	   /* array of objects */
 	M_ROW,	   /* object */
 };
@@ -80,6 +82,7 @@ enum mcp_paging {
 	PAGE_NONE,
 	PAGE_THERE,  /* the broker does it: limit, after, next */
 	PAGE_KEYS,   /* the same, and after is the key of the last row */
+	PAGE_IDS,    /* or its id */
 	PAGE_OFFSET, /* it gives all of them; after counts rows */
 };
 
@@ -89,6 +92,8 @@ enum mcp_kind {
 	TOOL_CHECK,
 	TOOL_WAIT,
 	TOOL_ACK,
+	TOOL_SHARE,
+	TOOL_FETCH,
 };
 
 struct mcp_tool {
@@ -108,6 +113,8 @@ struct mcp_tool {
 #define HINT_DESTRUCTIVE 0x02 /* takes something away */
 #define HINT_IDEMPOTENT 0x04  /* a second time changes nothing */
 #define HINT_SESSION 0x08     /* it is about the agent's session */
+#define HINT_LOCAL 0x10	      /* it has paths of the agent's machine */
+#define HINT_REMOTE 0x20      /* instead of that one, where there are none */
 
 extern const struct mcp_tool mcp_tools[]; /* ended by a NULL name */
 /* NULL: there is none, or this client does not have it. */
@@ -162,9 +169,13 @@ struct mcp_request {
 	int64_t until_ms;
 	int64_t began_ms;
 	int64_t look_ms;     /* when to look for messages again */
-	int64_t progress_ms; /* when to say that it still waits */
+	int64_t progress_ms; /* when to say that it still waits, or goes on */
 	bool looking;
 	bool again; /* something arrived meanwhile */
+	/* Of one that has to do with files. */
+	struct mcp_attach *attach; /* mcp_file.c */
+	int64_t progress_base;	   /* bytes of files before this one */
+	int64_t progress_done;	   /* that were told */
 	/* Of a read or list of resources. */
 	const char *uri;
 	const char *key;
@@ -323,6 +334,32 @@ void mcp_tool_fail(struct mcp_request *r, const char *fmt, ...)
     PRINTF_LIKE(2, 3);
 void mcp_tool_failed(struct mcp_request *r, const struct mcp_error *e);
 
+/* The result of a call is made of an answer. */
+mcp_ask_fn mcp_tool_answered;
+
+/*
+ * mcp_file.c
+ */
+#define MCP_FILE_CONTENT (1 << 20) /* bytes of one that stands in a call */
+void mcp_file_share(struct mcp_request *r, const struct json *j, size_t at);
+void mcp_file_fetch(struct mcp_request *r, const struct json *j, size_t at);
+void mcp_file_ask(
+    struct mcp_request *r, const struct mcp_fetch *f, mcp_ask_fn *fn);
+/* Sends a message with its files; false: it has none. */
+bool mcp_file_attach(
+    struct mcp_request *r, const struct json *j, size_t at, const char *fields);
+
+/*
+ * mcp_file_table.c
+ */
+extern const struct mcp_field mcp_file_share_in[], mcp_file_share_out[],
+    mcp_file_link_in[], mcp_file_link_out[], mcp_file_get_in[],
+    mcp_file_get_out[], mcp_file_url_in[], mcp_file_url_out[],
+    mcp_file_list_in[], mcp_file_list_out[], mcp_file_status_in[],
+    mcp_file_status_out[], mcp_file_delete_in[], mcp_file_delete_out[],
+    mcp_file_message_rows[];
+extern const char *const mcp_file_share_need[];
+
 /*
  * mcp_message.c
  */
@@ -351,6 +388,7 @@ void mcp_subscribe_free(struct mcp *m);
 #define URI_INBOX "linnet://inbox"
 #define URI_STATE "linnet://state/"
 #define URI_MEMORY "linnet://memory/"
+#define URI_FILE "linnet://file/"
 #define URI_SKILL "skill://linnet/SKILL.md"
 /* What stands behind a prefix of a URI, percent-decoded; NULL: it is not so,
  * or is no text. */

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Resources: the inbox, keys of state, memories, and our skill.
+ * Resources: the inbox, keys of state, memories, files, and our skill.
  *
  *	linnet://inbox		messages that are unread, and stay so
  *	linnet://state/KEY	KEY percent-encoded (RFC 3986 2.1)
  *	linnet://memory/ID
+ *	linnet://file/ID	small ones; of others what there is to know
  *	skill://linnet/SKILL.md
  *
  * A list begins with what is always there, so that its first page needs no
- * broker, and goes on with the keys, page by page, and the newest memories:
- * the others are for recall to find.  Cursors are "m", or "s" and what `after`
- * of list_state has to be.
+ * broker, and goes on with the keys, page by page, and the newest memories and
+ * files: the others are for recall and list_files to find.  Cursors are "m",
+ * "f", or "s" and what `after` of list_state has to be.
  */
 #include "mcp/mcp_request.h"
 
@@ -18,6 +19,7 @@
 
 #define RESOURCE_JSON "application/json"
 #define RESOURCE_PAGE "50"
+#define RESOURCE_FILE 65536 /* bytes */
 
 void
 mcp_uri_add(struct buf *b, const char *prefix, const char *rest, size_t n)
@@ -185,6 +187,36 @@ resource_memories(
 			by != NULL ? by : "a member"),
 		    RESOURCE_JSON);
 	}
+	resource_list_end(r, "f");
+}
+
+static void
+resource_files(
+    struct mcp_request *r, const struct mcp_error *e, const struct json *j)
+{
+	const char *id, *name, *by, *type;
+	struct json_writer *w;
+	size_t list, i;
+
+	if (e != NULL) {
+		resource_failed(r, e);
+		return;
+	}
+	w = resource_list_begin(r, "resources");
+	list = mcp_json_in(j, 0, "files", JSON_ARRAY);
+	for (i = JSON_FIRST(list); list != 0 && i < j->nodes[list].end;
+	     i = j->nodes[i].end) {
+		id = mcp_json_str(&r->pool, j, i, "id");
+		name = mcp_json_str(&r->pool, j, i, "name");
+		by = mcp_json_str(&r->pool, j, i, "uploadedBy");
+		type = mcp_json_str(&r->pool, j, i, "mimeType");
+		if (id == NULL || name == NULL || by == NULL || type == NULL)
+			continue;
+		resource_add(w, pool_printf(&r->pool, URI_FILE "%s", id), name,
+		    pool_printf(&r->pool, "A file of %s, %lld bytes.", by,
+			(long long)mcp_json_int(j, i, "size")),
+		    type);
+	}
 	resource_list_end(r, NULL);
 }
 
@@ -222,6 +254,10 @@ mcp_resource_list(struct mcp_request *r, size_t params)
 		resource_ask(r, "list_memories", "", resource_memories);
 		return;
 	}
+	if (cursor != NULL && strcmp(cursor, "f") == 0) {
+		resource_ask(r, "list_files", "", resource_files);
+		return;
+	}
 	if (cursor != NULL) {
 		mcp_fail(r, RPC_PARAMS, 400,
 		    "The cursor is not one that resources/list gave.");
@@ -238,8 +274,8 @@ mcp_resource_list(struct mcp_request *r, size_t params)
 }
 
 static void
-resource_template(
-    struct json_writer *w, const char *uri, const char *name, const char *text)
+resource_template(struct json_writer *w, const char *uri, const char *name,
+    const char *text, const char *type)
 {
 	json_object(w);
 	json_key(w, "uriTemplate");
@@ -248,8 +284,10 @@ resource_template(
 	json_str(w, name);
 	json_key(w, "description");
 	json_str(w, text);
-	json_key(w, "mimeType");
-	json_str(w, RESOURCE_JSON);
+	if (type != NULL) {
+		json_key(w, "mimeType");
+		json_str(w, type);
+	}
 	json_object_end(w);
 }
 
@@ -260,18 +298,20 @@ mcp_resource_templates(struct mcp_request *r, size_t params)
 
 	(void)params;
 	resource_template(w, URI_STATE "{key}", "state",
-	    "A key of the shared state, with its value and version.");
+	    "A key of the shared state, with its value and version.",
+	    RESOURCE_JSON);
 	resource_template(w, URI_MEMORY "{id}", "memory",
-	    "A text that was remembered, by its id.");
+	    "A text that was remembered, by its id.", RESOURCE_JSON);
+	resource_template(w, URI_FILE "{id}", "file",
+	    "A file, by its id; of one that is large only what it is.", NULL);
 	resource_list_end(r, NULL);
 }
 
 /*
  * Reading.
  */
-static void
-resource_give(struct mcp_request *r, const char *text, size_t n,
-    const char *type, int64_t ttl_ms)
+static struct json_writer *
+resource_give_begin(struct mcp_request *r, const char *type)
 {
 	struct json_writer *w = mcp_result(r);
 
@@ -282,12 +322,39 @@ resource_give(struct mcp_request *r, const char *text, size_t n,
 	json_str(w, r->uri);
 	json_key(w, "mimeType");
 	json_str(w, type);
-	json_key(w, "text");
-	json_strn(w, text, n);
-	json_object_end(w);
-	json_array_end(w);
+	return w;
+}
+
+static void
+resource_give_end(struct mcp_request *r, int64_t ttl_ms)
+{
+	json_object_end(&r->w);
+	json_array_end(&r->w);
 	mcp_result_cache(r, ttl_ms, ttl_ms > 0);
 	mcp_result_end(r);
+}
+
+static void
+resource_give(struct mcp_request *r, const char *text, size_t n,
+    const char *type, int64_t ttl_ms)
+{
+	struct json_writer *w = resource_give_begin(r, type);
+
+	json_key(w, "text");
+	json_strn(w, text, n);
+	resource_give_end(r, ttl_ms);
+}
+
+/* text or blob, JSON. */
+static void
+resource_give_raw(
+    struct mcp_request *r, const char *what, struct slice raw, const char *type)
+{
+	struct json_writer *w = resource_give_begin(r, type);
+
+	json_key(w, what);
+	json_raw(w, raw.p, raw.n);
+	resource_give_end(r, 0);
 }
 
 /* The part of an answer that a tool would give. */
@@ -350,6 +417,53 @@ resource_memory(
 		resource_project(r, "recall", "memories", j, JSON_FIRST(list));
 }
 
+/* What there is to know of a file that is too large, as the tool tells it. */
+static void
+resource_file_link(struct mcp_request *r, const struct json *j)
+{
+	const struct mcp_tool *t = mcp_tool_find(
+	    &(const struct mcp_config){ .is_remote = r->m->config.is_remote },
+	    (struct slice){ "get_file", strlen("get_file") });
+	struct json_writer w;
+
+	json_start(&w, &r->result);
+	json_object(&w);
+	mcp_project(&w, t->out, j, 0, NULL);
+	json_key(&w, "hint");
+	json_str(&w, "It is too large to be read here: get_file gets it.");
+	json_object_end(&w);
+	if (r->result.failed)
+		fatalx("out of memory");
+	resource_give(r, r->result.data, r->result.len, RESOURCE_JSON, 0);
+}
+
+static void
+resource_file(
+    struct mcp_request *r, const struct mcp_error *e, const struct json *j)
+{
+	const char *type;
+	size_t text, blob;
+	struct slice raw;
+
+	if (e != NULL) {
+		if (strcmp(e->code, "not_found") == 0)
+			resource_not_found(r);
+		else
+			resource_failed(r, e);
+		return;
+	}
+	text = json_get(j, 0, "text");
+	blob = json_get(j, 0, "blob");
+	if (text == 0 && blob == 0) {
+		resource_file_link(r, j);
+		return;
+	}
+	type = mcp_json_str(&r->pool, j, 0, "mimeType");
+	raw = mcp_json_raw(j, text != 0 ? text : blob);
+	resource_give_raw(r, text != 0 ? "text" : "blob", raw,
+	    type != NULL ? type : "application/octet-stream");
+}
+
 /* Asks for one thing by its name. */
 static void
 resource_ask_one(struct mcp_request *r, const char *op, const char *field,
@@ -366,9 +480,21 @@ resource_ask_one(struct mcp_request *r, const char *op, const char *field,
 	buf_free(&b);
 }
 
+static void
+resource_read_file(struct mcp_request *r, const struct mcp_fetch *f)
+{
+	struct id id;
+
+	if (id_parse(&id, f->id, strlen(f->id)) != 0)
+		resource_not_found(r);
+	else
+		mcp_file_ask(r, f, resource_file);
+}
+
 void
 mcp_resource_read(struct mcp_request *r, size_t params)
 {
+	struct mcp_fetch fetch = { .most = RESOURCE_FILE, .look = true };
 	const char *rest, *skill;
 	size_t n;
 
@@ -385,6 +511,8 @@ mcp_resource_read(struct mcp_request *r, size_t params)
 	else if ((rest = mcp_uri_rest(&r->pool, r->uri, URI_MEMORY)) != NULL)
 		resource_ask_one(
 		    r, "list_memories", "id", rest, resource_memory);
+	else if ((fetch.id = mcp_uri_rest(&r->pool, r->uri, URI_FILE)) != NULL)
+		resource_read_file(r, &fetch);
 	else
 		resource_not_found(r);
 }

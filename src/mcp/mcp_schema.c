@@ -89,6 +89,7 @@ schema_field(struct json_writer *w, const struct mcp_field *f, bool in)
 	json_object(w);
 	switch (f->type) {
 	case M_TEXT:
+	case M_FILE:
 		schema_type(w, "string");
 		if (in)
 			schema_limits(
@@ -118,6 +119,7 @@ schema_field(struct json_writer *w, const struct mcp_field *f, bool in)
 		schema_type(w, "boolean");
 		break;
 	case M_TEXTS:
+	case M_FILES:
 		schema_texts(w, f, in);
 		break;
 	case M_IDS:

@@ -231,8 +231,8 @@ mcp_tool_failed(struct mcp_request *r, const struct mcp_error *e)
 	    r, "%s%s (%s)", e->message, tool_advice(e->code), e->code);
 }
 
-static void
-tool_answered(
+void
+mcp_tool_answered(
     struct mcp_request *r, const struct mcp_error *e, const struct json *j)
 {
 	const struct mcp_page page = {
@@ -292,7 +292,9 @@ tool_run(struct mcp_request *r, size_t args)
 		r->reply_to = mcp_json_str(&r->pool, j, args, "reply_to");
 	buf_init(&fields, SIZE_MAX / 2);
 	mcp_args_fields(&fields, r->tool, j, args);
-	mcp_ask_op(r, r->tool->op, fields.data, tool_answered);
+	if (r->tool->kind != TOOL_SEND ||
+	    !mcp_file_attach(r, j, args, fields.data))
+		mcp_ask_op(r, r->tool->op, fields.data, mcp_tool_answered);
 	buf_free(&fields);
 }
 
@@ -327,6 +329,12 @@ mcp_tool_call(struct mcp_request *r, size_t params)
 		break;
 	case TOOL_ACK:
 		mcp_message_ack(r, j, args);
+		break;
+	case TOOL_SHARE:
+		mcp_file_share(r, j, args);
+		break;
+	case TOOL_FETCH:
+		mcp_file_fetch(r, j, args);
 		break;
 	case TOOL_CALL:
 	case TOOL_SEND:

@@ -66,6 +66,13 @@ static const struct mcp_field send_in[] = {
 	{ "id", "id", M_TEXT, 0, 1, 100, NULL, NULL,
 	    "Your own id for it. Sent again with the same id it is stored once: "
 	    "so a send whose outcome is unknown can be repeated." },
+	{ "file", "files", M_FILE, 0, 1, 4096, NULL, NULL,
+	    "A file that goes with it, for its recipients alone: the path of "
+	    "one on your machine (not over HTTP), or an id that share_file or "
+	    "a message has. It is kept until all have read it, at most 24 "
+	    "hours." },
+	{ "files", "files", M_FILES, 0, 1, 16, NULL, NULL,
+	    "The same of several." },
 	END,
 };
 static const struct mcp_field sent_rows[] = {
@@ -112,6 +119,8 @@ static const struct mcp_field message_rows[] = {
 	    "Only you could read it on the way." },
 	{ "text", "text", M_TEXT, M_EMPTY, 0, 0, NULL, NULL,
 	    "What the sender says; missing when it is encrypted to another key." },
+	{ "files", "files", M_ROWS, 0, 0, 0, NULL, mcp_file_message_rows,
+	    "What goes with it: get_file brings it." },
 	END,
 };
 static const struct mcp_field check_out[] = {
@@ -513,6 +522,42 @@ const struct mcp_tool mcp_tools[] = {
 	    "Have a scheduled message not sent.", "cancel_scheduled", TOOL_CALL,
 	    false, PAGE_NONE, HINT_DESTRUCTIVE | HINT_IDEMPOTENT, cancel_in,
 	    cancel_out, NULL },
+	{ "share_file", "Share a file",
+	    "Share a file of this machine, or a text, with the whole mesh. For "
+	    "some peers only, give it to send_message instead.",
+	    "share_file", TOOL_SHARE, true, PAGE_NONE, HINT_LOCAL,
+	    mcp_file_share_in, mcp_file_share_out, mcp_file_share_need },
+	{ "share_file", "Share a file",
+	    "Share a text or other content with the whole mesh, or with "
+	    "attachment for a message; or get a command that uploads a file.",
+	    "share_file", TOOL_SHARE, true, PAGE_NONE, HINT_REMOTE,
+	    mcp_file_link_in, mcp_file_link_out, NULL },
+	{ "get_file", "Get a file",
+	    "Get a file that was shared or came with a message: a short text "
+	    "as it is, others written to this machine. It never replaces a "
+	    "file.",
+	    "get_file", TOOL_FETCH, true, PAGE_NONE, HINT_LOCAL,
+	    mcp_file_get_in, mcp_file_get_out, NULL },
+	{ "get_file", "Get a file",
+	    "Get a file that was shared or came with a message: a short text "
+	    "as it is, of others a link to download them.",
+	    "get_file", TOOL_FETCH, true, PAGE_NONE,
+	    HINT_REMOTE | HINT_READ | HINT_IDEMPOTENT, mcp_file_url_in,
+	    mcp_file_url_out, NULL },
+	{ "list_files", "List files",
+	    "List the files of the mesh, and those that came with messages to "
+	    "you.",
+	    "list_files", TOOL_CALL, false, PAGE_IDS,
+	    HINT_READ | HINT_IDEMPOTENT, mcp_file_list_in, mcp_file_list_out,
+	    NULL },
+	{ "file_status", "See who has read a file",
+	    "See who has read a file, and when.", "file_status", TOOL_CALL,
+	    false, PAGE_OFFSET, HINT_READ | HINT_IDEMPOTENT, mcp_file_status_in,
+	    mcp_file_status_out, NULL },
+	{ "delete_file", "Delete a file",
+	    "Delete a file that you shared, for everybody.", "delete_file",
+	    TOOL_CALL, false, PAGE_NONE, HINT_DESTRUCTIVE | HINT_IDEMPOTENT,
+	    mcp_file_delete_in, mcp_file_delete_out, NULL },
 	{ NULL, NULL, NULL, NULL, TOOL_CALL, false, PAGE_NONE, 0, NULL, NULL,
 	    NULL },
 };
@@ -522,6 +567,8 @@ bool
 mcp_tool_is_in(const struct mcp_tool *t, const struct mcp_config *c)
 {
 	if (c->is_nowhere && t->hints & HINT_SESSION)
+		return false;
+	if (t->hints & (c->is_remote ? HINT_LOCAL : HINT_REMOTE))
 		return false;
 	return c->tools == MCP_TOOLS_FULL ||
 	       (c->tools == MCP_TOOLS_CORE && t->core);
@@ -595,6 +642,10 @@ mcp_tools_mdoc(struct buf *b)
 			buf_adds(b, "One of the core.\n");
 		if (t->hints & HINT_SESSION)
 			buf_adds(b, "Not over HTTP.\n");
+		if (t->hints & HINT_LOCAL)
+			buf_adds(b, "With\n.Ic linnet mcp .\n");
+		if (t->hints & HINT_REMOTE)
+			buf_adds(b, "Over HTTP.\n");
 		buf_adds(b, ".Pp\nArguments:\n");
 		tools_mdoc_fields(b, t->in, true);
 		buf_adds(b, ".Pp\nResult:\n");

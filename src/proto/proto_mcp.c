@@ -33,6 +33,7 @@ mcp_http_free(struct mcp_http *m)
 	LIST_REMOVE(m, entry);
 	m->peer->mcp = NULL;
 	mcp_free(m->mcp);
+	mcp_file_gone(m);
 	mcp_inbox_free(m->inbox);
 	pool_free(&m->pool);
 	free(m);
@@ -144,6 +145,7 @@ mcp_http_client(struct mcp_http *m, bool is_kept)
 		.revision = m->revision,
 		.is_nowhere = true,
 		.is_kept = is_kept,
+		.is_remote = true,
 		.push = MCP_PUSH_OFF,
 		.version = PACKAGE_VERSION,
 		.name = pool_strndup(
@@ -391,6 +393,8 @@ mcp_http_route(struct proto *p, struct conn *c, const struct http_request *r)
 	m->name = mcp_http_keep(m, http_header(r, "mcp-name"));
 	m->session = mcp_http_keep(m, http_header(r, "mcp-session-id"));
 	m->headers = m->cors.p;
+	m->base = mcp_file_base(&m->pool, c, r);
+	LIST_INIT(&m->files);
 	m->verb = r->method.p[0] == 'P'	  ? MCP_POST
 		  : r->method.p[0] == 'G' ? MCP_GET
 					  : MCP_DELETE;

@@ -23,11 +23,13 @@ struct mcp_http {
 	struct mcp_inbox *inbox;
 	struct pool pool;
 	struct slice body;
-	struct slice cors;    /* headers */
-	struct slice version; /* MCP-Protocol-Version; {NULL, 0}: none */
-	struct slice method;  /* Mcp-Method */
-	struct slice name;    /* Mcp-Name */
-	struct slice session; /* Mcp-Session-Id */
+	struct slice cors;	     /* headers */
+	struct slice version;	     /* MCP-Protocol-Version; {NULL, 0}: none */
+	struct slice method;	     /* Mcp-Method */
+	struct slice name;	     /* Mcp-Name */
+	struct slice session;	     /* Mcp-Session-Id */
+	const char *base;	     /* of links: https://host, or "" */
+	LIST_HEAD(, mcp_file) files; /* proto_mcp_file.c */
 	enum mcp_verb verb;
 	enum mcp_revision revision;
 	const char *headers; /* of the answer; that of the session, too */
@@ -83,9 +85,29 @@ void mcp_http_session(
     struct mcp_http *m, const struct request *r, const struct json *j);
 /* The streams of a session shall look what it is now. */
 void mcp_http_look(struct mcp_http *m);
+/* Runs an operation for who asks; fn has its answer, JSON, unless the request
+ * is gone before. */
+typedef void mcp_mesh_fn(
+    void *arg, const struct mcp_error *e, const char *text, size_t n);
+void mcp_mesh_op(struct mcp_http *m, const char *op, const char *fields,
+    mcp_mesh_fn *fn, void *arg);
 /* A text of object 0 in the pool; "": it is not there. */
 const char *mcp_mesh_str(
     struct pool *p, const struct json *j, size_t at, const char *key);
+/*
+ * proto_mcp_file.c
+ */
+/* mcp_backend.share and fetch. */
+void mcp_file_share_http(
+    void *arg, struct mcp_ask *ask, const struct mcp_share *s);
+void mcp_file_fetch_http(
+    void *arg, struct mcp_ask *ask, const struct mcp_fetch *what);
+void mcp_file_forget(struct mcp_http *m, const struct mcp_ask *ask);
+/* The request is gone. */
+void mcp_file_gone(struct mcp_http *m);
+const char *mcp_file_base(
+    struct pool *pool, const struct conn *c, const struct http_request *r);
+
 /* Told of what the deputy hears. */
 void mcp_mesh_news(struct client *c, const struct state_change *s);
 

@@ -22,6 +22,7 @@ enum mesh_kind {
 	MESH_ACK,
 	MESH_SESSION,
 	MESH_SUBSCRIBE,
+	MESH_FILE,
 	MESH_CALL,
 	MESH_SEND,
 	MESH_MESSAGES,
@@ -34,6 +35,8 @@ struct mesh_wire {
 	struct mcp_ask *ask; /* NULL: nobody wants the answer */
 	struct slice to;     /* of a message that is sent, JSON */
 	size_t limit;
+	mcp_mesh_fn *fn; /* MESH_FILE */
+	void *arg;
 	const char *text; /* the answer, JSON */
 	size_t n;
 };
@@ -149,6 +152,11 @@ mesh_message(
 		.text = clear ? text : NULL,
 		.length = clear ? (size_t)n : 0,
 	};
+	size_t files = json_get(j, at, "files");
+
+	if (files != 0)
+		out.files =
+		    pool_strndup(p, j->nodes[files].p, j->nodes[files].n);
 
 	/* Who sent it without a session is reached by the member's key. */
 	if (str_starts(out.from_key, MESH_NOBODY))
@@ -234,11 +242,17 @@ mesh_answer(struct request *r)
 	}
 	if (wire->kind == MESH_SUBSCRIBE && r->error == ERR_NONE)
 		mcp_http_look(m);
+	if (r->error != ERR_NONE)
+		e = (struct mcp_error){ table_errors[r->error].name,
+			r->error_text };
+	if (wire->kind == MESH_FILE) {
+		wire->fn(wire->arg, r->error != ERR_NONE ? &e : NULL,
+		    wire->text, wire->n);
+		return;
+	}
 	if (wire->ask == NULL)
 		return;
 	if (r->error != ERR_NONE) {
-		e = (struct mcp_error){ table_errors[r->error].name,
-			r->error_text };
 		mcp_answer(wire->ask, &e, NULL, 0);
 		return;
 	}
@@ -355,6 +369,19 @@ mcp_mesh_enter(struct mcp_http *m, struct slice bearer, size_t n)
 	token_enter(r, bearer, mesh_entered);
 }
 
+void
+mcp_mesh_op(struct mcp_http *m, const char *op, const char *fields,
+    mcp_mesh_fn *fn, void *arg)
+{
+	struct mesh_wire *wire;
+	struct request *r;
+
+	wire = mesh_request(m, MESH_FILE, NULL, &r);
+	wire->fn = fn;
+	wire->arg = arg;
+	mesh_run(m, r, op, fields);
+}
+
 static const char *
 mesh_session_fields(
     struct mcp_http *m, struct pool *p, const char *action, const char *more)
@@ -456,6 +483,7 @@ mesh_write_send(struct buf *out, struct pool *p, const struct json *j)
 	mesh_copy(&w, j, "id", "client_message_id");
 	mesh_copy(&w, j, "replyToId", "replyToId");
 	mesh_copy(&w, j, "ttl", "ttl");
+	mesh_copy(&w, j, "files", "files");
 }
 
 static void
@@ -557,6 +585,7 @@ mesh_backend_forget(void *arg, struct mcp_ask *ask)
 	struct mesh_wire *wire;
 	struct request *r;
 
+	mcp_file_forget(m, ask);
 	TAILQ_FOREACH (r, &m->peer->client.requests, entry) {
 		wire = r->wire;
 		if (wire->ask == ask)
@@ -571,6 +600,8 @@ const struct mcp_backend mcp_mesh_backend = {
 	.take = mesh_backend_take,
 	.untake = mesh_backend_untake,
 	.ack = mesh_backend_ack,
+	.share = mcp_file_share_http,
+	.fetch = mcp_file_fetch_http,
 	.subscribe = mesh_backend_subscribe,
 	.forget = mesh_backend_forget,
 };

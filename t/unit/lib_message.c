@@ -101,6 +101,52 @@ test_same_bytes(const struct person *from, const struct person *to)
 	buf_free(&b);
 }
 
+/* What goes with a message, as far as it can be asked for. */
+static void
+test_files(void)
+{
+	static const struct {
+		const char *files;
+		size_t n;
+		const char *name; /* of the first */
+		int64_t size;
+	} rows[] = {
+		{ "[]", 0, NULL, 0 },
+		{ "null", 0, NULL, 0 },
+		{ "{\"id\":\"a\"}", 0, NULL, 0 },
+		{ "[7,\"x\",{},{\"id\":7}]", 0, NULL, 0 },
+		{ "[{\"id\":\"a\",\"name\":\"../\\u00e4\",\"size\":5,"
+		  "\"x\":[1]},{\"id\":\"b\"}]",
+		    2, "../\xc3\xa4", 5 },
+		{ "[{},{\"id\":\"a\",\"size\":\"5\"}]", 1, "", 0 },
+	};
+	struct linnet_identity id = { .session = false };
+	struct linnet_message m;
+	struct pool pool;
+	struct json j;
+	char *text;
+	size_t i;
+
+	json_init(&j, 1000, 10);
+	for (i = 0; i < NELEM(rows); i++) {
+		pool_init(&pool);
+		text = xasprintf(
+		    "{\"messageId\":\"m\",\"files\":%s}", rows[i].files);
+		if (json_read(&j, text, strlen(text)) != 0 ||
+		    linnet_message_read(&m, &pool, &j, &id) != 0)
+			fatalx("%s", text);
+		is_int((int64_t)m.nfiles, (int64_t)rows[i].n, "files %s",
+		    rows[i].files);
+		if (m.nfiles > 0) {
+			is_str(m.files[0].name, rows[i].name, "its name");
+			is_int(m.files[0].size, rows[i].size, "its size");
+		}
+		free(text);
+		pool_free(&pool);
+	}
+	json_free(&j);
+}
+
 static void
 test_round_trip(void)
 {
@@ -302,6 +348,7 @@ int
 main(void)
 {
 	linnet_start();
+	test_files();
 	test_round_trip();
 	test_session_keys();
 	test_bad_pushes();

@@ -55,6 +55,30 @@ back_call(void *arg, struct mcp_ask *a, const char *op, const char *fields)
 	back_answer(a);
 }
 
+/* What is to be shared or got, as text. */
+static void
+back_share(void *arg, struct mcp_ask *a, const struct mcp_share *s)
+{
+	(void)arg;
+	(void)str_copy(back.op, "share", sizeof(back.op));
+	snprintf(back.fields, sizeof(back.fields), "%s;%.*s;%s;%s;%s;%d;%d",
+	    s->path != NULL ? s->path : "", (int)s->n,
+	    s->bytes != NULL ? s->bytes : "", s->name != NULL ? s->name : "",
+	    s->mime != NULL ? s->mime : "", s->tags != NULL ? s->tags : "",
+	    s->attached, (int)s->size);
+	back_answer(a);
+}
+
+static void
+back_fetch(void *arg, struct mcp_ask *a, const struct mcp_fetch *f)
+{
+	(void)arg;
+	(void)str_copy(back.op, "fetch", sizeof(back.op));
+	snprintf(back.fields, sizeof(back.fields), "%s;%s;%zu;%d", f->id,
+	    f->path != NULL ? f->path : "", f->most, f->look);
+	back_answer(a);
+}
+
 static void
 back_messages(void *arg, struct mcp_ask *a, size_t limit, bool take)
 {
@@ -124,6 +148,8 @@ static const struct mcp_backend backend = {
 	.take = back_take,
 	.untake = back_untake,
 	.ack = back_ack,
+	.share = back_share,
+	.fetch = back_fetch,
 	.forget = back_forget,
 };
 
@@ -555,6 +581,49 @@ test_tools(void)
 		{ "no answer", "forget", "{\"id\":\"" ID1 "\"}",
 		    "\"memoryId\":\"" ID1 "\"", "[]",
 		    "isError\":true|cannot be read" },
+		{ "a file", "share_file",
+		    "{\"path\":\"a/b\",\"tags\":[\"t\"],"
+		    "\"mime_type\":\"x/y\",\"attachment\":true}",
+		    "a/b;;;x/y;[\"t\"];1;-1",
+		    "{\"fileId\":\"" ID1 "\",\"name\":\"b\",\"size\":3,"
+		    "\"sha256\":\"f\",\"uploaded\":true}",
+		    "{\"id\":\"" ID1 "\",\"name\":\"b\",\"size\":3,"
+		    "\"sha256\":\"f\",\"unread\"" },
+		{ "a text as a file", "share_file",
+		    "{\"content\":\"\",\"name\":\"n\"}",
+		    ";;n;text/plain; charset=utf-8;;0;-1", "{}", "unread" },
+		{ "bytes as a file", "share_file",
+		    "{\"content\":\"YW\\nI=\\n\",\"name\":\"n\","
+		    "\"encoding\":\"base64\"}",
+		    ";ab;n;;;0;-1", "{}", "unread" },
+		{ "bytes that are none", "share_file",
+		    "{\"content\":\"YWI\",\"name\":\"n\","
+		    "\"encoding\":\"base64\"}",
+		    NULL, NULL, "isError\":true|no base64" },
+		{ "a path and a text", "share_file",
+		    "{\"content\":\"x\",\"path\":\"n\"}", NULL, NULL,
+		    "Give path or content, not both." },
+		{ "a file that is got", "get_file",
+		    "{\"id\":\"" ID1 "\",\"path\":\"d\"}", ID1 ";d;32768;0",
+		    "{\"fileId\":\"" ID1 "\",\"name\":\"b\",\"size\":0,"
+		    "\"mimeType\":\"x/y\",\"sha256\":\"f\","
+		    "\"text\":\"\",\"path\":\"/d/b\"}",
+		    "\"text\":\"\",\"path\":\"/d/b\",\"unread\"" },
+		{ "files of a message", "send_message",
+		    "{\"to\":\"b\",\"message\":\"x\",\"files\":[\"p\",\""
+		    "0000000000000000000000000000000b\",\"q\"]}",
+		    "\"to\":\"b\",\"message\":\"x\",\"files\":[\"" ID1
+		    "\",\"0000000000000000000000000000000b\",\"" ID1 "\"]",
+		    "{\"fileId\":\"" ID1 "\",\"messages\":[]}",
+		    "\"messages\":[]" },
+		{ "one and several", "send_message",
+		    "{\"to\":\"b\",\"message\":\"x\",\"files\":[\"p\"],"
+		    "\"file\":\"q\"}",
+		    NULL, NULL, "Give file or files, not both." },
+		{ "a page of files ends by its bytes", "list_files",
+		    "{\"limit\":1}", "\"limit\":1",
+		    "{\"files\":[{\"id\":\"a\"},{\"id\":\"b\"}]}",
+		    "\"shared\":false}],\"next\":\"a\"" },
 	};
 	struct mcp *m;
 	char *line;
@@ -760,6 +829,67 @@ test_waiting(void)
 	is_int(back.forgotten, 2, "and of the end");
 }
 
+/* How far a file is, and the end of what was begun for a message. */
+static void
+test_files(void)
+{
+	struct mcp *m = client_new(MCP_2025_11_25, MCP_PUSH_OFF);
+	struct mcp_config remote = {
+		.backend = &backend,
+		.out = client_out,
+		.revision = MCP_2025_11_25,
+		.is_remote = true,
+		.version = "1",
+	};
+
+	back.answer = NULL;
+	(void)say(m, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\","
+		     "\"params\":{\"_meta\":{\"progressToken\":\"t\"},\"name\":"
+		     "\"send_message\",\"arguments\":{\"to\":\"b\",\"message\":"
+		     "\"x\",\"files\":[\"p\",\"q\"]}}}");
+	is_str(back.op, "share", "the first file");
+	mcp_progress(back.ask, 10, 100);
+	hears("\"progressToken\":\"t\"|\"progress\":10,\"total\":100",
+	    "how far it is");
+	deaf();
+	mcp_progress(back.ask, 20, 100);
+	is_str(said(), "", "but not all the time");
+	now_ms += 1000;
+	mcp_progress(back.ask, 5, 100);
+	is_str(said(), "", "nor backwards");
+	mcp_answer(back.ask, NULL, "{\"fileId\":\"" ID1 "\",\"size\":100}",
+	    strlen("{\"fileId\":\"" ID1 "\",\"size\":100}"));
+	is_str(back.fields, "q;;;;;1;-1", "then the second");
+	mcp_progress(back.ask, 1, 7);
+	hears("\"progress\":101,\"total\":107", "after the first");
+	deaf();
+	back.answer = "{}";
+	mcp_answer(back.ask,
+	    &(const struct mcp_error){ "bad_argument", "No q." }, NULL, 0);
+	is_str(back.op, "delete_file", "when one cannot be");
+	is_str(back.fields, "\"fileId\":\"" ID1 "\"", "the others are not");
+	hears("isError\":true|No q. (bad_argument)", "and why");
+	client_free(m);
+
+	memset(&back, 0, sizeof(back));
+	back.answer = "{}";
+	back.inbox = mcp_inbox_new();
+	deaf();
+	m = mcp_new(&remote);
+	(void)say(m, CALL("1", "send_message",
+			 "{\"to\":\"b\",\"message\":\"x\",\"file\":\"p\"}"));
+	hears("p is no id of a file|share_file with attachment",
+	    "elsewhere there are no paths");
+	is_str(back.op, "", "and none is asked for");
+	deaf();
+	(void)say(
+	    m, CALL("2", "share_file", "{\"name\":\"n\",\"path\":\"p\"}"));
+	hears("no argument \\\"path\\\"", "nor taken");
+	(void)say(m, CALL("3", "share_file", "{\"name\":\"n\",\"size\":9}"));
+	is_str(back.fields, ";;n;;;0;9", "but links");
+	client_free(m);
+}
+
 #define INITIALIZE(client)                                                \
 	"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\","        \
 	"\"params\":{\"protocolVersion\":\"2025-11-25\",\"clientInfo\":{" \
@@ -931,13 +1061,30 @@ test_resources(void)
 	(void)say(m, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
 		     "\"resources/list\",\"params\":{\"cursor\":\"m\"}}");
 	hears("\"uri\":\"linnet://memory/" ID1 "\"|by bob", "memories");
-	ok(strstr(said(), "nextCursor") == NULL, "not all of them");
+	hears("\"nextCursor\":\"f\"", "not all of them");
 	deaf();
 	(void)say(m, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
 		     "\"resources/read\",\"params\":{\"uri\":"
 		     "\"linnet://memory/" ID1 "\"}}");
 	hears("\\\"content\\\":\\\"x\\\"|application/json", "one of them");
 	is_str(back.fields, "\"id\":\"" ID1 "\"", "by its id");
+	deaf();
+	back.answer = "{\"files\":[{\"id\":\"" ID1 "\",\"name\":\"n\","
+		      "\"uploadedBy\":\"bob\",\"mimeType\":\"x/y\","
+		      "\"size\":7}],\"more\":true,\"next\":\"" ID1 "\"}";
+	(void)say(m, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
+		     "\"resources/list\",\"params\":{\"cursor\":\"f\"}}");
+	hears("\"uri\":\"linnet://file/" ID1 "\"|of bob, 7 bytes|\"x/y\"",
+	    "files");
+	ok(strstr(said(), "nextCursor") == NULL, "not all of them, either");
+	deaf();
+	back.answer = "{\"fileId\":\"" ID1 "\",\"name\":\"n\",\"size\":3,"
+		      "\"mimeType\":\"x/y\",\"blob\":\"AAEC\"}";
+	(void)say(m, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
+		     "\"resources/read\",\"params\":{\"uri\":"
+		     "\"linnet://file/" ID1 "\"}}");
+	hears("\"mimeType\":\"x/y\",\"blob\":\"AAEC\"", "one of them");
+	is_str(back.fields, ID1 ";;65536;1", "to look at it");
 	deaf();
 	(void)say(m, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
 		     "\"resources/read\",\"params\":{\"uri\":"
@@ -982,6 +1129,7 @@ main(void)
 	test_large();
 	test_messages();
 	test_waiting();
+	test_files();
 	test_push();
 	test_subscriptions();
 	test_resources();
