@@ -8,6 +8,10 @@ create table mcp_session (
 	revision text not null,
 	-- URIs of which it wants to hear.
 	subscriptions text[] not null default '{}',
+	-- What it lets itself be asked, bits as in src/mcp/mcp_request.h; what
+	-- it answered and nobody has taken yet, the newest 32.
+	can bigint not null default 0,
+	answers text[] not null default '{}',
 	-- Within a minute.
 	seen_at timestamptz not null default now()
 );

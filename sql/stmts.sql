@@ -1396,8 +1396,9 @@ with old as (
 ), gone as (
 	delete from mcp_session where id in (select id from old)
 )
-insert into mcp_session (id, token_id, revision)
-values ($1::uuid, $2, $3::text) returning id, revision, subscriptions;
+insert into mcp_session (id, token_id, revision, can)
+values ($1::uuid, $2, $3::text, $5::int8)
+returning id, revision, subscriptions, can, answers;
 
 -- name: mcp_session_find
 with used as (
@@ -1405,7 +1406,7 @@ with used as (
 	where id = $1::uuid and token_id = $2::uuid
 	and seen_at < now() - interval '1 minute'
 )
-select id, revision, subscriptions from mcp_session
+select id, revision, subscriptions, can, answers from mcp_session
 where id = $1 and token_id = $2;
 
 -- One that it has is not had twice; $4: so many it may have.
@@ -1415,16 +1416,28 @@ update mcp_session set subscriptions = case
     or cardinality(subscriptions) >= $4::int8 then subscriptions
     else array_append(subscriptions, $3) end
 where id = $1::uuid and token_id = $2::uuid
-returning id, revision, subscriptions;
+returning id, revision, subscriptions, can, answers;
 
 -- name: mcp_session_unsubscribe
 update mcp_session set subscriptions = array_remove(subscriptions, $3::text)
 where id = $1::uuid and token_id = $2::uuid
-returning id, revision, subscriptions;
+returning id, revision, subscriptions, can, answers;
+
+-- The newest 32 stay.
+-- name: mcp_session_answer
+update mcp_session set
+    answers = (answers || $3::text)[greatest(1, cardinality(answers) - 30):]
+where id = $1::uuid and token_id = $2::uuid
+returning id, revision, subscriptions, can, answers;
+
+-- name: mcp_session_taken
+update mcp_session set answers = array_remove(answers, $3::text)
+where id = $1::uuid and token_id = $2::uuid
+returning id, revision, subscriptions, can, answers;
 
 -- name: mcp_session_end
 delete from mcp_session where id = $1::uuid and token_id = $2::uuid
-returning id, revision, subscriptions;
+returning id, revision, subscriptions, can, answers;
 
 -- Files ----------------------------------------------------------------------
 

@@ -73,9 +73,10 @@ src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
 	src/proto/proto_encode.c src/proto/proto_file.c \
 	src/proto/proto_file_get.c src/proto/proto_file_put.c \
 	src/proto/proto_http.c src/proto/proto_mcp.c \
-	src/proto/proto_mcp_file.c src/proto/proto_mcp_head.c \
-	src/proto/proto_mcp_mesh.c src/proto/proto_mesh.c \
-	src/proto/proto_metrics.c src/proto/proto_rest.c
+	src/proto/proto_mcp_ask.c src/proto/proto_mcp_file.c \
+	src/proto/proto_mcp_head.c src/proto/proto_mcp_mesh.c \
+	src/proto/proto_mesh.c src/proto/proto_metrics.c \
+	src/proto/proto_rest.c
 
 noinst_LIBRARIES += src/librole.a
 src_librole_a_SOURCES = src/role/role.h src/role/role.c src/role/role_files.c \
@@ -179,19 +180,12 @@ uninstall-local:
 
 noinst_LIBRARIES += src/libmcp.a
 src_libmcp_a_SOURCES = src/mcp/mcp.h src/mcp/mcp_request.h src/mcp/mcp.c \
-	src/mcp/mcp_args.c src/mcp/mcp_file.c src/mcp/mcp_file_table.c \
-	src/mcp/mcp_guide.c src/mcp/mcp_hello.c src/mcp/mcp_inbox.c \
-	src/mcp/mcp_message.c src/mcp/mcp_project.c src/mcp/mcp_push.c \
+	src/mcp/mcp_args.c src/mcp/mcp_complete.c src/mcp/mcp_file.c \
+	src/mcp/mcp_file_table.c src/mcp/mcp_guide.c src/mcp/mcp_hello.c \
+	src/mcp/mcp_inbox.c src/mcp/mcp_input.c src/mcp/mcp_message.c \
+	src/mcp/mcp_project.c src/mcp/mcp_prompt.c src/mcp/mcp_push.c \
 	src/mcp/mcp_resource.c src/mcp/mcp_rpc.c src/mcp/mcp_schema.c \
 	src/mcp/mcp_subscribe.c src/mcp/mcp_tool.c src/mcp/mcp_tools.c
-
-src_libmcp_a_CPPFLAGS = $(AM_CPPFLAGS)
-if MCP_FIXTURES
-src_libmcp_a_SOURCES += src/mcp/mcp_fixture.c
-src_libmcp_a_CPPFLAGS += -DMCP_FIXTURES
-else
-EXTRA_DIST += src/mcp/mcp_fixture.c
-endif
 
 noinst_LIBRARIES += src/libcli.a
 src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli_doctor.h src/cli/cli_edit.h \

@@ -311,9 +311,61 @@ subtest 'resources' => sub {
 	like($r->{result}{contents}[0]{text}, qr/"value":2/, 'its value');
 	is(scalar @{ $m->request('resources/templates/list')
 	    ->{result}{resourceTemplates} }, 3, 'templates');
-	is($m->request('prompts/list')->{result}{prompts}[0], undef,
-	    'no prompts');
+	is($m->request('prompts/list')->{result}{prompts}[0]{name}, 'inbox',
+	    'prompts');
 	is($_->stop, 0, 'ends') for $m, $w;
+};
+
+subtest 'prompts' => sub {
+	my $m = Linnet::Mcp->new('alice', meta => { %meta,
+	    'io.modelcontextprotocol/clientCapabilities' =>
+	    { elicitation => { form => {} } } });
+	my $w = Linnet::Mcp->new('bob', env => { LINNET_NAME => 'Worker',
+	    LINNET_GROUPS => 'dev/ui' });
+	$w->initialize('2025-11-25');
+	sees($m, 'Worker');
+	my @names = map { $_->{name} }
+	    @{ $m->request('prompts/list')->{result}{prompts} };
+	is($names[0], 'inbox', 'prompts');
+	like($m->request('prompts/get', { name => $_, arguments =>
+	    { $_ =~ /ask|handoff/ ? (to => 'Worker') : (),
+	    $_ eq 'ask' ? (question => 'what?') : () } })
+	    ->{result}{messages}[0]{content}{text}, qr/^[A-Z].*\.$/s, $_)
+	    for @names;
+	my $complete = sub {
+		my ($client, $name, $argument, $value) = @_;
+		return $client->request('completion/complete', { ref =>
+		    { type => 'ref/prompt', name => $name }, argument =>
+		    { name => $argument, value => $value } })
+		    ->{result}{completion}{values};
+	};
+	is_deeply($complete->($m, 'ask', 'to', 'wor'), ['Worker'], 'a peer');
+	is_deeply($complete->($w, 'who', 'group', 'ui'), ['dev/ui'],
+	    'a group');
+	$w->does(remember => { content => 'x', tags => ['Tag1', 'tag2'] });
+	is_deeply($complete->($m, 'learned', 'tag', 't'), [qw(Tag1 tag2)],
+	    'labels');
+	$w->does(set_state => { key => 'complete/me', value => 1 });
+	is_deeply($m->request('completion/complete', { ref =>
+	    { type => 'ref/resource', uri => 'linnet://state/{key}' },
+	    argument => { name => 'key', value => 'comp' } })
+	    ->{result}{completion}, { values => ['complete/me'],
+	    hasMore => $false }, 'a key');
+	my $r = $m->request('prompts/get', { name => 'handoff' })->{result};
+	is($r->{resultType}, 'input_required', 'what is missing is asked for');
+	my $form = $r->{inputRequests}{arguments}{params}{requestedSchema};
+	ok((grep { $_ eq 'Worker' } @{ $form->{properties}{to}{enum} }),
+	    'of those who are here');
+	my %again = (name => 'handoff', requestState => $r->{requestState},
+	    inputResponses => { arguments => { action => 'accept',
+	    content => { to => 'Worker' } } });
+	like($m->request('prompts/get', \%again)
+	    ->{result}{messages}[0]{content}{text}, qr/over to Worker in/,
+	    'the answer');
+	my $other = Linnet::Mcp->new('alice', meta => \%meta);
+	is($other->request('prompts/get', \%again)->{error}{code}, -32602,
+	    'is for the server that asked');
+	is($_->stop, 0, 'ends') for $m, $w, $other;
 };
 
 subtest 'choices of tools' => sub {

@@ -41,12 +41,13 @@ sub message {
 	my %p = %{ $params // {} };
 	my %h = ('MCP-Protocol-Version' => $version);
 	if ($version eq $modern) {
-		%p = (%p, _meta => { %{ $p{_meta} // {} },
+		%p = (%p, _meta => {
 		    'io.modelcontextprotocol/protocolVersion' => $version,
-		    'io.modelcontextprotocol/clientCapabilities' => {} });
+		    'io.modelcontextprotocol/clientCapabilities' => {},
+		    %{ $p{_meta} // {} } });
 		$h{'Mcp-Method'} = $method;
 		$h{'Mcp-Name'} = $p{name} // $p{uri}
-		    if $method =~ m{^(tools/call|resources/read)$};
+		    if $method =~ m{^(tools/call|resources/read|prompts/get)$};
 	}
 	return ({ jsonrpc => '2.0', id => ++$id, method => $method,
 	    %p ? (params => \%p) : () }, %h);
@@ -106,6 +107,35 @@ subtest $modern => sub {
 	my $none = post('alice', message($modern, 'no/such'));
 	is_deeply([$none->{status}, $none->{json}{error}{code}],
 	    [404, -32601], 'an unknown method');
+};
+
+# Any process may have the answer to what another one asked.
+subtest 'prompts' => sub {
+	my %can = (_meta => { 'io.modelcontextprotocol/clientCapabilities' =>
+	    { elicitation => {} } });
+	my $l = ask('alice', $modern, 'prompts/list')->{result};
+	is($l->{prompts}[0]{name}, 'inbox', 'a list');
+	is_deeply(ask('alice', '2025-06-18', 'completion/complete', {
+	    ref => { type => 'ref/prompt', name => 'learned' },
+	    argument => { name => 'tag', value => 'x' } })->{result}, {
+	    completion => { values => [], hasMore => JSON::PP::false } },
+	    'completion');
+	for my $try (1 .. 8) {
+		my $r = ask('alice', $modern, 'prompts/get',
+		    { name => 'handoff', %can })->{result};
+		is($r->{resultType}, 'input_required', 'a question');
+		my %again = (name => 'handoff', %can,
+		    requestState => $r->{requestState}, inputResponses =>
+		    { arguments => { action => 'accept',
+		    content => { to => 'peer-b' } } });
+		like(ask('alice', $modern, 'prompts/get', \%again)
+		    ->{result}{messages}[0]{content}{text},
+		    qr/over to peer-b in/, 'its answer');
+		my $other = post('bob', message($modern, 'prompts/get',
+		    \%again));
+		is_deeply([$other->{status}, $other->{json}{error}{code}],
+		    [400, -32602], 'not from somebody else');
+	}
 };
 
 subtest 'a conversation' => sub {

@@ -71,6 +71,18 @@ t_unit_net_timer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
 UNIT += t/unit/bucket
 t_unit_bucket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
 
+# The programs once more, with what the conformance suite for MCP looks for:
+# only t/79-mcp-conformance.t runs these, and nobody installs them.
+check_LIBRARIES += t/mcp/libmcp.a
+t_mcp_libmcp_a_SOURCES = $(src_libmcp_a_SOURCES) t/mcp/mcp_fixture.c \
+	t/mcp/mcp_fixture_ask.c
+t_mcp_libmcp_a_CPPFLAGS = $(AM_CPPFLAGS) -DMCP_FIXTURES
+check_PROGRAMS += t/mcp/linnetd t/mcp/linnet
+t_mcp_linnetd_SOURCES = $(linnetd_SOURCES)
+t_mcp_linnetd_LDADD = $(linnetd_LDADD:src/libmcp.a=t/mcp/libmcp.a)
+t_mcp_linnet_SOURCES = $(linnet_SOURCES)
+t_mcp_linnet_LDADD = $(linnet_LDADD:src/libmcp.a=t/mcp/libmcp.a)
+
 # Crowds of clients for the tests that need them.
 check_PROGRAMS += t/load/swarm t/load/checker
 t_load_swarm_SOURCES = t/load/crowd.h t/load/crowd.c t/load/swarm.c
@@ -117,7 +129,9 @@ UNIT += t/unit/bench_hist
 t_unit_bench_hist_LDADD = src/libbench.a $(LDADD)
 UNIT += t/unit/token
 t_unit_token_LDADD = src/libcore.a src/libdb.a src/libbus.a $(LDADD)
-UNIT += t/unit/mcp
+UNIT += t/unit/mcp t/unit/mcp_prompt
+t_unit_mcp_prompt_LDADD = src/libmcp.a $(LDADD)
+t_unit_mcp_prompt_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_wall
 t_unit_mcp_LDADD = src/libmcp.a $(LDADD)
 t_unit_mcp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono
 UNIT += t/unit/store

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as StdioV1 }
   from '@modelcontextprotocol/sdk/client/stdio.js';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Client as ClientV2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as StdioV2 }
   from '@modelcontextprotocol/client/stdio';
@@ -54,6 +55,31 @@ async function call(client, name, args = {}) {
   const result = await client.callTool({ name, arguments: args });
   if (result.isError) throw new Error(`${name}: ${result.content[0].text}`);
   return result.structuredContent;
+}
+
+// A user who is asked to whom, and takes the first of those offered whose name
+// is that.
+function chooses(asked, name) {
+  return async (request) => {
+    asked.push(request.params);
+    const offered = request.params.requestedSchema.properties.to.enum;
+    return { action: 'accept',
+      content: { to: offered.find((n) => n === name) } };
+  };
+}
+
+// Prompts, what completes them, and the question for what they lack.
+async function prompts(client, asked, who, name) {
+  const list = (await client.listPrompts()).prompts;
+  ok(list.some((p) => p.name === 'inbox'), `${who} has prompts`);
+  const { completion } = await client.complete({
+    ref: { type: 'ref/prompt', name: 'ask' },
+    argument: { name: 'to', value: name.slice(0, 2) } });
+  ok(completion.values.includes(name), `${who} completes a name`);
+  const { messages } = await client.getPrompt({ name: 'handoff' });
+  is(asked.length, 1, `${who} is asked to whom`);
+  ok(messages[0].content.text.includes(`over to ${name} in`),
+    `and ${who}'s answer is in the prompt`);
 }
 
 // What the broker says of a message to a recipient, or the only one.
@@ -115,14 +141,18 @@ async function exchangeFiles(alice, bob) {
 
 async function main() {
   const pushed = [];
-  const alice = new ClientV1({ name: 'claude-code', version: '1' });
+  const asked = { alice: [], bob: [] };
+  const can = { capabilities: { elicitation: { form: {} } } };
+  const alice = new ClientV1({ name: 'claude-code', version: '1' }, can);
+  alice.setRequestHandler(ElicitRequestSchema, chooses(asked.alice, 'bob'));
   alice.fallbackNotificationHandler = async (note) => {
     if (note.method === 'notifications/claude/channel')
       pushed.push(note.params);
   };
   await alice.connect(new StdioV1(command(configA, 'alice')));
   const bob = new ClientV2({ name: 'second', version: '2' },
-    { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+    { versionNegotiation: { mode: { pin: '2026-07-28' } }, ...can });
+  bob.setRequestHandler('elicitation/create', chooses(asked.bob, 'alice'));
   await bob.connect(new StdioV2(command(configB, 'bob')));
 
   const toolsA = (await alice.listTools()).tools;
@@ -138,6 +168,9 @@ async function main() {
     .peers.some((p) => p.name === name);
   await until(() => here(alice, 'bob'), 'alice sees bob');
   await until(() => here(bob, 'alice'), 'bob sees alice');
+
+  await prompts(alice, asked.alice, 'alice', 'bob');
+  await prompts(bob, asked.bob, 'bob', 'alice');
 
   // Bob to alice: pushed, and acked when she used it, not before.
   const direct = (await call(bob, 'send_message',

@@ -5,7 +5,8 @@
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as HttpV1 }
   from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { ResourceUpdatedNotificationSchema as ResourceUpdated }
+import { ElicitRequestSchema,
+  ResourceUpdatedNotificationSchema as ResourceUpdated }
   from '@modelcontextprotocol/sdk/types.js';
 import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 }
   from '@modelcontextprotocol/client';
@@ -51,11 +52,16 @@ async function call(client, name, args = {}, options = undefined) {
 }
 
 async function main() {
-  const alice = new ClientV1({ name: 'first', version: '1' });
+  const can = { capabilities: { elicitation: { form: {} } } };
+  const alice = new ClientV1({ name: 'first', version: '1' }, can);
+  alice.setRequestHandler(ElicitRequestSchema, async () => (
+    { action: 'accept', content: { to: 'peer-b' } }));
   const transport = new HttpV1(new URL(url), shows(tokenA));
   await alice.connect(transport);
   const bob = new ClientV2({ name: 'second', version: '2' },
-    { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+    { versionNegotiation: { mode: { pin: '2026-07-28' } }, ...can });
+  bob.setRequestHandler('elicitation/create', async () => (
+    { action: 'accept', content: { to: 'peer-a', task: 'the tests' } }));
   await bob.connect(new HttpV2(new URL(url), shows(tokenB)));
   const auto = new ClientV2({ name: 'third', version: '3' },
     { versionNegotiation: { mode: 'auto' } });
@@ -108,6 +114,17 @@ async function main() {
   await listening.close();
   is((await call(bob, 'check_messages')).messages[0]?.text, 'look',
     'which is there');
+
+  const { messages: [said] } = await bob.getPrompt({ name: 'handoff' });
+  ok(said.content.text.includes('over to peer-a in the mesh: the tests.'),
+    'bob is asked what a prompt lacks');
+  const { messages: [hers] } = await alice.getPrompt({ name: 'handoff' });
+  ok(hers.content.text.includes('over to peer-b in the mesh. If'),
+    'and alice, in her session');
+  const { completion } = await alice.complete({
+    ref: { type: 'ref/resource', uri: 'linnet://state/{key}' },
+    argument: { name: 'key', value: 'pl' } });
+  is(completion.values.join(), 'plan', 'alice completes a key');
 
   // Files: what is short passes in the calls, the rest by links.
   const note = await call(alice, 'share_file',

@@ -50,6 +50,7 @@ class Server {
       asked?.answer({ ...message, id: asked.id });
       return;
     }
+    // Ids of requests of the server stay what they are.
     const key = message.params?.progressToken ??
       message.params?._meta?.['io.modelcontextprotocol/subscriptionId'];
     const asked = this.waiting.get(key) ?? [...this.waiting.values()].at(-1);
@@ -126,6 +127,11 @@ async function carry(request, response) {
     headers['mcp-session-id'] = made;
   }
   if (!server) { response.writeHead(404).end(); return; }
+  if (message.method === undefined) {
+    server.child.stdin.write(`${JSON.stringify(message)}\n`);
+    response.writeHead(202, headers).end();
+    return;
+  }
   if (message.id === undefined) {
     server.send(message);
     response.writeHead(202, headers).end();

@@ -254,6 +254,7 @@ static const struct usage_option mcp_options[] = {
 	    "Push messages as notifications of Claude Code's channels: to "
 	    "Claude Code, to any host, or not." },
 	{ "mdoc", 0, NULL, NULL }, /* for the manual */
+	{ "mdoc-prompts", 0, NULL, NULL },
 	NO_MORE_OPTIONS,
 };
 

@@ -42,6 +42,7 @@ struct stdio {
 	struct buf out;
 	size_t written;
 	pid_t parent;
+	uint8_t key[CRYPTO_KEY_LEN]; /* of what the host brings back */
 };
 
 static void
@@ -227,12 +228,12 @@ mcp_choice(struct cli *c, const char *option, const char *const *names)
 }
 
 static int
-mcp_print_tools(struct cli *c)
+mcp_print(struct cli *c, void (*table)(struct buf *))
 {
 	struct buf b;
 
 	buf_init(&b, MCP_MDOC_MAX);
-	mcp_tools_mdoc(&b);
+	table(&b);
 	fwrite(b.data, 1, b.len, c->out);
 	buf_free(&b);
 	return 0;
@@ -265,9 +266,15 @@ cli_mcp(struct cli *c)
 	struct stdio *io;
 
 	if (cli_given(c, "mdoc") != NULL)
-		return mcp_print_tools(c);
+		return mcp_print(c, mcp_tools_mdoc);
+	if (cli_given(c, "mdoc-prompts") != NULL)
+		return mcp_print(c, mcp_prompts_mdoc);
 	crypto_start();
 	io = xcalloc(1, sizeof(*io));
+	crypto_random_bytes(io->key, sizeof(io->key));
+	config.key = io->key;
+	config.principal = "";
+	config.is_duplex = true;
 	io->parent = getppid();
 	buf_init(&io->in, SIZE_MAX / 2);
 	buf_init(&io->out, SIZE_MAX / 2);

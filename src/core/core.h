@@ -397,6 +397,9 @@ struct deputy_who {
 	struct slice mesh; /* slug */
 };
 void deputy_who(const struct client *c, struct deputy_who *out);
+/* A key for one use, which all hosts have that have the key of tokens. */
+void token_key_for(
+    const struct core *c, const char *use, uint8_t out[CRYPTO_KEY_LEN]);
 /* After a lease: tells other hosts the key, and the log if theirs differs. */
 void token_key_say(struct core *c);
 

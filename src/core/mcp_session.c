@@ -13,22 +13,28 @@
 #define MCP_SESSIONS_MAX 1000 /* of a token; of more the oldest goes */
 #define MCP_SUBSCRIPTIONS_MAX 1000
 #define MCP_URI_MAX 4096
+#define MCP_ANSWER_MAX 65536
+#define MCP_ANSWERS_MAX 32
 
 enum mcp_action {
 	MCP_BEGIN,
 	MCP_FIND,
 	MCP_SUBSCRIBE,
 	MCP_UNSUBSCRIBE,
+	MCP_ANSWER,
+	MCP_TAKEN,
 	MCP_END,
 };
 static const char *const mcp_actions[] = { "begin", "find", "subscribe",
-	"unsubscribe", "end", NULL };
+	"unsubscribe", "answer", "taken", "end", NULL };
 
 struct mcp_in {
 	int action;
 	struct id session;
 	struct slice revision;
 	struct slice uri;
+	int64_t can;
+	struct slice answer;
 };
 
 #define IN(field) offsetof(struct mcp_in, field)
@@ -41,6 +47,10 @@ static const struct field mcp_in_fields[] = {
 	    "To begin: which is spoken." },
 	{ "uri", F_STR, IN(uri), 0, MCP_URI_MAX, 0, NULL, NULL, 0,
 	    "To subscribe, or not any more: to what." },
+	{ "can", F_INT, IN(can), 0, INT32_MAX, 0, NULL, NULL, 0,
+	    "To begin: what the client lets itself be asked." },
+	{ "answer", F_STR, IN(answer), 0, MCP_ANSWER_MAX, 0, NULL, NULL, 0,
+	    "Of the client to a question, or one that was taken." },
 	{ .type = F_END },
 };
 #undef IN
@@ -49,6 +59,8 @@ struct mcp_out {
 	struct id session;
 	struct slice revision;
 	struct list subscriptions;
+	int64_t can;
+	struct list answers;
 };
 
 #define OUT(field) offsetof(struct mcp_out, field)
@@ -58,6 +70,10 @@ static const struct field mcp_out_fields[] = {
 	    "Which is spoken." },
 	{ "subscriptions", F_STRS, OUT(subscriptions), 0, 0, 0, NULL, NULL, 0,
 	    "Of what it hears." },
+	{ "can", F_INT, OUT(can), 0, 0, 0, NULL, NULL, 0,
+	    "What it lets itself be asked." },
+	{ "answers", F_STRS, OUT(answers), 0, 0, 0, NULL, NULL, 0,
+	    "What it answered, and was not taken." },
 	{ .type = F_END },
 };
 #undef OUT
@@ -66,7 +82,7 @@ static const struct field mcp_out_fields[] = {
 static void
 mcp_session_done(void *arg, const struct db_result *res)
 {
-	struct slice uris[MCP_SUBSCRIPTIONS_MAX];
+	struct slice uris[MCP_SUBSCRIPTIONS_MAX], answers[MCP_ANSWERS_MAX];
 	struct request *r = arg;
 	struct mcp_out out = { .session = { { 0 } } };
 
@@ -82,6 +98,9 @@ mcp_session_done(void *arg, const struct db_result *res)
 	out.revision = db_text(res, 0, 1);
 	out.subscriptions.n = db_texts(res, 0, 2, uris, NELEM(uris));
 	out.subscriptions.v = uris;
+	out.can = db_int(res, 0, 3);
+	out.answers.n = db_texts(res, 0, 4, answers, NELEM(answers));
+	out.answers.v = answers;
 	op_reply(r, &out);
 }
 
@@ -97,6 +116,7 @@ mcp_session_begin(
 	db_put_id(p, token);
 	db_put_text(p, in->revision.p, in->revision.n);
 	db_put_int(p, MCP_SESSIONS_MAX);
+	db_put_int(p, in->can);
 	db_query(r->core->reads, p, mcp_session_done, r);
 }
 
@@ -108,6 +128,8 @@ mcp_session_exec(struct request *r, void *arg)
 		[MCP_FIND] = STMT_mcp_session_find,
 		[MCP_SUBSCRIBE] = STMT_mcp_session_subscribe,
 		[MCP_UNSUBSCRIBE] = STMT_mcp_session_unsubscribe,
+		[MCP_ANSWER] = STMT_mcp_session_answer,
+		[MCP_TAKEN] = STMT_mcp_session_taken,
 		[MCP_END] = STMT_mcp_session_end,
 	};
 	const struct token *t = deputy_token(r->client);
@@ -128,6 +150,8 @@ mcp_session_exec(struct request *r, void *arg)
 	db_put_id(p, &t->id);
 	if (in->action == MCP_SUBSCRIBE || in->action == MCP_UNSUBSCRIBE)
 		db_put_text(p, in->uri.p, in->uri.n);
+	if (in->action == MCP_ANSWER || in->action == MCP_TAKEN)
+		db_put_text(p, in->answer.p, in->answer.n);
 	if (in->action == MCP_SUBSCRIBE)
 		db_put_int(p, MCP_SUBSCRIPTIONS_MAX);
 	db_query(r->core->reads, p, mcp_session_done, r);

@@ -65,6 +65,15 @@ token_key(const struct core *c)
 	return c->tokens->key;
 }
 
+void
+token_key_for(
+    const struct core *c, const char *use, uint8_t out[CRYPTO_KEY_LEN])
+{
+	_Static_assert(
+	    CRYPTO_KEY_LEN == CRYPTO_DIGEST_LEN, "a digest is a key");
+	crypto_digest(out, use, strlen(use), c->tokens->key);
+}
+
 static void
 token_forget(struct tokens *t, struct token_known *k)
 {

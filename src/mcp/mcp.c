@@ -24,6 +24,7 @@ mcp_new(const struct mcp_config *c)
 	m->config = *c;
 	m->revision = c->revision;
 	m->log_level = LOG_LEVEL_FIRST;
+	m->can = c->can;
 	json_init(&m->json, MCP_NODES, MCP_DEPTH);
 	TAILQ_INIT(&m->requests);
 	TAILQ_INIT(&m->notices);
@@ -179,31 +180,6 @@ request_ping(struct mcp_request *r, size_t params)
 	mcp_result_empty(r);
 }
 
-#define PROMPTS_TTL_MS 3600000
-
-/* Some clients ask without having been told that there are any. */
-static void
-request_prompts(struct mcp_request *r, size_t params)
-{
-	struct json_writer *w = mcp_result(r);
-
-	(void)params;
-	json_key(w, "prompts");
-	json_array(w);
-	json_array_end(w);
-	mcp_result_cache(r, PROMPTS_TTL_MS, true);
-	mcp_result_end(r);
-}
-
-static void
-request_prompt(struct mcp_request *r, size_t params)
-{
-	const char *name = mcp_param(r, params, "name");
-
-	mcp_fail(r, RPC_PARAMS, 400, "There is no prompt %.100s.",
-	    name != NULL ? name : "without a name");
-}
-
 int
 mcp_log_level(const char *name)
 {
@@ -253,8 +229,9 @@ static const struct method {
 	{ "resources/subscribe", mcp_subscribe, LEGACY | LASTING },
 	{ "resources/unsubscribe", mcp_unsubscribe, LEGACY | LASTING },
 	{ "subscriptions/listen", mcp_subscribe_listen, MODERN },
-	{ "prompts/list", request_prompts, LEGACY | MODERN },
-	{ "prompts/get", request_prompt, LEGACY | MODERN },
+	{ "prompts/list", mcp_prompt_list, LEGACY | MODERN },
+	{ "prompts/get", mcp_prompt_get, LEGACY | MODERN },
+	{ "completion/complete", mcp_complete, LEGACY | MODERN },
 	{ "skills/list", mcp_guide_skills, LEGACY | MODERN },
 	{ "skills/get", mcp_guide_get, LEGACY | MODERN },
 };
@@ -294,6 +271,10 @@ mcp_requested(
 		request_unknown(r, method);
 		return;
 	}
+	r->method = f->name;
+	r->fn = f->fn;
+	if (!modern)
+		r->can = r->m->can;
 	if (!modern && r->revision == MCP_UNKNOWN && !(f->when & EARLY)) {
 		mcp_fail(r, RPC_REQUEST, 400,
 		    "Say initialize first; or, in revision 2026-07-28, put "
@@ -306,11 +287,17 @@ mcp_requested(
 		r->progress.p =
 		    pool_strndup(&r->pool, r->progress.p, r->progress.n);
 	}
+	mcp_request_run(r, params);
+}
+
+void
+mcp_request_run(struct mcp_request *r, size_t params)
+{
 #ifdef MCP_FIXTURES
-	if (mcp_fixture(r, method, params))
+	if (mcp_fixture(r, r->method, params))
 		return;
 #endif
-	f->fn(r, params);
+	r->fn(r, params);
 }
 
 static void
@@ -325,6 +312,7 @@ notified_cancelled(struct mcp *m, size_t params)
 	id = mcp_json_raw(&m->json, at);
 	TAILQ_FOREACH (r, &m->requests, entry)
 		if (r->id.n == id.n && memcmp(r->id.p, id.p, id.n) == 0) {
+			mcp_input_drop(r);
 			mcp_request_free(r);
 			return;
 		}
@@ -366,6 +354,8 @@ mcp_stop(struct mcp *m)
 			mcp_subscribe_close(r);
 		else if (r->until_ms != 0)
 			mcp_message_end(r);
+		else if (r->nopen > 0)
+			mcp_input_end(r);
 	}
 }
 

@@ -16,8 +16,9 @@
  *			mcp_file_table.c: their tools
  *	mcp_inbox.c	messages that arrived, for backends that are pushed to
  *	mcp_resource.c	resources; mcp_subscribe.c: who is told of changes
+ *	mcp_prompt.c	prompts; mcp_complete.c: what could be typed there
+ *	mcp_input.c	questions to the client
  *	mcp_push.c	waking an agent
- *	mcp_fixture.c	what the conformance suite looks for, in test builds
  *	mcp_guide.c	what an agent is told of the use of all this
  *
  * Specifications: modelcontextprotocol.io, revisions 2024-11-05 to 2026-07-28.
@@ -154,6 +155,19 @@ struct mcp_config {
 	const char *version; /* of the server; kept, as those below */
 	const char *name;    /* under which others know the agent, or NULL */
 	const char *mesh;    /* its slug, or NULL */
+	/* A request of ours may go to the client in the middle of one of its
+	 * own, and its answer comes here; so questions can be asked also in
+	 * the revisions before 2026-07-28. */
+	bool is_duplex;
+	/* What the client lets itself be asked, where initialize said it
+	 * before, see mcp_can(); and a number that makes questions different
+	 * from those of others to the same client. */
+	unsigned can;
+	uint64_t nonce;
+	/* What a client brings back is signed with this, CRYPTO_KEY_LEN bytes,
+	 * for this principal; both are kept. */
+	const uint8_t *key;
+	const char *principal;
 };
 
 /* One client: of a stdio connection, or of an HTTP request or session. */
@@ -179,6 +193,11 @@ void mcp_written(struct mcp *m);
 void mcp_cancel(struct mcp *m, const void *tag);
 /* Nothing more will come in: ends what only waits. */
 void mcp_stop(struct mcp *m);
+/* What a client lets itself be asked, by the params of its initialize. */
+unsigned mcp_can(const struct json *j, size_t params);
+/* Does a request wait for answers of the client; is this one of them? */
+bool mcp_asks(const struct mcp *m);
+bool mcp_awaits(struct mcp *m, const char *text, size_t n);
 /* Requests that are not answered. */
 size_t mcp_pending(const struct mcp *m);
 /* When mcp_tick() wants to be called, by clock_mono(); INT64_MAX: never. */
@@ -262,6 +281,11 @@ void mcp_inbox_list(
  * mcp_tools.c: appends the list of tools in mdoc(7).
  */
 void mcp_tools_mdoc(struct buf *b);
+
+/*
+ * mcp_prompt.c: the same of prompts.
+ */
+void mcp_prompts_mdoc(struct buf *b);
 
 /*
  * mcp_guide.c: the guide for agents; and the same as a skill, a file SKILL.md.

@@ -61,8 +61,9 @@ hello_capabilities(struct mcp_request *r, struct json_writer *w)
 	json_key(w, "capabilities");
 	json_object(w);
 	hello_flag(w, "tools");
-	/* There are none, but who asks for them is answered. */
 	hello_flag(w, "prompts");
+	if (r->revision >= MCP_2025_03_26)
+		hello_flag(w, "completions");
 	json_key(w, "resources");
 	json_object(w);
 	json_key(w, "subscribe");
@@ -161,6 +162,7 @@ mcp_hello_initialize(struct mcp_request *r, size_t params)
 		revision = MCP_2025_11_25;
 	r->revision = r->m->revision = revision;
 	r->m->initialized = false;
+	r->m->can = r->m->config.is_duplex ? mcp_can(j, params) : 0;
 	r->m->pushes =
 	    hello_pushes(r, mcp_json_in(j, params, "clientInfo", JSON_OBJECT));
 	w = mcp_result(r);
@@ -217,6 +219,8 @@ mcp_hello_modern(struct mcp_request *r, size_t meta)
 	}
 	if (mcp_revision(wanted, strlen(wanted)) == MCP_2026_07_28) {
 		r->revision = MCP_2026_07_28;
+		r->can = mcp_input_can(
+		    j, mcp_json_in(j, meta, META_CAPABILITIES, JSON_OBJECT));
 		return true;
 	}
 	buf_init(&data, SIZE_MAX / 2);

@@ -25,7 +25,8 @@
 #define RPC_METHOD (-32601)
 #define RPC_PARAMS (-32602)
 #define RPC_INTERNAL (-32603)
-#define RPC_RESOURCE (-32002) /* not found, up to 2025-11-25 */
+#define RPC_RESOURCE (-32002)	/* not found, up to 2025-11-25 */
+#define RPC_CAPABILITY (-32021) /* the client has it not */
 #define RPC_VERSION (-32022)
 
 #define META_VERSION "io.modelcontextprotocol/protocolVersion"
@@ -125,6 +126,36 @@ bool mcp_tool_is_in(const struct mcp_tool *t, const struct mcp_config *c);
 extern const char *const mcp_priorities[];
 
 /*
+ * Prompts.
+ */
+/* What completes the value of an argument, or a part of a URI. */
+enum mcp_source {
+	COMPLETE_NOTHING,
+	COMPLETE_TARGETS, /* peers and groups, as send_message takes them */
+	COMPLETE_GROUPS,
+	COMPLETE_KEYS, /* of the state */
+	COMPLETE_TAGS,
+	COMPLETE_MEMORIES, /* ids */
+	COMPLETE_FILES,	   /* the same */
+};
+
+struct mcp_prompt_arg {
+	const char *name; /* NULL: there are no more */
+	const char *title;
+	const char *description;
+	bool required;
+	enum mcp_source source;
+};
+
+struct mcp_prompt {
+	const char *name;
+	const char *title;
+	const char *description;
+	const char *text; /* see mcp_prompt.c */
+	struct mcp_prompt_arg args[4];
+};
+
+/*
  * Requests.
  */
 struct mcp_batch {
@@ -134,6 +165,7 @@ struct mcp_batch {
 };
 
 struct mcp_request;
+typedef void mcp_method_fn(struct mcp_request *r, size_t params);
 typedef void mcp_ask_fn(
     struct mcp_request *r, const struct mcp_error *e, const struct json *j);
 
@@ -144,12 +176,19 @@ struct mcp_ask {
 
 struct mcp_listen; /* mcp_subscribe.c */
 
+/* What a client lets itself be asked, as it says. */
+#define CAN_ELICIT 0x01
+#define CAN_SAMPLE 0x02
+#define CAN_ROOTS 0x04
+
 struct mcp_request {
 	TAILQ_ENTRY(mcp_request) entry;
 	struct mcp *m;
 	struct mcp_batch *batch;
 	void *tag;
-	struct slice id;       /* JSON */
+	struct slice id; /* JSON */
+	const char *method;
+	mcp_method_fn *fn;
 	struct slice progress; /* token, JSON; or {NULL, 0} */
 	enum mcp_revision revision;
 	struct pool pool;
@@ -172,6 +211,21 @@ struct mcp_request {
 	int64_t progress_ms; /* when to say that it still waits, or goes on */
 	bool looking;
 	bool again; /* something arrived meanwhile */
+	/* Of one that asks the client, see mcp_input.c. */
+	unsigned can; /* CAN_ */
+	uint8_t input_digest[CRYPTO_DIGEST_LEN];
+	const char *input_state;   /* that came back; NULL: none */
+	size_t input_answers;	   /* the node, or 0 */
+	struct slice input_params; /* to be read again, JSON */
+	struct mcp_asked *asked;   /* before 2026-07-28 */
+	size_t nasked;
+	size_t nopen; /* of them, without an answer */
+	/* Of a prompt. */
+	const struct mcp_prompt *prompt;
+	unsigned missing; /* a bit for each argument */
+	/* Of a completion. */
+	enum mcp_source source;
+	const char *typed;
 	/* Of one that has to do with files. */
 	struct mcp_attach *attach; /* mcp_file.c */
 	int64_t progress_base;	   /* bytes of files before this one */
@@ -206,7 +260,9 @@ struct mcp {
 	bool pushes;
 	bool held; /* by mcp_hold() */
 	int log_level;
-	struct json json; /* what is being read */
+	unsigned can;	     /* CAN_, as initialize said */
+	uint64_t nquestions; /* that were asked so far */
+	struct json json;    /* what is being read */
 	TAILQ_HEAD(, mcp_request) requests;
 	size_t nrequests;
 	/* Ids whose answers were handed out, not yet written. */
@@ -240,6 +296,8 @@ void mcp_request_used(struct mcp_request *r);
 /* Carries out a request, or a notification. */
 void mcp_requested(
     struct mcp_request *r, const struct json_node *method, size_t params);
+/* Carries it out, also a second time. */
+void mcp_request_run(struct mcp_request *r, size_t params);
 void mcp_notified(struct mcp *m, const struct json_node *method, size_t params);
 
 /*
@@ -248,6 +306,8 @@ void mcp_notified(struct mcp *m, const struct json_node *method, size_t params);
 /* Begins the result of a request; the caller adds members to the writer and
  * calls mcp_result_end(), which frees the request. */
 struct json_writer *mcp_result(struct mcp_request *r);
+/* The same of another type than "complete", which modern clients are told. */
+struct json_writer *mcp_result_as(struct mcp_request *r, const char *type);
 void mcp_result_end(struct mcp_request *r);
 /* An empty one. */
 void mcp_result_empty(struct mcp_request *r);
@@ -261,6 +321,9 @@ void mcp_fail(struct mcp_request *r, int code, int http, const char *fmt, ...)
 /* The same with data, JSON. */
 void mcp_fail_data(struct mcp_request *r, int code, int http, const char *data,
     const char *text);
+/* A request of ours to the client; id: in quotes. */
+void mcp_question(struct mcp_request *r, const char *id, const char *method,
+    const char *params);
 /* Begins a notification; mcp_note_end() sends it, about what has the tag. */
 void mcp_note(struct json_writer *w, struct buf *b, const char *method);
 void mcp_note_end(
@@ -291,12 +354,12 @@ size_t mcp_json_in(
  */
 /* A text of params; NULL: there is none. */
 const char *mcp_param(struct mcp_request *r, size_t params, const char *key);
-typedef void mcp_method_fn(struct mcp_request *r, size_t params);
 mcp_method_fn mcp_hello_initialize, mcp_hello_discover;
 mcp_method_fn mcp_tool_list, mcp_tool_call;
 mcp_method_fn mcp_resource_list, mcp_resource_templates, mcp_resource_read;
 mcp_method_fn mcp_subscribe, mcp_unsubscribe, mcp_subscribe_listen;
 mcp_method_fn mcp_guide_skills, mcp_guide_get;
+mcp_method_fn mcp_prompt_list, mcp_prompt_get, mcp_complete;
 /* Checks what a modern request says of itself; false: it was answered. */
 bool mcp_hello_modern(struct mcp_request *r, size_t meta);
 extern const char *const mcp_revision_names[];
@@ -395,14 +458,78 @@ void mcp_subscribe_free(struct mcp *m);
 const char *mcp_uri_rest(struct pool *p, const char *uri, const char *prefix);
 void mcp_uri_add(struct buf *b, const char *prefix, const char *rest, size_t n);
 
+/*
+ * mcp_input.c: questions to the client
+ */
+struct mcp_input {
+	const char *key;
+	const char *method; /* such as elicitation/create */
+	const char *params; /* JSON */
+};
+/* Bits of what a client declares, of the node of its capabilities. */
+unsigned mcp_input_can(const struct json *j, size_t capabilities);
+/* Reads what a request brings again; false: it was answered with an error. */
+bool mcp_input_read(struct mcp_request *r, size_t params);
+/* The answer to a question, an object; 0: there is none. */
+size_t mcp_input_answer(const struct mcp_request *r, const char *key);
+/* The content of a form that the user sent; 0: there is none. */
+size_t mcp_input_accepted(const struct mcp_request *r, const char *key);
+/* An answer to a question of ours came; at: its node. */
+void mcp_input_answered(struct mcp *m, size_t at);
+/* They are not wanted any more: the client is told so. */
+void mcp_input_drop(struct mcp_request *r);
+/* None will come any more. */
+void mcp_input_end(struct mcp_request *r);
+/* Asks the client, and carries out the request again when it has answered.
+ * state: comes back with the answers, or NULL; of characters that JSON need not
+ * escape. */
+void mcp_input_require(struct mcp_request *r, const struct mcp_input *in,
+    size_t n, const char *state);
+
+/*
+ * mcp_complete.c
+ */
+/* Asks the mesh for what a source has that begins with a text; fn gets the
+ * answer. */
+void mcp_complete_ask(struct mcp_request *r, enum mcp_source source,
+    const char *typed, mcp_ask_fn *fn);
+/* Writes up to 100 values of it, in an array; how many there are, or 101. */
+size_t mcp_complete_values(
+    struct mcp_request *r, const struct json *j, struct json_writer *w);
+
+/*
+ * mcp_prompt.c
+ */
+/* NULL: there is none. */
+const struct mcp_prompt *mcp_prompt_find(
+    const struct mcp_config *c, const char *name);
+/* An argument that was given, of a name of n bytes; NULL: it was not. */
+const char *mcp_prompt_value(
+    struct mcp_request *r, size_t params, const char *name, size_t n);
+/* Around the messages of a result. */
+struct json_writer *mcp_prompt_begin(
+    struct mcp_request *r, const struct mcp_prompt *p);
+void mcp_prompt_end(struct mcp_request *r);
+
 #ifdef MCP_FIXTURES
 /*
- * mcp_fixture.c: with --enable-conformance only
+ * t/mcp/mcp_fixture.c: in test builds only
  */
 /* true: it was answered. */
-bool mcp_fixture(
-    struct mcp_request *r, const struct json_node *method, size_t params);
+bool mcp_fixture(struct mcp_request *r, const char *method, size_t params);
 void mcp_fixture_tools(struct json_writer *w);
+/* NULL: there is none. */
+const struct mcp_prompt *mcp_fixture_prompt(const char *name);
+const struct mcp_prompt *mcp_fixture_prompt_at(size_t i);
+bool mcp_fixture_prompt_get(
+    struct mcp_request *r, const struct mcp_prompt *p, size_t params);
+/*
+ * t/mcp/mcp_fixture_ask.c
+ */
+/* true: it was answered; false: it has its answers, or is none of these. */
+bool mcp_fixture_ask(struct mcp_request *r, const char *name, size_t params);
+const char *mcp_fixture_ask_name(size_t i);
+bool mcp_fixture_asks(const char *name);
 #endif
 
 /*

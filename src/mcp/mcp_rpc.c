@@ -125,6 +125,12 @@ mcp_rpc_broken(struct mcp *m, void *tag, int code, const char *text)
 struct json_writer *
 mcp_result(struct mcp_request *r)
 {
+	return mcp_result_as(r, "complete");
+}
+
+struct json_writer *
+mcp_result_as(struct mcp_request *r, const char *type)
+{
 	struct json_writer *w = &r->w;
 
 	buf_clear(&r->out);
@@ -139,7 +145,7 @@ mcp_result(struct mcp_request *r)
 	if (r->revision < MCP_2026_07_28)
 		return w;
 	json_key(w, "resultType");
-	json_str(w, "complete");
+	json_str(w, type);
 	json_key(w, "_meta");
 	json_object(w);
 	json_key(w, META_SERVER);
@@ -218,8 +224,31 @@ mcp_fail(struct mcp_request *r, int code, int http, const char *fmt, ...)
 }
 
 /*
- * Notifications.
+ * Notifications, and requests of ours.
  */
+void
+mcp_question(struct mcp_request *r, const char *id, const char *method,
+    const char *params)
+{
+	struct json_writer w;
+	struct buf b;
+
+	buf_init(&b, RPC_BUF_MAX);
+	json_start(&w, &b);
+	json_object(&w);
+	json_key(&w, "jsonrpc");
+	json_str(&w, "2.0");
+	json_key(&w, "id");
+	json_str(&w, id);
+	json_key(&w, "method");
+	json_str(&w, method);
+	json_key(&w, "params");
+	json_raw(&w, params, strlen(params));
+	json_object_end(&w);
+	rpc_out(r->m, &b, r->tag, false, 200);
+	buf_free(&b);
+}
+
 void
 mcp_note(struct json_writer *w, struct buf *b, const char *method)
 {
@@ -363,10 +392,13 @@ rpc_message(struct mcp *m, size_t at, struct mcp_batch *batch, void *tag)
 	method = json_get(j, at, "method");
 	version = json_get(j, at, "jsonrpc");
 	params = json_get(j, at, "params");
-	/* An answer: we asked for nothing. */
+	/* An answer. */
 	if (method == 0 && j->nodes[at].type == JSON_OBJECT &&
-	    (json_get(j, at, "result") != 0 || json_get(j, at, "error") != 0))
+	    (json_get(j, at, "result") != 0 || json_get(j, at, "error") != 0)) {
+		if (batch == NULL)
+			mcp_input_answered(m, at);
 		return false;
+	}
 	problem = id != 0 ? rpc_id_problem(&j->nodes[id]) : NULL;
 	if (j->nodes[at].type != JSON_OBJECT)
 		problem = "A message is a JSON object.";

@@ -5,9 +5,10 @@
  * Each POST stands for itself: it is made by whom its token says, it is
  * answered on its own connection, and nothing is kept in this process when it
  * is answered.  So it does not matter which process has the next one.  Of the
- * sessions that revisions before 2026-07-28 have, the revision and what was
- * subscribed to are in the database, where the stream of a GET looks again and
- * again what they are.
+ * sessions that revisions before 2026-07-28 have, the revision, what was
+ * subscribed to and what was answered are in the database, where the stream of
+ * a GET, and a request that waits for an answer, look again and again what they
+ * are.
  *
  * An answer is JSON, unless there is something to say before it: then it is a
  * stream of events, of which the answer is the last.  A client that closes its
@@ -137,7 +138,8 @@ mcp_http_out(void *arg, const struct mcp_out *o)
 static void
 mcp_http_client(struct mcp_http *m, bool is_kept)
 {
-	const struct mcp_config config = {
+	char token[ID_HEX_LEN + 1];
+	struct mcp_config config = {
 		.backend = &mcp_mesh_backend,
 		.backend_arg = m,
 		.out = mcp_http_out,
@@ -151,8 +153,16 @@ mcp_http_client(struct mcp_http *m, bool is_kept)
 		.name = pool_strndup(
 		    &m->pool, m->who.member_name.p, m->who.member_name.n),
 		.mesh = pool_strndup(&m->pool, m->who.mesh.p, m->who.mesh.n),
+		.key = m->key,
+		/* A question needs a stream to go out on, and a session to
+		 * leave the answer with. */
+		.can = m->session.p != NULL && m->streams ? m->can : 0,
+		.principal = pool_strndup(
+		    &m->pool, id_hex(&m->who.token, token), ID_HEX_LEN),
 	};
 
+	crypto_random_bytes(&config.nonce, sizeof(config.nonce));
+	token_key_for(m->peer->proto->core, "linnet questions of MCP", m->key);
 	m->mcp = mcp_new(&config);
 	/* Whoever waits may be gone before there is an answer. */
 	conn_wait(m->peer->conn);
@@ -176,6 +186,7 @@ mcp_http_post(struct mcp_http *m)
 {
 	struct proto *p = m->peer->proto;
 	enum mcp_revision first;
+	bool is_json;
 
 	buf_clear(&p->out);
 	if (!mcp_head_revision(m, &p->json, &m->revision, &p->out)) {
@@ -184,14 +195,18 @@ mcp_http_post(struct mcp_http *m)
 		mcp_http_answered(m);
 		return;
 	}
-	if (m->revision < MCP_2026_07_28 &&
-	    json_read(&p->json, m->body.p, m->body.n) == 0 &&
-	    (first = mcp_head_initialize(&p->json)) != MCP_UNKNOWN) {
+	is_json = m->revision < MCP_2026_07_28 &&
+		  json_read(&p->json, m->body.p, m->body.n) == 0;
+	if (is_json && (first = mcp_head_initialize(&p->json)) != MCP_UNKNOWN) {
 		m->session = (struct slice){ NULL, 0 };
 		mcp_mesh_session(m, "begin",
-		    pool_printf(&m->pool, "\"revision\":\"%s\"",
-			mcp_revision_name(first)));
-	} else if (m->revision < MCP_2026_07_28 && m->session.p != NULL)
+		    pool_printf(&m->pool, "\"revision\":\"%s\",\"can\":%u",
+			mcp_revision_name(first),
+			mcp_can(&p->json, json_get(&p->json, 0, "params"))));
+	} else if (is_json && m->session.p != NULL &&
+		   mcp_ask_is_answer(&p->json))
+		mcp_ask_leave(m);
+	else if (m->revision < MCP_2026_07_28 && m->session.p != NULL)
 		mcp_mesh_session(m, "find", "");
 	else
 		mcp_http_start(m, false);
@@ -280,9 +295,20 @@ mcp_http_session(
     struct mcp_http *m, const struct request *r, const struct json *j)
 {
 	const char *revision;
+	int64_t can;
 
 	if (m->verb == MCP_GET) {
 		mcp_http_session_get(m, r, j);
+		return;
+	}
+	/* A request waits for answers: what was looked for, or was taken. */
+	if (m->mcp != NULL) {
+		if (j != NULL)
+			mcp_ask_found(m, j);
+		else if (r->error == ERR_NOT_FOUND && !m->is_answered)
+			mcp_stop(m->mcp);
+		else
+			m->is_looking = false;
 		return;
 	}
 	if (j == NULL) {
@@ -294,6 +320,14 @@ mcp_http_session(
 		mcp_http_answered(m);
 		return;
 	}
+	if (m->is_reply) {
+		conn_reply(m->peer->conn, 202, NULL, m->headers, NULL, 0);
+		mcp_http_answered(m);
+		mcp_ask_left(m);
+		return;
+	}
+	if (json_int(&j->nodes[json_get(j, 0, "can")], &can) == 0)
+		m->can = (unsigned)can;
 	if (m->session.p == NULL)
 		m->headers = pool_printf(&m->pool,
 		    SLICE_FMT "Mcp-Session-Id: %s\r\n", SLICE_ARG(m->cors),
@@ -422,6 +456,7 @@ mcp_http_tick_one(struct mcp_http *m)
 {
 	if (mcp_due(m->mcp) <= clock_mono())
 		mcp_tick(m->mcp);
+	mcp_ask_tick(m);
 	if (!m->is_streaming || m->is_answered)
 		return;
 	if (clock_mono() - m->began_ms >= MCP_STREAM_MS) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * MCP over HTTP from the inside: a request (proto_mcp.c), what its head has to
- * say (proto_mcp_head.c), and the mesh behind it (proto_mcp_mesh.c).
+ * say (proto_mcp_head.c), the mesh behind it (proto_mcp_mesh.c), and questions
+ * to its client (proto_mcp_ask.c).
  */
 #ifndef PROTO_PROTO_MCP_H
 #define PROTO_PROTO_MCP_H
@@ -33,10 +34,13 @@ struct mcp_http {
 	enum mcp_verb verb;
 	enum mcp_revision revision;
 	const char *headers; /* of the answer; that of the session, too */
+	bool is_reply;	     /* the body is an answer of the client */
+	unsigned can;	     /* what the session's client can be asked */
 	bool is_looking;     /* what the session is now */
 	int64_t looked_ms;
 	struct deputy_who who;
-	bool streams; /* the client takes a stream of events */
+	uint8_t key[CRYPTO_KEY_LEN]; /* of what a client brings back */
+	bool streams;		     /* the client takes a stream of events */
 	bool is_streaming;
 	bool is_answered;
 	uint64_t end;	  /* of the answer, in the output */
@@ -85,6 +89,16 @@ void mcp_http_session(
     struct mcp_http *m, const struct request *r, const struct json *j);
 /* The streams of a session shall look what it is now. */
 void mcp_http_look(struct mcp_http *m);
+/*
+ * proto_mcp_ask.c
+ */
+bool mcp_ask_is_answer(const struct json *j);
+/* The body is one: leaves it with the session; and it is there. */
+void mcp_ask_leave(struct mcp_http *m);
+void mcp_ask_left(struct mcp_http *m);
+/* What the session is now, for a request that waits. */
+void mcp_ask_found(struct mcp_http *m, const struct json *j);
+void mcp_ask_tick(struct mcp_http *m);
 /* Runs an operation for who asks; fn has its answer, JSON, unless the request
  * is gone before. */
 typedef void mcp_mesh_fn(

@@ -338,14 +338,6 @@ test_protocol(void)
 		{ "HTTP may have said which revision it is", MODERN,
 		    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
 		    "-32602" },
-		{ "prompts are none", MCP_2025_06_18,
-		    "{\"jsonrpc\":\"2.0\",\"id\":1,"
-		    "\"method\":\"prompts/list\"}",
-		    "\"prompts\":[]" },
-		{ "and for a modern client", 0,
-		    "{\"jsonrpc\":\"2.0\",\"id\":1,"
-		    "\"method\":\"prompts/list\",\"params\":{" META "}}",
-		    "\"prompts\":[],\"ttlMs\":" },
 		{ "a cursor that is none", MCP_2025_06_18,
 		    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\","
 		    "\"params\":{\"cursor\":\"x\"}}",

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Tools and resources that the public conformance suite for MCP servers looks
- * for (contrib/mcp/conformance).  Only with --enable-conformance; a server that
- * people use has none of them.
+ * for (contrib/mcp/conformance).  Only the programs of t/mcp have them.
  *
- * They go through the same envelopes, streams, schemas of results and
- * subscriptions as ours.  What ours has not (prompts, completion, questions to
- * the client) is not here either: the suite then says so.
+ * They go through the same envelopes, streams, schemas of results, lists and
+ * subscriptions as ours.
  */
 #include "mcp/mcp_request.h"
 
@@ -17,7 +15,22 @@
 	"hgGAWjR9awAAAABJRU5ErkJggg=="
 #define FIXTURE_WAV \
 	"UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA="
-#define FIXTURE_CAPABILITY (-32021)
+
+/* What schemas may have, which lists have to keep. */
+#define FIXTURE_SCHEMA                                                   \
+	"{\"$schema\":\"https://json-schema.org/draft/2020-12/"          \
+	"schema\",\"type\":\"object\",\"$defs\":{\"address\":{\"$anch"   \
+	"or\":\"addressDef\",\"type\":\"object\",\"properties\":{\"st"   \
+	"reet\":{\"type\":\"string\"},\"city\":{\"type\":\"string\"}}}"  \
+	"},\"properties\":{\"name\":{\"type\":\"string\"},\"address\""   \
+	":{\"$ref\":\"#/$defs/address\"},\"contactMethod\":{\"type"      \
+	"\":\"string\",\"enum\":[\"phone\",\"email\"]},\"phone\":{\"typ" \
+	"e\":\"string\"},\"email\":{\"type\":\"string\"}},\"allOf\":[{"  \
+	"\"anyOf\":[{\"required\":[\"phone\"]},{\"required\":[\"emai"    \
+	"l\"]}]}],\"if\":{\"properties\":{\"contactMethod\":{\"cons"     \
+	"t\":\"phone\"}},\"required\":[\"contactMethod\"]},\"then\":"    \
+	"{\"required\":[\"phone\"]},\"else\":{\"required\":[\"email\""   \
+	"]},\"additionalProperties\":false}"
 
 static void
 fixture_text(struct json_writer *w, const char *text)
@@ -189,7 +202,7 @@ fixture_logging(struct mcp_request *r)
 static void
 fixture_capability(struct mcp_request *r)
 {
-	mcp_fail_data(r, FIXTURE_CAPABILITY, 400,
+	mcp_fail_data(r, RPC_CAPABILITY, 400,
 	    "{\"requiredCapabilities\":{\"sampling\":{}}}",
 	    "The client did not declare the capability sampling.");
 }
@@ -211,21 +224,39 @@ static const struct fixture {
 	{ "test_streaming_elicitation", fixture_simple },
 };
 
+static void
+fixture_answered(struct mcp_request *r)
+{
+	fixture_text(fixture_result(r),
+	    r->input_state != NULL ? "state-ok" : "That was the answer.");
+	fixture_end(r, false);
+}
+
+static void
+fixture_tool(struct json_writer *w, const char *name, const char *schema)
+{
+	json_object(w);
+	json_key(w, "name");
+	json_str(w, name);
+	json_key(w, "description");
+	json_str(w, "Used by the conformance suite.");
+	json_key(w, "inputSchema");
+	json_raw(w, schema, strlen(schema));
+	json_object_end(w);
+}
+
 void
 mcp_fixture_tools(struct json_writer *w)
 {
+	const char *name;
 	size_t i;
 
-	for (i = 0; i < NELEM(fixtures); i++) {
-		json_object(w);
-		json_key(w, "name");
-		json_str(w, fixtures[i].name);
-		json_key(w, "description");
-		json_str(w, "Used by the conformance suite.");
-		json_key(w, "inputSchema");
-		json_raw(w, "{\"type\":\"object\"}", 17);
-		json_object_end(w);
-	}
+	for (i = 0; i < NELEM(fixtures); i++)
+		fixture_tool(w, fixtures[i].name, "{\"type\":\"object\"}");
+	for (i = 0; (name = mcp_fixture_ask_name(i)) != NULL; i++)
+		if (mcp_fixture_prompt(name) == NULL)
+			fixture_tool(w, name, "{\"type\":\"object\"}");
+	fixture_tool(w, "json_schema_2020_12_tool", FIXTURE_SCHEMA);
 }
 
 /*
@@ -266,15 +297,100 @@ fixture_read(struct mcp_request *r, const char *uri)
 	return true;
 }
 
+/*
+ * Prompts.
+ */
+#define FIXTURE_ARG(name)                                        \
+	{                                                        \
+		name, "An argument", "Used by the suite.", true, \
+		    COMPLETE_NOTHING                             \
+	}
+
+static const struct mcp_prompt fixture_prompts[] = {
+	{ "test_simple_prompt", "A prompt", "Used by the conformance suite.",
+	    "This is a simple prompt for testing.", { { .name = NULL } } },
+	{ "test_prompt_with_arguments", "A prompt",
+	    "Used by the conformance suite.",
+	    "Prompt with arguments: arg1='{arg1}', arg2='{arg2}'",
+	    { FIXTURE_ARG("arg1"), FIXTURE_ARG("arg2"), { .name = NULL } } },
+	{ "test_prompt_with_embedded_resource", "A prompt",
+	    "Used by the conformance suite.", NULL,
+	    { FIXTURE_ARG("resourceUri"), { .name = NULL } } },
+	{ "test_input_required_result_prompt", "A prompt",
+	    "Used by the conformance suite.", "It has its answer.",
+	    { { .name = NULL } } },
+	{ "test_prompt_with_image", "A prompt",
+	    "Used by the conformance suite.", NULL, { { .name = NULL } } },
+};
+
+const struct mcp_prompt *
+mcp_fixture_prompt_at(size_t i)
+{
+	return i < NELEM(fixture_prompts) ? &fixture_prompts[i] : NULL;
+}
+
+const struct mcp_prompt *
+mcp_fixture_prompt(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NELEM(fixture_prompts); i++)
+		if (strcmp(fixture_prompts[i].name, name) == 0)
+			return &fixture_prompts[i];
+	return NULL;
+}
+
+static void
+fixture_says(struct json_writer *w)
+{
+	json_object(w);
+	json_key(w, "role");
+	json_str(w, "user");
+	json_key(w, "content");
+}
+
+/* What is no text alone. */
 bool
-mcp_fixture(
-    struct mcp_request *r, const struct json_node *method, size_t params)
+mcp_fixture_prompt_get(
+    struct mcp_request *r, const struct mcp_prompt *p, size_t params)
+{
+	struct json_writer *w;
+	const char *uri;
+
+	if (mcp_fixture_ask(r, p->name, params))
+		return true;
+	if (p->text != NULL)
+		return false;
+	uri = mcp_prompt_value(r, params, "resourceUri", 11);
+	w = mcp_prompt_begin(r, p);
+	fixture_says(w);
+	if (uri != NULL)
+		fixture_embed(w, uri, "text/plain",
+		    "Embedded resource content for testing.");
+	else
+		fixture_data(w, "image", "image/png", FIXTURE_PNG);
+	json_object_end(w);
+	fixture_says(w);
+	fixture_text(w, "Please look at what is above.");
+	json_object_end(w);
+	mcp_prompt_end(r);
+	return true;
+}
+
+bool
+mcp_fixture(struct mcp_request *r, const char *method, size_t params)
 {
 	const char *name = mcp_param(r, params, "name");
 	const char *uri = mcp_param(r, params, "uri");
 	size_t i;
 
-	if (json_is(method, "tools/call") && name != NULL)
+	if (strcmp(method, "tools/call") == 0 && name != NULL &&
+	    mcp_fixture_asks(name)) {
+		if (!mcp_fixture_ask(r, name, params))
+			fixture_answered(r);
+		return true;
+	}
+	if (strcmp(method, "tools/call") == 0 && name != NULL)
 		for (i = 0; i < NELEM(fixtures); i++)
 			if (strcmp(fixtures[i].name, name) == 0) {
 				fixtures[i].fn(r);
@@ -282,10 +398,10 @@ mcp_fixture(
 			}
 	if (uri == NULL || !str_starts(uri, "test://"))
 		return false;
-	if (json_is(method, "resources/read"))
+	if (strcmp(method, "resources/read") == 0)
 		return fixture_read(r, uri);
-	if (json_is(method, "resources/subscribe") ||
-	    json_is(method, "resources/unsubscribe")) {
+	if (strcmp(method, "resources/subscribe") == 0 ||
+	    strcmp(method, "resources/unsubscribe") == 0) {
 		mcp_result_empty(r);
 		return true;
 	}
