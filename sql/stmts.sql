@@ -211,11 +211,141 @@ select s.id, s.member_id, s.key, m.key, s.name, s.name_folded,
     s.host_id, s.ref, s.connected_at, s.ended_at,
     case when m.key = mesh.owner_key then 'owner' else m.role end, m.name,
     s.hidden, s.role, s.channel, s.profile, s.stats, s.seen_at,
-    m.revoked_at is not null, b.reason
+    m.revoked_at is not null, b.reason, s.used_at
 from session s join member m on m.id = s.member_id
 join mesh on mesh.id = s.mesh_id left join ban b on b.member_id = m.id
 where s.mesh_id = $1::uuid and (s.ended_at is null or (s.returns
     and s.ended_at > now() - $2::int8 * interval '1 ms'));
+
+-- The same of one by its key, also when it is over.
+-- name: session_row
+select s.id, s.member_id, s.key, m.key, s.name, s.name_folded,
+    s.client_session, s.pid, s.cwd, s.hostname, s.peer_type, s.model,
+    s.control, s.acks, s.status, s.status_source, s.summary, s.groups,
+    s.host_id, s.ref, s.connected_at, s.ended_at,
+    case when m.key = mesh.owner_key then 'owner' else m.role end, m.name,
+    s.hidden, s.role, s.channel, s.profile, s.stats, s.seen_at,
+    m.revoked_at is not null, b.reason, s.used_at
+from session s join member m on m.id = s.member_id
+join mesh on mesh.id = s.mesh_id left join ban b on b.member_id = m.id
+where s.mesh_id = $1::uuid and s.key = $2::bytea and s.token_id is not null;
+
+-- Visitors: sessions of who shows a token and has no connection.  One is
+-- opened, or used again; within the lease it keeps what it had.  $10: so many
+-- the mesh may have, where that has to be counted.  $11: 1 hidden, 0 shown, -1
+-- as it was.  Answers whether the token is good, and whether the mesh is full.
+-- name: visitor_use
+with who as (
+	select t.id as token, m.id, m.name, m.name_folded,
+	    date_trunc('milliseconds', clock_timestamp()) as at
+	from token t join member m on m.id = t.member_id
+	join mesh on mesh.id = t.mesh_id and mesh.archived_at is null
+	where t.id = $3::uuid and t.mesh_id = $2::uuid
+	and t.revoked_at is null and t.expires_at > now()
+	and m.revoked_at is null
+	and not exists (select from ban where ban.member_id = m.id)
+), room as (
+	select $10::int8 is null or exists (select from session
+	    where mesh_id = $2 and ident = $4::bytea and ended_at is null)
+	    or (select count(*) from session
+		where mesh_id = $2 and ended_at is null) < $10 as is_left
+), used as (
+	insert into session as s (id, mesh_id, member_id, ident, key, name,
+	    name_folded, client_session, pid, cwd, hostname, peer_type, model,
+	    control, acks, status, status_source, status_at, groups, ref,
+	    connected_at, proven, hidden, channel, token_id, used_at)
+	select $1::uuid, $2, who.id, $4, $5::bytea, coalesce($6::text, who.name),
+	    coalesce($7::text, who.name_folded), '', 0, '', '', 'ai', '',
+	    false, true, 0, 0, who.at, '{}', $8::int8, who.at, true,
+	    $11::int8 = 1, 'mcp', who.token, who.at
+	from who, room where room.is_left
+	on conflict (mesh_id, ident) do update set
+	    name = case when s.ended_at is null then s.name
+		else excluded.name end,
+	    name_folded = case when s.ended_at is null then s.name_folded
+		else excluded.name_folded end,
+	    status = case when s.ended_at is null then s.status else 0 end,
+	    summary = case when s.ended_at is null or s.ended_at > now() -
+		$9::int8 * interval '1 ms' then s.summary end,
+	    groups = case when s.ended_at is null or s.ended_at > now() -
+		$9 * interval '1 ms' then s.groups else '{}' end,
+	    profile = case when s.ended_at is null or s.ended_at > now() -
+		$9 * interval '1 ms' then s.profile end,
+	    stats = case when s.ended_at is null or s.ended_at > now() -
+		$9 * interval '1 ms' then s.stats end,
+	    hidden = case when $11 >= 0 then $11 = 1 else s.hidden and
+		(s.ended_at is null or s.ended_at > now() -
+		    $9 * interval '1 ms') end,
+	    ref = case when s.ended_at is null then s.ref
+		else excluded.ref end,
+	    connected_at = case when s.ended_at is null then s.connected_at
+		else greatest(excluded.connected_at,
+		    s.connected_at + interval '1 ms') end,
+	    seen_at = case when s.ended_at is null then s.seen_at
+		else s.ended_at end,
+	    ended_at = null, returns = true,
+	    used_at = greatest(excluded.used_at,
+		s.used_at + interval '1 ms')
+)
+select exists (select from who), not is_left from room;
+
+-- name: visitor_touch
+update session set used_at = greatest(
+    date_trunc('milliseconds', clock_timestamp()),
+    used_at + interval '1 ms')
+where id = $1::uuid and ref = $2::int8 and ended_at is null returning id;
+
+-- What one says of itself now, if it is what it was when that was said: $3.
+-- name: visitor_change
+update session set status = $4::int8, status_source = $5::int8,
+    status_at = now(), summary = $6::text, groups = $7::text[],
+    hidden = $8::bool, profile = $9::text::json, stats = $10::text::json,
+    used_at = greatest(date_trunc('milliseconds', clock_timestamp()),
+	used_at + interval '1 ms')
+where id = $1::uuid and ref = $2::int8 and ended_at is null
+and (extract(epoch from used_at) * 1000)::int8 = $3::int8 returning id;
+
+-- Those that were not used for $1, which may return, and those whose token is
+-- over, since at most an hour: without it they would soon be the former.
+-- name: visitor_reap
+with idle as (
+	select id, ref from session
+	where used_at < now() - $1::int8 * interval '1 ms'
+	and ended_at is null order by used_at limit 1000
+	for update skip locked
+), refused as (
+	select s.id, s.ref from token t join session s on s.token_id = t.id
+	and s.ended_at is null
+	where least(t.expires_at, t.revoked_at)
+	    between now() - interval '1 hour' and now()
+	limit 1000 for update of s skip locked
+), ended as (
+	update session s set ended_at = now(),
+	    returns = not exists (select from refused where id = s.id)
+	from (select * from idle union select * from refused) o
+	where s.id = o.id and s.ref = o.ref
+	returning s.id, s.mesh_id, s.member_id, s.ref, s.returns
+), freed as (
+	update delivery d set state = 0, holder = null,
+	    due_at = now() + interval '5 seconds'
+	from ended e where d.recipient in (e.id, e.member_id)
+	and d.holder = e.id and d.state < 2
+	returning d.message_id
+)
+select id, mesh_id, member_id, ref, (select count(*) from freed), returns
+from ended;
+
+-- Those that worked, and did not say so for $1, are idle.
+-- name: visitor_rest
+with busy as (
+	select id from session
+	where status_at < now() - $1::int8 * interval '1 ms'
+	and status = 1 and token_id is not null and ended_at is null
+	limit 1000 for update skip locked
+)
+update session s set status = 0, status_source = 0,
+    used_at = s.used_at + interval '1 ms'
+from busy where s.id = busy.id returning s.mesh_id, s.key;
 
 -- A session that a hook means: by its session id, else process id and
 -- directory, else directory; of one member, or when $5 is null of any.
@@ -242,7 +372,7 @@ where hook_digest = $1::bytea and revoked_at is null;
 -- thing.
 -- name: session_list
 select mesh.slug, s.id, s.name, m.name, m.id,
-    coalesce(nullif(h.name, ''), h.id::text), s.ref, s.connected_at,
+    coalesce(nullif(h.name, ''), h.id::text, '-'), s.ref, s.connected_at,
     s.status, s.peer_type, s.control, (select count(*) from delivery d
 	where d.recipient in (s.id, s.member_id) and d.holder = s.id
 	and d.state = 1)
@@ -256,7 +386,7 @@ order by mesh.slug, s.connected_at, s.id;
 -- name.
 -- name: session_named
 select s.id, s.ref, s.name, m.id, m.name,
-    coalesce(nullif(h.name, ''), h.id::text)
+    coalesce(nullif(h.name, ''), h.id::text, '-')
 from session s join member m on m.id = s.member_id
 left join host h on h.id = s.host_id
 where s.mesh_id = $1::uuid and s.ended_at is null and ($2::uuid in (s.id, m.id)
@@ -741,38 +871,52 @@ select c.message_id, c.recipient, m.sender_member, m.sender_key,
 from claimed c join message m on m.id = c.message_id
 left join member b on b.id = m.sender_member order by c.message_id;
 
--- The same rows, up to $3 of them and $4 bytes, of what nobody holds; it stays
--- as it is.
--- name: delivery_peek
+-- The same rows for a visitor ($2; its member: $3), which has them in an answer:
+-- they are pushed, and held by $1, which is the answer, or the visitor itself if
+-- it only looks.  What it looked at is still there for it.
+-- name: delivery_take
 with waiting as (
-	select message_id, recipient, pushes from delivery
-	where recipient in ($1::uuid, $2::uuid) and state < 2
-	and state = 0 and (holder is null or due_at < now())
-	and expires_at > now() order by message_id limit $3::int8
+	select message_id, recipient from delivery
+	where recipient in ($2::uuid, $3::uuid) and state < 2
+	and (state = 0 and (holder is null or due_at < now())
+	    or state = 1 and holder = $2)
+	and expires_at > now()
+	order by message_id limit $4::int8 for update skip locked
 ), sized as (
-	select w.*, row_number() over o as place,
-	    sum(octet_length(m.nonce) + octet_length(m.ciphertext)) over o
+	select w.message_id, w.recipient, row_number() over w as place,
+	    sum(octet_length(m.nonce) + octet_length(m.ciphertext)) over w
 	    as bytes
 	from waiting w join message m on m.id = w.message_id
-	window o as (order by w.message_id, w.recipient)
+	window w as (order by w.message_id, w.recipient)
+), taken as (
+	update delivery d set holder = $1::uuid, state = 1,
+	    pushes = d.pushes + case when d.state = 0 then 1 else 0 end,
+	    pushed_at = coalesce(d.pushed_at, now()),
+	    due_at = least(d.expires_at, now() + $5::int8 * interval '1 ms')
+	from sized w
+	where d.message_id = w.message_id and d.recipient = w.recipient
+	and (w.place = 1 or w.bytes <= $6::int8)
+	returning d.message_id, d.recipient, d.pushes
 )
-select s.message_id, s.recipient, m.sender_member, m.sender_key,
+select t.message_id, t.recipient, m.sender_member, m.sender_key,
     m.sender_name, m.priority, m.nonce, m.ciphertext, m.created_at, m.target,
-    b.key, s.pushes, (select count(*) from waiting) as waited, m.expires_at,
+    b.key, t.pushes, (select count(*) from waiting) as waited, m.expires_at,
     m.more
-from sized s join message m on m.id = s.message_id
-left join member b on b.id = m.sender_member
-where s.place = 1 or s.bytes <= $4::int8 order by s.message_id;
+from taken t join message m on m.id = t.message_id
+left join member b on b.id = m.sender_member order by t.message_id;
 
--- How much waits for a session that nobody has, up to $3, and how urgent it is.
+-- How much waits for a session that nobody has, up to $3, and how urgent it is;
+-- with what it looked at, if it is a visitor ($4).
 -- name: delivery_waiting
 select count(*), max(priority) from (select priority from delivery
     where recipient in ($1::uuid, $2::uuid) and state < 2
-    and state = 0 and (holder is null or due_at < now())
+    and (state = 0 and (holder is null or due_at < now())
+	or $4::bool and state = 1 and holder = $1)
     and expires_at > now() limit $3::int8) d;
 
 -- Deliveries that nobody brought to an end in time: free them, or expire
--- them.  Where a session could take it now it is looked at again soon.  There
+-- them.  Where a session could take it now it is looked at again soon; visitors
+-- take what they ask for.  There
 -- is a row also when nobody's was freed; more: there may be more of them.
 -- name: delivery_due
 with due as (
@@ -784,8 +928,15 @@ with due as (
 	    state = case when d.expires_at <= now() then 3 else 0 end,
 	    holder = null,
 	    due_at = case when exists (select from session s
-		where s.ended_at is null and not s.control
-		and (s.id = d.recipient or s.member_id = d.recipient)
+		where s.id = d.recipient and s.ended_at is null
+		and not s.control and s.token_id is null
+		and d.priority >= case s.status when 0 then 0 else 2 end)
+	    -- offset 0: by the index of members, also where the planner does
+	    -- not know yet how many are connected.
+	    or exists (select from (select * from session
+		    where member_id = d.recipient offset 0) s
+		where s.ended_at is null
+		and not s.control and s.token_id is null
 		and d.priority >= case s.status when 0 then 0 else 2 end)
 		then least(d.expires_at, now() + $2::int8 * interval '1 ms')
 		else d.expires_at end
@@ -1182,8 +1333,14 @@ where m.id = $1::uuid and m.mesh_id = $2::uuid;
 select pg_notify('linnet', 'changed ' || replace($1::uuid::text, '-', '')
     || coalesce(' ' || replace($2::uuid::text, '-', ''), ''));
 
--- Tells every host that a session has to end, likewise.
+-- Tells every host that a session has to end, likewise.  A visitor is nobody's:
+-- it is ended here.
 -- name: session_tell_kick
+with visitor as (
+	update session set ended_at = now(), returns = false
+	where id = $1::uuid and ref = $2::int8 and token_id is not null
+	and ended_at is null
+)
 select pg_notify('linnet', 'kick ' || replace(mesh_id::text, '-', '') || ' '
     || replace(id::text, '-', '') || ' ' || ref || ' ' || $3::text)
 from session where id = $1::uuid and ref = $2::int8 and ended_at is null;

@@ -42,10 +42,10 @@ src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 	src/core/hello.h src/core/memory.h src/core/message.h \
 	src/core/metrics.def src/core/ops.def src/core/roles.def \
 	src/core/schedule.h src/core/scopes.def src/core/state.h \
-	src/core/token.h src/core/upkeep.h src/core/announce.c \
-	src/core/attestation.c src/core/audience.c src/core/block.c \
-	src/core/client.c src/core/client_ack.c src/core/core.c \
-	src/core/cron.c src/core/crowd.c src/core/delivery.c \
+	src/core/token.h src/core/upkeep.h src/core/visitor.h \
+	src/core/announce.c src/core/attestation.c src/core/audience.c \
+	src/core/block.c src/core/client.c src/core/client_ack.c \
+	src/core/core.c src/core/cron.c src/core/crowd.c src/core/delivery.c \
 	src/core/delivery_nudge.c src/core/deputy.c src/core/event.c \
 	src/core/event_message.c src/core/event_moderation.c \
 	src/core/event_relay.c src/core/event_schedule.c \
@@ -61,11 +61,11 @@ src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 	src/core/overtaken.c src/core/presence.c src/core/profile.c \
 	src/core/pull.c src/core/pull_read.c src/core/quota.c src/core/rate.c \
 	src/core/role.c src/core/roster.c src/core/schedule.c \
-	src/core/schedule_due.c src/core/session.c src/core/state.c \
-	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
-	src/core/table.c src/core/target.c src/core/token.c \
-	src/core/token_ops.c src/core/token_text.c src/core/trace.c \
-	src/core/upkeep.c
+	src/core/schedule_due.c src/core/session.c src/core/session_row.c \
+	src/core/state.c src/core/state_list.c src/core/state_push.c \
+	src/core/state_watch.c src/core/table.c src/core/target.c \
+	src/core/token.c src/core/token_ops.c src/core/token_text.c \
+	src/core/trace.c src/core/upkeep.c src/core/visitor.c
 
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \

@@ -11,6 +11,7 @@ use JSON::PP ();
 use Linnet;
 use Linnet::Postgres;
 use Linnet::Sees;
+use Linnet::Visitor;
 use Linnet::Workers;
 use MIME::Base64 'decode_base64';
 use Test::More;
@@ -210,32 +211,26 @@ $row{pull} = sub {
 $row{read_messages} = sub {
 	my ($m) = @_;
 	my ($alice, $bob) = @$m{qw(alice bob)};
-	my $key = $m->{seed}{peerB}{pubkey};
-	$bob->request({ type => 'set_status', status => 'dnd' });
-	sees($alice, 'bob', sub { $_[0]{status} eq 'dnd' }, 'bob wants peace');
-	my @acks = map { $alice->send(to => $key, text => $_->[0],
+	is($bob->request({ type => 'read_messages' })->{code}, 'forbidden',
+	    'only behind /mcp');
+	my $t = ask($bob, 'create_token');
+	my $v = Linnet::Visitor->new($t->{token}, at => [$here, $there],
+	    query => 'name=vera', name => 'vera');
+	is($v->does('check_messages')->{unread}{count}, 0, 'none')
+	    and $answered{read_messages}++;
+	sees($alice, 'vera', sub { 1 }, 'it is there');
+	my @acks = map { $alice->send(to => 'vera', text => $_->[0],
 	    priority => $_->[1]) } ['a', 'low'], ['b', 'next'], ['c', 'next'];
-	my $r;
-	wait_until { $r = $bob->request({ type => 'read_messages' });
-	    $r->{waiting} == 3 } 15, 'three that wait';
-	is_deeply([@$r{qw(messages highest)}], [[], 'next'], 'how urgent');
-	$r = ask($bob, 'read_messages', limit => 9);
-	is_deeply([map { $_->{messageId} } @{ $r->{messages} }],
-	    [map { $_->{messageId} } @acks], 'all of them, in order');
-	is_deeply([@{ $r->{messages}[0] }{qw(senderName priority targetSpec
-	    subtype)}], ['alice', 'low', $key, 'message'], 'what is said');
-	is($r->{waiting}, 3, 'they wait still');
-	$r = ask($bob, 'read_messages', limit => 2, take => JSON::PP::true);
-	is_deeply([scalar @{ $r->{messages} }, @$r{qw(waiting highest)}],
-	    [2, 1, 'next'], 'two that are taken');
-	is(scalar @{ ask($bob, 'read_messages', limit => 9)->{messages} }, 1,
-	    'and not for others');
-	$bob->request({ type => 'client_ack', messageId => $_->{messageId} })
-	    for @{ $r->{messages} };
+	is_deeply($v->does('get_state', { key => 'x' })->{unread},
+	    { count => 3, highest => 'next' }, 'three that wait');
+	my $r = $v->does('check_messages', { limit => 2 });
+	is_deeply([map { $_->{message_id} } @{ $r->{messages} }],
+	    [map { $_->{messageId} } @acks[0, 1]], 'two, in order');
+	is_deeply([@{ $r->{messages}[0] }{qw(from priority to text)}],
+	    ['alice', 'low', 'you', 'a'], 'what is said');
 	status_ok($alice, $acks[1], 'delivered');
 	status_ok($alice, $acks[2], 'held', 'the third one waits');
-	$bob->request({ type => 'set_status', status => 'idle' });
-	got($bob, 'c', 'until bob is idle');
+	is($v->texts, 'c', 'and is there');
 };
 
 $row{mcp_session} = sub {

@@ -93,8 +93,11 @@ core_new(const struct core_config *config)
 	TAILQ_INIT(&c->endings);
 	TAILQ_INIT(&c->kicks);
 	LIST_INIT(&c->deputies);
+	LIST_INIT(&c->visiting);
+	LIST_INIT(&c->nudged);
 	token_open(c, config->token_key);
 	file_link_open(c, config->token_key);
+	visitor_open(c, config->token_key);
 	hash_init(&c->rates);
 
 	memset(&db, 0, sizeof(db));
@@ -128,6 +131,7 @@ core_free(struct core *c)
 	token_close(c);
 	free(c->overtaken);
 	crypto_wipe(c->file_key, sizeof(c->file_key));
+	crypto_wipe(c->visitor_key, sizeof(c->visitor_key));
 	free(c->slots);
 	free(c);
 }
@@ -171,6 +175,7 @@ core_turn(struct core *c)
 	moderation_turn(c);
 	message_record(c);
 	crowd_turn(c);
+	visitor_turn(c);
 	deputy_turn(c);
 	db_flush(c->writes);
 	db_flush(c->marks);
@@ -187,6 +192,7 @@ core_tick(struct core *c)
 	hook_tick(c);
 	rate_tick(c);
 	token_tick(c);
+	visitor_tick(c);
 	mesh_tick(c);
 }
 

@@ -236,8 +236,10 @@ struct op {
 /* Answers what others did: counted by rate.requests only where its handler
  * says so. */
 #define OP_UNCOUNTED 0x20
-/* For who said hello: it is about the session, or about what tokens may do. */
+/* For who said hello: it is about the connection, or what tokens may do. */
 #define OP_SESSION 0x40
+/* About a session that others see: for who said hello or came by. */
+#define OP_PRESENCE 0x100
 /* For who is nobody yet: nobody gets more attempts by showing a token. */
 #define OP_STRANGER 0x80
 
@@ -386,12 +388,13 @@ void token_enter(struct request *r, struct slice text, token_fn *fn);
  * by somebody else, or, where s is NULL, that a message may wait for it. */
 typedef void deputy_news(struct client *c, const struct state_change *s);
 void deputy_watch(struct client *c, deputy_news *fn);
-/* The ids of such a client: of its token, which acts, and of its mesh; and as
- * whom it acts, and where. */
+/* Of such a client that has come by: its token; as whom it acts, and where. */
 struct deputy_who {
 	struct id token;
 	struct id mesh_id;
 	struct id member_id;
+	struct slice name; /* of its session */
+	uint8_t key[CRYPTO_KEY_LEN];
 	struct slice member_name;
 	uint8_t member_key[CRYPTO_KEY_LEN];
 	struct slice mesh; /* slug */
@@ -672,6 +675,7 @@ struct core_limits {
 	int64_t keep_ms;
 	int64_t ack_ms;
 	int64_t lease_ms;
+	int64_t visit_ms;
 	int64_t host_ms;
 	int64_t status_ms;
 	int64_t clock_ms;
@@ -742,10 +746,13 @@ struct core {
 	struct schedules *schedules;	  /* in jobs, else NULL */
 	uint32_t sweeping;		  /* what upkeep.c is cleaning */
 	LIST_HEAD(, deputy) deputies;	  /* that are over */
+	LIST_HEAD(, deputy) visiting;	  /* clients with a visitor's session */
+	LIST_HEAD(, deputy) nudged;	  /* of those, who is to hear of it */
 	struct tokens *tokens;
 	uint8_t file_key[CRYPTO_KEY_LEN]; /* of links, see file.h */
-	struct file_jobs *file_jobs;	  /* in jobs, else NULL */
-	const struct storage *storage;	  /* NULL: there is none */
+	uint8_t visitor_key[CRYPTO_KEY_LEN];
+	struct file_jobs *file_jobs;   /* in jobs, else NULL */
+	const struct storage *storage; /* NULL: there is none */
 	void *storage_arg;
 	/* Told of what passes; NULL: nobody looks on.  Gets arg. */
 	void (*trace)(void *arg, const struct trace *t);
@@ -782,5 +789,6 @@ uint64_t core_metric(struct core *c, enum metric m);
 /* Parts of this face. */
 #include "core/file.h"
 #include "core/upkeep.h"
+#include "core/visitor.h"
 
 #endif

@@ -50,15 +50,20 @@ delivery_nudge(struct mesh *m, const struct id *recipient)
 {
 	struct session *s = roster_by_id(&m->roster, recipient);
 	struct roster_set *set;
+	struct roster_link *l;
 
-	deputy_nudge(m, recipient);
 	if (s != NULL) {
+		visitor_nudge(s);
 		if (s->client != NULL)
 			delivery_nudge_session(s);
 		return;
 	}
 	set = roster_member(&m->roster, recipient);
-	if (set != NULL && delivery_nudge_member(set, true) == 0)
+	if (set == NULL)
+		return;
+	LIST_FOREACH (l, &set->links, entry)
+		visitor_nudge(l->session);
+	if (delivery_nudge_member(set, true) == 0)
 		(void)delivery_nudge_member(set, false);
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Clients that act for a member without a session in the roster: who sends
- * what was scheduled, and who shows a token.
+ * Clients that act for a member by what they are allowed, and not by a key:
+ * who sends what was scheduled, and who shows a token.
  *
  * Operations ask their client's session who is acting.  A deputy has a session
  * of its own for them: no index has it, no record tells of it, and nothing is
- * delivered to it.  So what is about a session itself (OP_SESSION) is not for
- * deputies; the gate sees to that.
+ * delivered to it.  So what is about a session itself is not for deputies; the
+ * gate sees to that.  One that has come by (visitor.c) has a session that all
+ * know instead.
  *
  * A deputy holds its mesh as a session does.  Its memory stays until the end
  * of the turn: an operation may be in the middle of something with it.
@@ -95,9 +96,7 @@ deputy_end(struct client *c)
 {
 	struct deputy *d = c->deputy;
 
-	if (d->news != NULL)
-		LIST_REMOVE(d, watching);
-	d->news = NULL;
+	visitor_leave(d);
 	c->deputy = NULL;
 	c->session = NULL;
 	c->scopes = SCOPE_BIT(SCOPE_PUBLIC);
@@ -114,6 +113,8 @@ deputy_watch(struct client *c, deputy_news *fn)
 {
 	struct deputy *d = c->deputy;
 
+	if (d->visits == NULL)
+		return;
 	if (d->news == NULL)
 		LIST_INSERT_HEAD(&d->session.mesh->watching, d, watching);
 	d->news = fn;
@@ -122,38 +123,16 @@ deputy_watch(struct client *c, deputy_news *fn)
 void
 deputy_who(const struct client *c, struct deputy_who *out)
 {
-	const struct deputy *d = c->deputy;
+	const struct session_info *i = &c->session->info;
 
-	out->token = d->token.id;
-	out->mesh_id = d->session.info.mesh;
-	out->member_id = d->session.info.member;
-	out->member_name = d->session.info.member_name;
-	memcpy(out->member_key, d->session.info.member_key,
-	    sizeof(out->member_key));
-	out->mesh = d->token.slug;
-}
-
-void
-deputy_nudge(struct mesh *m, const struct id *member)
-{
-	struct deputy *d, *next;
-
-	LIST_FOREACH_SAFE (d, &m->watching, watching, next)
-		if (id_same(&d->session.info.member, member))
-			d->news(d->client, NULL);
-}
-
-void
-deputy_state(struct mesh *m, const struct state_change *s)
-{
-	struct deputy *d, *next;
-
-	LIST_FOREACH_SAFE (d, &m->watching, watching, next)
-		if (!id_same(&d->session.info.id, &s->by_session) &&
-		    d->client->scopes & SCOPE_BIT(SCOPE_STATE_READ) &&
-		    !block_has(
-			m, &d->session.info.member, &s->by_member, BLOCK_STATE))
-			d->news(d->client, s);
+	out->token = c->deputy->token.id;
+	out->mesh_id = i->mesh;
+	out->member_id = i->member;
+	out->name = i->name;
+	out->member_name = c->deputy->token.member_name;
+	memcpy(out->key, i->key, sizeof(out->key));
+	memcpy(out->member_key, i->member_key, sizeof(out->member_key));
+	out->mesh = c->deputy->token.slug;
 }
 
 const struct token *

@@ -48,8 +48,11 @@ struct session {
 	int64_t status_ms;	    /* when the status was last confirmed */
 	uint64_t mark;		    /* against collecting it twice */
 	uint64_t load;		    /* the loading that last confirmed it */
-	uint8_t belief; /* what its peers here were told; announce.c */
-	bool hears;	/* its client understands what is told of peers */
+	uint8_t belief;	 /* what its peers here were told; announce.c */
+	int64_t used_ms; /* a visitor: its last use we heard of; 0: none */
+	LIST_HEAD(, deputy) visits; /* clients of it here; visitor.c */
+	bool reading;		    /* what the database has of it */
+	bool hears; /* its client understands what is told of peers */
 	bool is_busy;
 	bool dirty;	       /* changed, and not written down */
 	struct client *client; /* NULL: another process has it */
@@ -212,6 +215,48 @@ void session_told_gone(struct core *c, const struct id *mesh,
     const struct id *id, uint64_t ref, bool returns);
 
 /*
+ * session_row.c: what the database has of a session.  The texts are good until
+ * another row is read.
+ */
+struct session_row {
+	struct session_info info;
+	struct session_more more;
+	int64_t ended_ms; /* 0: it has not */
+	bool revoked;	  /* its member */
+	bool banned;
+	struct slice reason;
+};
+void session_row(struct session_row *out, const struct core *c,
+    const struct id *mesh, const struct db_result *r, size_t row);
+
+/*
+ * visitor.c: sessions that no process has, since they have no connection.
+ */
+/* In place of a process, in a ref. */
+#define VISITOR_PROC 0xffu
+bool visitor_is(const struct session_info *i);
+/* From the key of tokens. */
+void visitor_open(struct core *c, const uint8_t key[CRYPTO_KEY_LEN]);
+/* As session_changed(), which calls it. */
+void visitor_changed(struct session *s, struct request *r, void *out);
+/* It is not there any more: who is with it here is told so. */
+void visitor_over(struct session *s);
+/* Something may wait for it, or for any session of the mesh here. */
+void visitor_nudge(const struct session *s);
+void visitor_missed(struct mesh *m);
+/* Another key of state: tells those who want to know. */
+void visitor_state(struct mesh *m, const struct state_change *s);
+/* The client does not visit a session any more, if it did. */
+void visitor_leave(struct deputy *d);
+/* Reads what the database has of one by its key, and tells all. */
+void visitor_read(
+    struct core *c, const struct id *mesh, const uint8_t key[CRYPTO_KEY_LEN]);
+/* At the end of a turn: tells who was nudged. */
+void visitor_turn(struct core *c);
+/* Once a second: who still listens uses its session. */
+void visitor_tick(struct core *c);
+
+/*
  * announce.c: what the sessions of this process are told of their peers.
  */
 /* It is connected, or changed: says to the others what they do not know. */
@@ -222,15 +267,22 @@ void announce_left(struct session *s);
 void announce_known(struct session *s);
 
 /*
- * deputy.c: clients that act for a member without a session in the roster.
+ * deputy.c: clients that act for a member, by what they are allowed and not by
+ * a key.
  */
 struct deputy {
 	LIST_ENTRY(deputy) over;
 	LIST_ENTRY(deputy) watching; /* on its mesh's list, when news is set */
 	deputy_news *news;
-	struct client *client;	/* NULL: it went away */
-	struct session session; /* its client's, when the mesh is there */
-	struct pool pool;	/* what the session says */
+	struct client *client;	     /* NULL: it went away */
+	struct session session;	     /* its client's, when the mesh is there */
+	struct session *visits;	     /* the same when it has come by, or NULL */
+	LIST_ENTRY(deputy) visit;    /* on the list of that session */
+	LIST_ENTRY(deputy) visiting; /* and in core */
+	LIST_ENTRY(deputy) nudged;   /* in core: it is to hear of something */
+	bool is_nudged;
+	uint8_t secret[CRYPTO_SECRET_LEN]; /* of the session that it visits */
+	struct pool pool;		   /* what the session says */
 	struct token token;
 	bool shown; /* it acts by that token */
 	bool waits; /* for its mesh */
@@ -248,10 +300,6 @@ typedef void deputy_fn(void *arg, bool good);
 void deputy_begin(struct client *c, const struct session_info *info,
     const struct token *t, uint32_t scopes, deputy_fn *fn, void *arg);
 void deputy_end(struct client *c);
-/* Something may wait for a member: tells its deputies that want to know. */
-void deputy_nudge(struct mesh *m, const struct id *member);
-/* The same of a key of state that somebody changed. */
-void deputy_state(struct mesh *m, const struct state_change *s);
 /* The token by which a client acts, or NULL. */
 const struct token *deputy_token(const struct client *c);
 /* At the end of a turn: frees what is over. */

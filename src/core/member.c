@@ -167,6 +167,9 @@ member_read(void *arg, const struct db_result *r)
 		if (s->client != NULL)
 			member_is(s, db_text(r, 0, 0), db_bool(r, 0, 1),
 			    !db_null(r, 0, 2), db_text(r, 0, 2));
+		else if (visitor_is(&s->info) &&
+			 (db_bool(r, 0, 1) || !db_null(r, 0, 2)))
+			session_ended(ch->core, &s->info, false);
 		else
 			session_set_role(s, db_text(r, 0, 0));
 	}

@@ -21,7 +21,6 @@
 #include "core/domain.h"
 
 #define MESH_UNUSED_MS 10000
-#define MESH_GROUPS_MAX 4096
 /* No process is so far behind the bus. */
 #define MESH_GRAVES_MS 60000
 /* It is read at most so often in a second, whoever asks for it. */
@@ -135,83 +134,45 @@ mesh_lose(struct session *s)
 static void
 mesh_row(struct mesh *m, const struct db_result *r, size_t row)
 {
-	static struct slice groups[MESH_GROUPS_MAX];
-	struct core *c = m->core;
-	struct session_more more;
-	struct session_info i;
+	struct session_row in;
+	struct session_info *i = &in.info;
 	struct session *s;
-	struct slice key;
-	int64_t ended;
 	bool returns;
 
-	memset(&i, 0, sizeof(i));
-	i.mesh = m->id;
-	db_id(r, row, 0, &i.id);
-	db_id(r, row, 1, &i.member);
-	key = db_bytes(r, row, 2);
-	if (key.n == CRYPTO_KEY_LEN)
-		memcpy(i.key, key.p, key.n);
-	key = db_bytes(r, row, 3);
-	if (key.n == CRYPTO_KEY_LEN)
-		memcpy(i.member_key, key.p, key.n);
-	i.name = db_text(r, row, 4);
-	i.name_folded = db_text(r, row, 5);
-	i.client_session = db_text(r, row, 6);
-	i.pid = db_int(r, row, 7);
-	i.cwd = db_text(r, row, 8);
-	i.hostname = db_text(r, row, 9);
-	i.peer_type = db_text(r, row, 10);
-	i.model = db_text(r, row, 11);
-	i.control = db_bool(r, row, 12);
-	i.acks = db_bool(r, row, 13);
-	i.status = (uint8_t)db_int(r, row, 14);
-	i.source = (uint8_t)db_int(r, row, 15);
-	if (!db_null(r, row, 16))
-		i.summary = db_text(r, row, 16);
-	i.ngroups = db_texts(r, row, 17, groups, NELEM(groups)) / 2;
-	i.groups = groups;
-	db_id(r, row, 18, &i.host);
-	i.ref = (uint64_t)db_int(r, row, 19);
-	i.proc = (uint8_t)(id_same(&i.host, &c->host) ? SESSION_REF_PROC(i.ref)
-						      : c->relay);
-	i.connected_ms = db_time(r, row, 20);
-	ended = db_null(r, row, 21) ? 0 : db_time(r, row, 21);
-	i.live = true;
-	i.role = db_text(r, row, 22);
-	i.member_name = db_text(r, row, 23);
-	i.hidden = db_bool(r, row, 24);
-	more.role = db_text(r, row, 25);
-	more.channel = db_text(r, row, 26);
-	more.profile = db_text(r, row, 27);
-	more.stats = db_text(r, row, 28);
-	i.more = roster_more(&more);
-	i.seen_ms = db_null(r, row, 29) ? 0 : db_time(r, row, 29);
-
-	s = roster_by_id(&m->roster, &i.id);
+	session_row(&in, m->core, &m->id, r, row);
+	s = roster_by_id(&m->roster, &i->id);
 	if (s != NULL && s->load == m->load)
 		return;
-	if (ended == 0 && session_is_buried(m, &i, &returns)) {
+	/* It changed while nobody was here who could end it. */
+	if (visitor_is(i) && in.ended_ms == 0 && (in.revoked || in.banned)) {
+		session_ended(m->core, i, false);
+		return;
+	}
+	if (in.ended_ms == 0 && session_is_buried(m, i, &returns)) {
 		if (!returns)
 			return;
-		ended = clock_wall();
+		in.ended_ms = clock_wall();
 	}
 	if (s != NULL && s->client != NULL &&
-	    i.connected_ms <= s->info.connected_ms) {
-		if (ended == 0) {
+	    i->connected_ms <= s->info.connected_ms) {
+		if (in.ended_ms == 0) {
 			s->load = m->load;
-			member_is(s, i.role, db_bool(r, row, 30),
-			    !db_null(r, row, 31), db_text(r, row, 31));
+			member_is(s, i->role, in.revoked, in.banned, in.reason);
 			return;
 		}
 		mesh_lose(s);
 	}
-	s = session_put(m, &i);
+	s = session_put(m, i);
+	/* Perhaps it was used long ago. */
+	s->used_ms = 0;
 	if (!m->loaded)
 		announce_known(s);
-	else if (ended == 0)
+	else if (in.ended_ms == 0)
 		announce(s);
-	if (ended != 0)
-		roster_end(&m->roster, s, ended);
+	if (in.ended_ms != 0) {
+		visitor_over(s);
+		roster_end(&m->roster, s, in.ended_ms);
+	}
 }
 
 /* Sessions that neither the answer nor an event confirmed are no more.  Of one
@@ -344,6 +305,7 @@ mesh_reload(struct mesh *m)
 	/* At once: what was lost comes before what arrives from now on. */
 	LIST_FOREACH (s, &m->roster.locals, local)
 		delivery_drain(s);
+	visitor_missed(m);
 	mesh_load_again(m);
 }
 

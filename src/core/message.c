@@ -160,6 +160,9 @@ message_may_hurry(struct session *s, const struct multicast *m)
 	/* The mark of one that is pushed first knows of no other end. */
 	if (m->due != NULL || m->ends)
 		return false;
+	/* Another process may have had it before. */
+	if (m->request->client->deputy != NULL)
+		return false;
 	recent = message_is_recent(s, m->client_id);
 	/* What cannot be recorded is not pushed either. */
 	if (!m->to->multicast || recent || !s->mesh->core->up ||

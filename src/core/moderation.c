@@ -95,6 +95,11 @@ moderation_told(struct core *c, const struct id *mesh, const struct id *id,
 	struct mesh *m = mesh_find(c, mesh);
 	struct session *s = m != NULL ? roster_by_id(&m->roster, id) : NULL;
 
+	/* Who said so has written it down. */
+	if (s != NULL && visitor_is(&s->info)) {
+		session_told_gone(c, mesh, id, ref, why == ERR_DISCONNECTED);
+		return;
+	}
 	if (s == NULL || s->client == NULL || s->info.ref != ref)
 		return;
 	if (moderation_is_active(s, before_ms))
@@ -297,6 +302,8 @@ kick_end_all(struct kick *k, struct mesh *m)
 			continue;
 		if (s->client != NULL)
 			session_expel(s, k->why, k->reason);
+		else if (visitor_is(&s->info))
+			session_ended(c, &s->info, k->why == ERR_DISCONNECTED);
 		else
 			event_kick(
 			    c, &s->info, k->why, k->before_ms, k->reason);

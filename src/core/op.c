@@ -268,12 +268,21 @@ op_admit(struct request *r, const char *name, size_t n)
 		return op_error(r, ERR_UNKNOWN_TYPE,
 		    "There is no message type \"%.*s\".",
 		    (int)(n > 64 ? 64 : n), name);
+	/* Its session ended, and it is about to hear of that. */
+	if (c->session == NULL && c->deputy != NULL)
+		return ERR_UNAVAILABLE;
 	if (c->session == NULL && rate_stranger(r) != ERR_NONE)
 		return r->error;
 	if (c->deputy != NULL && r->op->flags & OP_SESSION)
 		return op_error(r, ERR_FORBIDDEN,
 		    "%s is for sessions that said hello on /ws; a token is "
 		    "not enough.",
+		    r->op->name);
+	if (c->deputy != NULL && r->op->flags & OP_PRESENCE &&
+	    c->deputy->visits == NULL)
+		return op_error(r, ERR_FORBIDDEN,
+		    "%s is about a session: say hello on /ws, or show the "
+		    "token to /mcp, which makes one.",
 		    r->op->name);
 	if (c->scopes & SCOPE_BIT(r->op->scope))
 		return ERR_NONE;
@@ -310,7 +319,7 @@ op_run(struct request *r, const char *name, size_t n, request_decode *decode,
 		op_failed(r, e);
 		return;
 	}
-	if (c->session != NULL)
+	if (c->session != NULL && c->deputy == NULL)
 		c->session->info.active_ms = clock_wall();
 	if (op_may_begin(c, r)) {
 		r->state = REQUEST_RUNS;

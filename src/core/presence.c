@@ -49,6 +49,8 @@ static const struct field set_summary_out_fields[] = {
 static void
 presence_watch(struct session *s, bool on)
 {
+	/* Those of who has no connection are for jobs. */
+	on = on && s->client != NULL;
 	if (on && !s->is_busy)
 		LIST_INSERT_HEAD(&s->mesh->core->busy, s, busy);
 	else if (!on && s->is_busy)
@@ -73,7 +75,8 @@ presence_set(struct session *s, enum status status, enum status_source source,
 	s->status_ms = clock_wall();
 	if (out != NULL)
 		out->status = (int)status;
-	if (s->info.status == status && s->info.source == source) {
+	if (s->info.status == status && s->info.source == source &&
+	    !visitor_is(&s->info)) {
 		if (r != NULL)
 			op_reply(r, out);
 		return;
@@ -415,7 +418,7 @@ const struct op op_set_status = {
 	.name = "set_status",
 	.scope = SCOPE_PRESENCE_WRITE,
 	.reply = "status",
-	.flags = OP_QUIET | OP_SESSION,
+	.flags = OP_QUIET | OP_PRESENCE,
 	.in = set_status_fields,
 	.in_size = sizeof(struct set_status_in),
 	.out = set_status_out_fields,
@@ -427,7 +430,7 @@ const struct op op_set_summary = {
 	.name = "set_summary",
 	.scope = SCOPE_PRESENCE_WRITE,
 	.reply = "summary",
-	.flags = OP_QUIET | OP_SESSION,
+	.flags = OP_QUIET | OP_PRESENCE,
 	.in = set_summary_fields,
 	.in_size = sizeof(struct set_summary_in),
 	.out = set_summary_out_fields,

@@ -67,6 +67,7 @@ pull_count(struct request *r, const struct session *s)
 	db_put_id(p, &s->info.id);
 	db_put_id(p, &s->info.member);
 	db_put_int(p, PULL_COUNT_MAX);
+	db_put_bool(p, false);
 	db_query(r->core->reads, p, pull_counted, r);
 }
 

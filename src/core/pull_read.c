@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * read_messages: what waits for who cannot be pushed to, as the answer.
+ * read_messages: what waits for a visitor, to which nobody can push, as the
+ * answer.
  *
- * Whoever takes messages holds them for mesh.ack_time, as a session does to
- * which they were pushed; each answer holds its own, so that two of one member
- * do not have the same.  What is not acked by then is anybody's again.
+ * What an answer has is pushed, and held for mesh.ack_time: by the visitor, who
+ * may ask for it again, or, when it is taken, by the answer, so that of two
+ * answers to one visitor only one has it.  What is not acked by then is
+ * anybody's again.
  */
 #include <string.h>
 
@@ -24,7 +26,7 @@ static const struct field read_in_fields[] = {
 	{ "limit", F_INT, IN(limit), 0, READ_MAX, 0, NULL, NULL, 0,
 	    "At most so many; none when absent: the answer says what waits." },
 	{ "take", F_BOOL, IN(take), 0, 0, 0, NULL, NULL, 0,
-	    "Nobody else gets them for mesh.ack_time; ack them with "
+	    "No other answer has them for mesh.ack_time; ack them with "
 	    "client_ack." },
 	{ .type = F_END },
 };
@@ -87,7 +89,7 @@ static const struct field read_out_fields[] = {
 	{ "messages", F_ROWS, OUT(messages), 0, 0, 0, NULL, read_row_fields,
 	    sizeof(struct read_row), "The oldest first." },
 	{ "waiting", F_INT, OUT(waiting), 0, 0, 0, NULL, NULL, 0,
-	    "How many wait, up to 1000; without those that were taken." },
+	    "How many wait, up to 1000; with those that were only looked at." },
 	{ "highest", F_STR, OUT(highest), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "The highest priority of those." },
 	{ .type = F_END },
@@ -123,9 +125,10 @@ read_count(struct request *r)
 		return;
 	}
 	p = db_params(STMT_delivery_waiting);
-	db_put_id(p, &s->info.member);
+	db_put_id(p, &s->info.id);
 	db_put_id(p, &s->info.member);
 	db_put_int(p, READ_COUNT_MAX);
+	db_put_bool(p, true);
 	db_query(r->core->reads, p, read_counted, r);
 }
 
@@ -188,25 +191,26 @@ read_messages_exec(struct request *r, void *arg)
 	struct db_params *p;
 	struct id holder;
 
+	if (!visitor_is(&s->info)) {
+		op_fail(r, ERR_FORBIDDEN,
+		    "What is for this session is pushed to it; pull has that "
+		    "done for what its status holds back.");
+		return;
+	}
 	r->context = pool_zalloc(&r->pool, sizeof(struct read_out));
 	if (in->limit == 0) {
 		read_count(r);
 		return;
 	}
-	if (in->take) {
+	holder = s->info.id;
+	if (in->take)
 		crypto_random_bytes(holder.b, sizeof(holder.b));
-		p = db_params(STMT_delivery_claim);
-		db_put_id(p, &holder);
-		db_put_id(p, &s->info.member);
-		db_put_int(p, PRIORITY_LOW);
-		db_put_int(p, in->limit);
-		db_put_int(p, l->ack_ms);
-	} else {
-		p = db_params(STMT_delivery_peek);
-		db_put_id(p, &s->info.member);
-		db_put_id(p, &s->info.member);
-		db_put_int(p, in->limit);
-	}
+	p = db_params(STMT_delivery_take);
+	db_put_id(p, &holder);
+	db_put_id(p, &s->info.id);
+	db_put_id(p, &s->info.member);
+	db_put_int(p, in->limit);
+	db_put_int(p, l->ack_ms);
 	db_put_int(p, READ_BYTES);
 	db_query(r->core->reads, p, read_found, r);
 }
@@ -219,8 +223,7 @@ const struct op op_read_messages = {
 	.in_size = sizeof(struct read_in),
 	.out = read_out_fields,
 	.exec = read_messages_exec,
-	.text =
-	    "Read messages to the member that wait for any of its sessions, "
-	    "the oldest first: for programs that show a token, to which "
-	    "nothing is pushed.",
+	.text = "Read messages that wait for the session or its member, the "
+		"oldest first: for programs that use /mcp, to which nothing is "
+		"pushed.",
 };

@@ -51,13 +51,23 @@ rate_get(struct core *c, enum rate rate, const uint8_t *who, size_t n)
 	return e;
 }
 
-/* In how many processes a member has sessions, up to RATE_SHARE_MAX. */
+/* How many processes of this host serve the mesh, and one for the others. */
+static unsigned
+rate_serving(const struct mesh *m)
+{
+	uint64_t procs = bus_interest(m->core->bus, &m->id);
+
+	return (unsigned)__builtin_popcountll(procs);
+}
+
+/* In how many processes a member has sessions, up to RATE_SHARE_MAX.  A visitor
+ * may be in any that serves the mesh. */
 static unsigned
 rate_processes(const struct roster_set *set)
 {
 	const struct session_info *seen[RATE_SHARE_MAX];
 	const struct roster_link *l;
-	unsigned n = 0, i;
+	unsigned n = 0, i, visited = 0;
 
 	if (set == NULL)
 		return 1;
@@ -66,6 +76,11 @@ rate_processes(const struct roster_set *set)
 
 		if (!info->live)
 			continue;
+		if (visitor_is(info)) {
+			if (visited == 0)
+				visited = rate_serving(l->session->mesh);
+			continue;
+		}
 		for (i = 0; i < n; i++)
 			if (SESSION_REF_PROC(seen[i]->ref) ==
 				SESSION_REF_PROC(info->ref) &&
@@ -74,7 +89,7 @@ rate_processes(const struct roster_set *set)
 		if (i == n && n < RATE_SHARE_MAX)
 			seen[n++] = info;
 	}
-	return n;
+	return visited > n ? visited : n;
 }
 
 static unsigned

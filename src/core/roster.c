@@ -404,6 +404,9 @@ roster_better(
 
 	if (aa != ba)
 		return aa;
+	/* Who is connected gets it now. */
+	if (visitor_is(&a->info) != visitor_is(&b->info))
+		return visitor_is(&b->info);
 	if (a->info.status != b->info.status)
 		return a->info.status < b->info.status;
 	return a->info.active_ms > b->info.active_ms;

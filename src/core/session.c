@@ -251,6 +251,7 @@ session_forget(struct mesh *m, int64_t before_ms)
 void
 session_remove(struct session *s)
 {
+	visitor_over(s);
 	announce_left(s);
 	roster_remove(&s->mesh->roster, s);
 }
@@ -264,6 +265,7 @@ session_leave(struct session *s, bool returns)
 	if (returns) {
 		/* What is being read may have it as it was. */
 		s->load = s->mesh->load;
+		visitor_over(s);
 		roster_end(r, s, clock_wall());
 		return;
 	}
@@ -337,6 +339,9 @@ session_is_newer(const struct session *s, const struct session_info *info)
 {
 	if (s->info.connected_ms != info->connected_ms)
 		return s->info.connected_ms > info->connected_ms;
+	/* Anybody may tell of a visitor. */
+	if (visitor_is(info) && s->info.active_ms > info->active_ms)
+		return true;
 	return s->info.ref == info->ref && !s->info.live;
 }
 
@@ -381,6 +386,7 @@ session_told(struct core *c, const struct session_info *info)
 	if (g != NULL && info->connected_ms <= g->connected_ms)
 		return;
 	s = session_put(m, info);
+	s->used_ms = clock_mono();
 	if (g != NULL && g->ref == info->ref)
 		session_leave(s, g->returns);
 	else
@@ -433,11 +439,16 @@ session_changed_stored(void *arg, const struct db_result *r)
 void
 session_changed(struct session *s, struct request *r, void *out)
 {
-	struct session_arg *a = xcalloc(1, sizeof(*a));
 	const struct session_info *i = &s->info;
 	struct slice profile = { NULL, 0 }, stats = { NULL, 0 };
+	struct session_arg *a;
 	struct db_params *p;
 
+	if (visitor_is(i)) {
+		visitor_changed(s, r, out);
+		return;
+	}
+	a = xcalloc(1, sizeof(*a));
 	if (i->more != NULL) {
 		profile = i->more->profile;
 		stats = i->more->stats;

@@ -100,7 +100,7 @@ state_push(struct mesh *m, const struct state_change *s)
 		    !block_has(m, &to->info.member, &s->by_member, BLOCK_STATE))
 			(void)client_push(to->client, &e);
 	event_fini(&e);
-	deputy_state(m, s);
+	visitor_state(m, s);
 }
 
 void

@@ -81,7 +81,8 @@ target_add(struct resolve *v, const struct id *id, const struct id *member,
 	memset(to, 0, sizeof(*to));
 	to->id = *id;
 	to->who = *member;
-	if (s == NULL)
+	/* Nobody can push to a visitor. */
+	if (s == NULL || visitor_is(&s->info))
 		return;
 	to->member = !id_same(id, &s->info.id);
 	to->ref = s->info.ref;

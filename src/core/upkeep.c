@@ -74,6 +74,57 @@ upkeep_hosts(struct core *c)
 	db_query(c->reads, p, upkeep_reaped, c);
 }
 
+static void
+upkeep_visitors_reaped(void *arg, const struct db_result *r)
+{
+	struct core *c = arg;
+	struct id id, mesh, member;
+	size_t i;
+
+	if (db_status(r) != DB_OK)
+		return;
+	for (i = 0; i < db_rows(r); i++) {
+		db_id(r, i, 0, &id);
+		db_id(r, i, 1, &mesh);
+		db_id(r, i, 2, &member);
+		event_gone(
+		    c, &mesh, &id, (uint64_t)db_int(r, i, 3), db_bool(r, i, 5));
+		if (db_int(r, i, 4) > 0)
+			event_nudge(c, &mesh, &member);
+	}
+}
+
+static void
+upkeep_visitors_rested(void *arg, const struct db_result *r)
+{
+	struct slice key;
+	struct id mesh;
+	size_t i;
+
+	if (db_status(r) != DB_OK)
+		return;
+	for (i = 0; i < db_rows(r); i++) {
+		db_id(r, i, 0, &mesh);
+		key = db_bytes(r, i, 1);
+		if (key.n == CRYPTO_KEY_LEN)
+			visitor_read(arg, &mesh, (const uint8_t *)key.p);
+	}
+}
+
+void
+upkeep_visitors(struct core *c)
+{
+	struct db_params *p = db_params(STMT_visitor_reap);
+
+	db_put_int(p, c->limits.visit_ms);
+	db_query(c->reads, p, upkeep_visitors_reaped, c);
+	if (c->limits.status_ms == 0)
+		return;
+	p = db_params(STMT_visitor_rest);
+	db_put_int(p, c->limits.status_ms);
+	db_query(c->reads, p, upkeep_visitors_rested, c);
+}
+
 /* What was not brought to an end in time, up to so many rows at a time. */
 static const struct {
 	enum db_stmt stmt;

@@ -28,6 +28,8 @@ void schedule_turn(struct core *c);
  */
 void upkeep_reap(struct core *c, const struct id *live, size_t n);
 void upkeep_hosts(struct core *c);
+/* Those who show tokens and were not here for long, or may not be. */
+void upkeep_visitors(struct core *c);
 void upkeep_due(struct core *c);
 /* Calls back when the schema has become too new for this program. */
 void upkeep_lease(

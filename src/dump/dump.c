@@ -419,6 +419,8 @@ dump_op_rules(const struct op *op)
 		printf("Several may be under way at once.\n");
 	if (op->flags & OP_SESSION)
 		printf("It needs a session; a token is not enough.\n");
+	if (op->flags & OP_PRESENCE)
+		printf("It needs a session; a token has one on\n.Pa /mcp .\n");
 	if (op->flags & OP_UNCOUNTED)
 		printf("It is not counted by\n.Ic rate.requests .\n");
 	if (op->flags & OP_ECHOES)

@@ -75,6 +75,12 @@ jobs_hosts(struct jobs *j)
 }
 
 static void
+jobs_visitors(struct jobs *j)
+{
+	upkeep_visitors(j->role.core);
+}
+
+static void
 jobs_clean(struct jobs *j)
 {
 	upkeep_clean(j->role.core);
@@ -108,6 +114,7 @@ static const struct job {
 	{ 5, jobs_schedules },
 	{ 1, jobs_lease },
 	{ 2, jobs_hosts },
+	{ 1, jobs_visitors },
 	{ 30, jobs_depth },
 	{ 60, jobs_clean },
 	{ 2, jobs_files },

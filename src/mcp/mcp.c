@@ -266,7 +266,7 @@ mcp_requested(
 	if (modern && !mcp_hello_modern(r, meta))
 		return;
 	if (f == NULL || !(f->when & (modern ? MODERN : LEGACY)) ||
-	    (f->when & LASTING && r->m->config.is_nowhere &&
+	    (f->when & LASTING && r->m->config.is_passing &&
 		!r->m->config.is_kept)) {
 		request_unknown(r, method);
 		return;

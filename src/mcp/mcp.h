@@ -146,9 +146,8 @@ struct mcp_config {
 	 * MCP_UNKNOWN where initialize says it. */
 	enum mcp_revision revision;
 	enum mcp_tools tools;
-	/* The agent has no session that peers could see, and nothing is
-	 * remembered of it from one request to the next. */
-	bool is_nowhere;
+	/* Nothing is remembered of the client from one request to the next. */
+	bool is_passing;
 	bool is_kept;	/* but for what it subscribed to */
 	bool is_remote; /* the agent's files are not where we run */
 	enum mcp_push push;

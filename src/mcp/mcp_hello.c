@@ -68,7 +68,7 @@ hello_capabilities(struct mcp_request *r, struct json_writer *w)
 	json_object(w);
 	json_key(w, "subscribe");
 	json_bool(w, r->revision == MCP_2026_07_28 ||
-			 !r->m->config.is_nowhere || r->m->config.is_kept);
+			 !r->m->config.is_passing || r->m->config.is_kept);
 	json_object_end(w);
 	if (r->revision < MCP_2026_07_28)
 		hello_flag(w, "logging");

@@ -113,9 +113,8 @@ struct mcp_tool {
 #define HINT_READ 0x01	      /* changes nothing */
 #define HINT_DESTRUCTIVE 0x02 /* takes something away */
 #define HINT_IDEMPOTENT 0x04  /* a second time changes nothing */
-#define HINT_SESSION 0x08     /* it is about the agent's session */
-#define HINT_LOCAL 0x10	      /* it has paths of the agent's machine */
-#define HINT_REMOTE 0x20      /* instead of that one, where there are none */
+#define HINT_LOCAL 0x08	      /* it has paths of the agent's machine */
+#define HINT_REMOTE 0x10      /* instead of that one, where there are none */
 
 extern const struct mcp_tool mcp_tools[]; /* ended by a NULL name */
 /* NULL: there is none, or this client does not have it. */

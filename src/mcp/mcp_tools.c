@@ -470,21 +470,20 @@ const struct mcp_tool mcp_tools[] = {
 	{ "set_summary", "Say what you work on",
 	    "Tell the others in a sentence what you work on; say it again when "
 	    "that changes.",
-	    "set_summary", TOOL_CALL, true, PAGE_NONE,
-	    HINT_IDEMPOTENT | HINT_SESSION, summary_in, summary_out, NULL },
+	    "set_summary", TOOL_CALL, true, PAGE_NONE, HINT_IDEMPOTENT,
+	    summary_in, summary_out, NULL },
 	{ "set_status", "Say whether you may be disturbed",
 	    "Say whether you may be disturbed. What is held back comes as soon as "
 	    "you are idle.",
-	    "set_status", TOOL_CALL, false, PAGE_NONE,
-	    HINT_IDEMPOTENT | HINT_SESSION, set_status_in, set_status_out,
-	    NULL },
+	    "set_status", TOOL_CALL, false, PAGE_NONE, HINT_IDEMPOTENT,
+	    set_status_in, set_status_out, NULL },
 	{ "join_group", "Join a group",
 	    "Be in a group from now on, or change your role in it.",
-	    "join_group", TOOL_CALL, false, PAGE_NONE,
-	    HINT_IDEMPOTENT | HINT_SESSION, join_in, groups_out, NULL },
+	    "join_group", TOOL_CALL, false, PAGE_NONE, HINT_IDEMPOTENT, join_in,
+	    groups_out, NULL },
 	{ "leave_group", "Leave a group", "Leave a group.", "leave_group",
-	    TOOL_CALL, false, PAGE_NONE, HINT_IDEMPOTENT | HINT_SESSION,
-	    leave_in, groups_out, NULL },
+	    TOOL_CALL, false, PAGE_NONE, HINT_IDEMPOTENT, leave_in, groups_out,
+	    NULL },
 	{ "set_state", "Set shared state",
 	    "Set a key of the mesh's shared state; everybody is told of the "
 	    "change.",
@@ -566,8 +565,6 @@ const struct mcp_tool mcp_tools[] = {
 bool
 mcp_tool_is_in(const struct mcp_tool *t, const struct mcp_config *c)
 {
-	if (c->is_nowhere && t->hints & HINT_SESSION)
-		return false;
 	if (t->hints & (c->is_remote ? HINT_LOCAL : HINT_REMOTE))
 		return false;
 	return c->tools == MCP_TOOLS_FULL ||
@@ -640,8 +637,6 @@ mcp_tools_mdoc(struct buf *b)
 		tools_mdoc_text(b, t->text);
 		if (t->core)
 			buf_adds(b, "One of the core.\n");
-		if (t->hints & HINT_SESSION)
-			buf_adds(b, "Not over HTTP.\n");
 		if (t->hints & HINT_LOCAL)
 			buf_adds(b, "With\n.Ic linnet mcp .\n");
 		if (t->hints & HINT_REMOTE)

@@ -68,9 +68,17 @@ mcp_http_written(struct peer *peer, uint64_t pos)
 
 	if (!m->is_answered || pos < m->end)
 		return;
-	if (m->mcp != NULL)
+	if (m->mcp != NULL && peer->client.session != NULL)
 		mcp_written(m->mcp);
 	mcp_http_over(m);
+}
+
+static struct slice
+mcp_http_keep(struct mcp_http *m, struct slice s)
+{
+	if (s.p == NULL)
+		return s;
+	return (struct slice){ pool_strndup(&m->pool, s.p, s.n), s.n };
 }
 
 /*
@@ -145,13 +153,12 @@ mcp_http_client(struct mcp_http *m, bool is_kept)
 		.out = mcp_http_out,
 		.out_arg = m,
 		.revision = m->revision,
-		.is_nowhere = true,
+		.is_passing = true,
 		.is_kept = is_kept,
 		.is_remote = true,
 		.push = MCP_PUSH_OFF,
 		.version = PACKAGE_VERSION,
-		.name = pool_strndup(
-		    &m->pool, m->who.member_name.p, m->who.member_name.n),
+		.name = m->who.name.p,
 		.mesh = pool_strndup(&m->pool, m->who.mesh.p, m->who.mesh.n),
 		.key = m->key,
 		/* A question needs a stream to go out on, and a session to
@@ -216,6 +223,8 @@ void
 mcp_http_known(struct mcp_http *m)
 {
 	deputy_who(&m->peer->client, &m->who);
+	/* The session may have another one later. */
+	m->who.name = mcp_http_keep(m, m->who.name);
 	if (m->verb == MCP_POST)
 		mcp_http_post(m);
 	else
@@ -372,6 +381,22 @@ mcp_http_say(struct proto *p, struct conn *c, const struct mcp_refusal *why,
 }
 
 void
+mcp_http_ended(struct mcp_http *m, enum err why, const char *text)
+{
+	const struct mcp_refusal refusal = { table_errors[why].http,
+		table_errors[why].name, text, NULL };
+
+	if (m->is_answered)
+		return;
+	if (m->is_streaming) {
+		mcp_http_end_stream(m);
+		return;
+	}
+	mcp_http_say(m->peer->proto, m->peer->conn, &refusal, m->cors.p);
+	mcp_http_answered(m);
+}
+
+void
 mcp_http_refused(struct mcp_http *m, const struct request *r)
 {
 	const struct err_desc *e = &table_errors[r->error];
@@ -390,12 +415,55 @@ mcp_http_refused(struct mcp_http *m, const struct request *r)
 	mcp_http_answered(m);
 }
 
-static struct slice
-mcp_http_keep(struct mcp_http *m, struct slice s)
+static bool
+mcp_http_asks(const struct http_request *r, const char *key)
 {
-	if (s.p == NULL)
-		return s;
-	return (struct slice){ pool_strndup(&m->pool, s.p, s.n), s.n };
+	const size_t n = strlen(key);
+	struct slice q = r->query;
+	const char *end;
+
+	for (; q.n > 0; q.n -= (size_t)(end - q.p), q.p = end) {
+		if (*q.p == '&') {
+			q.p++;
+			q.n--;
+		}
+		if (q.n >= n && memcmp(q.p, key, n) == 0 &&
+		    (q.n == n || q.p[n] == '=' || q.p[n] == '&'))
+			return true;
+		end = q.n > 0 ? memchr(q.p, '&', q.n) : NULL;
+		if (end == NULL)
+			break;
+	}
+	return false;
+}
+
+/* As whom it comes: name and hidden of the query.  NULL, or what is wrong. */
+static const char *
+mcp_http_visit(struct mcp_http *m, const struct http_request *r)
+{
+	const size_t max =
+	    (size_t)m->peer->client.core->limits.fields[LIMIT_NAME];
+	char *name = pool_alloc(&m->pool, r->query.n + 1);
+	ptrdiff_t n = http_query(r, "name", name, r->query.n + 1);
+	char hidden[8];
+
+	m->visit.hidden = -1;
+	if (mcp_http_asks(r, "name")) {
+		m->visit.name = (struct slice){ name, (size_t)(n > 0 ? n : 0) };
+		if (n <= 0 || (size_t)n > max || !str_is_name(name, (size_t)n))
+			return pool_printf(&m->pool,
+			    "The name in the query has to be 1 to %zu bytes "
+			    "of text that people can read.",
+			    max);
+	}
+	n = http_query(r, "hidden", hidden, sizeof(hidden));
+	if (n == 4 && memcmp(hidden, "true", 4) == 0)
+		m->visit.hidden = 1;
+	else if (n == 5 && memcmp(hidden, "false", 5) == 0)
+		m->visit.hidden = 0;
+	else if (mcp_http_asks(r, "hidden"))
+		return "hidden in the query has to be true or false.";
+	return NULL;
 }
 
 void
@@ -405,6 +473,7 @@ mcp_http_route(struct proto *p, struct conn *c, const struct http_request *r)
 	struct slice bearer = http_header(r, "authorization");
 	char cors[HTTP_CORS_MAX], headers[HTTP_CORS_MAX + 256];
 	bool readable = http_cors(p, r, cors) != NULL;
+	struct mcp_refusal wrong = { 400, "malformed", NULL, NULL };
 	struct mcp_http *m;
 
 	if (why != NULL) {
@@ -433,6 +502,12 @@ mcp_http_route(struct proto *p, struct conn *c, const struct http_request *r)
 		  : r->method.p[0] == 'G' ? MCP_GET
 					  : MCP_DELETE;
 	m->streams = mcp_head_streams(r);
+	wrong.text = mcp_http_visit(m, r);
+	if (wrong.text != NULL) {
+		mcp_http_say(p, c, &wrong, m->cors.p);
+		mcp_http_answered(m);
+		return;
+	}
 	bearer.p += sizeof(MCP_BEARER) - 1;
 	bearer.n -= sizeof(MCP_BEARER) - 1;
 	mcp_mesh_enter(m, bearer, r->body.n);

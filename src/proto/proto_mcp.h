@@ -38,6 +38,7 @@ struct mcp_http {
 	unsigned can;	     /* what the session's client can be asked */
 	bool is_looking;     /* what the session is now */
 	int64_t looked_ms;
+	struct visit visit; /* as whom it comes */
 	struct deputy_who who;
 	uint8_t key[CRYPTO_KEY_LEN]; /* of what a client brings back */
 	bool streams;		     /* the client takes a stream of events */
@@ -81,6 +82,8 @@ extern const struct client_calls mcp_mesh_calls;
 void mcp_mesh_enter(struct mcp_http *m, struct slice bearer, size_t n);
 void mcp_http_known(struct mcp_http *m);
 void mcp_http_refused(struct mcp_http *m, const struct request *r);
+/* Its session ended. */
+void mcp_http_ended(struct mcp_http *m, enum err why, const char *text);
 /* Does something with the request's session, see core/mcp_session.c; more: JSON
  * or "".  Answered by mcp_http_session(): e is ERR_NONE, and at is the answer,
  * or not. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The mesh behind the tools of a request over HTTP: operations, run for the
- * member whose token was shown.
+ * The mesh behind the tools of a request over HTTP: operations, run as the
+ * session of the token that was shown.
  *
- * The server has no key of the member.  So what is sent this way is not
- * encrypted, and what was encrypted to the member's key cannot be read here.
- * Messages are taken for one answer, see read_messages: what is not acked,
- * because the answer did not arrive, is unread again.
+ * The server has the key of that session, and opens what was encrypted to it;
+ * it has no key of the member.  What is sent is not encrypted: here, at its end
+ * of the line, it is in clear in any case.  Messages are taken for one answer,
+ * see read_messages: what is not acked, because the answer did not arrive, is
+ * unread again.
  */
 #include "proto/proto_mcp.h"
 
@@ -113,18 +114,49 @@ mesh_is_text(const char *s, size_t n)
 	return str_utf8(s, n);
 }
 
+static bool
+mesh_is_name(const char *target, struct slice name)
+{
+	return strlen(target) == name.n && memcmp(target, name.p, name.n) == 0;
+}
+
+static bool
+mesh_is_key(const char *target, const uint8_t key[CRYPTO_KEY_LEN])
+{
+	char hex[2 * CRYPTO_KEY_LEN + 1];
+
+	crypto_hex(hex, key, CRYPTO_KEY_LEN);
+	return strcmp(target, hex) == 0;
+}
+
 static const char *
 mesh_to(const struct mcp_http *m, const char *target)
 {
-	char key[2 * CRYPTO_KEY_LEN + 1];
-
-	crypto_hex(key, m->who.member_key, CRYPTO_KEY_LEN);
-	if (strcmp(target, key) == 0 ||
-	    (strlen(target) == m->who.member_name.n &&
-		memcmp(target, m->who.member_name.p, m->who.member_name.n) ==
-		    0))
+	if (mesh_is_key(target, m->who.key) ||
+	    mesh_is_key(target, m->who.member_key) ||
+	    mesh_is_name(target, m->who.name) ||
+	    mesh_is_name(target, m->who.member_name))
 		return "you";
 	return target;
+}
+
+/* Opens a box for the session: its text, in the pool; NULL: it is none. */
+static const char *
+mesh_unseal(const struct mcp_http *m, struct pool *p, const char *nonce64,
+    const char *from_key, const char *box, size_t n)
+{
+	uint8_t nonce[CRYPTO_NONCE_LEN], from[CRYPTO_KEY_LEN];
+	char *text;
+
+	if (n < CRYPTO_BOX_EXTRA ||
+	    crypto_unhex(from, sizeof(from), from_key, strlen(from_key)) != 0 ||
+	    crypto_unbase64(nonce, sizeof(nonce), nonce64, strlen(nonce64),
+		CRYPTO_B64_STD) != (ptrdiff_t)sizeof(nonce))
+		return NULL;
+	text = pool_alloc(p, n - CRYPTO_BOX_EXTRA + 1);
+	return visitor_unseal(&m->peer->client, text, nonce, box, n, from)
+		   ? text
+		   : NULL;
 }
 
 /* A row of read_messages into the inbox. */
@@ -134,13 +166,19 @@ mesh_message(
 {
 	const char *cipher = mcp_mesh_str(p, j, at, "ciphertext");
 	const size_t max = strlen(cipher);
-	char *text = pool_alloc(p, max + 1);
-	ptrdiff_t n = crypto_unbase64(text, max, cipher, max, CRYPTO_B64_STD);
-	bool clear = n >= 0 && mesh_is_text(text, (size_t)n);
+	const char *from_key = mcp_mesh_str(p, j, at, "senderPubkey");
+	char *bytes = pool_alloc(p, max + 1);
+	ptrdiff_t n = crypto_unbase64(bytes, max, cipher, max, CRYPTO_B64_STD);
+	const char *text =
+	    n < 0 ? NULL
+		  : mesh_unseal(m, p, mcp_mesh_str(p, j, at, "nonce"), from_key,
+			bytes, (size_t)n);
+	bool sealed = text != NULL;
+	bool clear = !sealed && n >= 0 && mesh_is_text(bytes, (size_t)n);
 	struct mcp_message out = {
 		.id = mcp_mesh_str(p, j, at, "messageId"),
 		.from = mcp_mesh_str(p, j, at, "senderName"),
-		.from_key = mcp_mesh_str(p, j, at, "senderPubkey"),
+		.from_key = from_key,
 		.from_member = mcp_mesh_str(p, j, at, "senderMemberPubkey"),
 		.to = mesh_to(m, mcp_mesh_str(p, j, at, "targetSpec")),
 		.priority = mcp_mesh_str(p, j, at, "priority"),
@@ -149,8 +187,10 @@ mesh_message(
 		.subtype = mcp_mesh_str(p, j, at, "subtype"),
 		.mesh = m->who.mesh.p,
 		.encrypted = !clear,
-		.text = clear ? text : NULL,
-		.length = clear ? (size_t)n : 0,
+		.text = clear ? bytes : text,
+		.length = clear	   ? (size_t)n
+			  : sealed ? (size_t)n - CRYPTO_BOX_EXTRA
+				   : 0,
 	};
 	size_t files = json_get(j, at, "files");
 
@@ -282,7 +322,7 @@ mesh_push(struct client *c, struct event *e)
 {
 	(void)c;
 	(void)e;
-	fatalx("a push to a client without a session");
+	fatalx("a push to a client that is not connected");
 }
 
 static void
@@ -295,9 +335,7 @@ mesh_switch(struct client *c, bool on)
 static void
 mesh_close(struct client *c, enum err why, const char *text)
 {
-	(void)c;
-	(void)why;
-	(void)text;
+	mcp_http_ended(mesh_http(c), why, text);
 }
 
 const struct client_calls mcp_mesh_calls = {
@@ -352,11 +390,17 @@ mesh_run(
 static void
 mesh_entered(struct request *r)
 {
+	op_reply(r, NULL);
+}
+
+static void
+mesh_known(struct request *r)
+{
 	/* The token is not what the gate would count. */
 	if (rate_request(r) != ERR_NONE)
 		op_fail(r, r->error, NULL);
 	else
-		op_reply(r, NULL);
+		visitor_enter(r, &mesh_http(r->client)->visit, mesh_entered);
 }
 
 void
@@ -366,7 +410,7 @@ mcp_mesh_enter(struct mcp_http *m, struct slice bearer, size_t n)
 
 	(void)mesh_request(m, MESH_ENTER, NULL, &r);
 	r->size = n;
-	token_enter(r, bearer, mesh_entered);
+	token_enter(r, bearer, mesh_known);
 }
 
 void

@@ -27,6 +27,7 @@ role_limits(const struct conf *c, struct core_limits *l)
 		.keep_ms = c->mesh_keep,
 		.ack_ms = c->mesh_ack_time,
 		.lease_ms = c->mesh_lease,
+		.visit_ms = c->mesh_visit,
 		.host_ms = c->host_lease,
 		.status_ms = c->mesh_status_time,
 		.clock_ms = c->mesh_clock_window,

@@ -173,9 +173,9 @@ test_gate(void)
 		{ "token", "state:read", "member", ERR_NOT_FOUND, "let in" },
 		/* What is about a session, whatever the scopes. */
 		{ "set_status", "presence:write", "owner", ERR_FORBIDDEN,
-		    "set_status is for sessions" },
+		    "set_status is about a session" },
 		{ "join_group", "presence:write", "owner", ERR_FORBIDDEN,
-		    "a token is not enough" },
+		    "show the token to /mcp" },
 		{ "watch_state", "state:read", "owner", ERR_FORBIDDEN,
 		    "a token is not enough" },
 		{ "pull", "messages:read", "owner", ERR_FORBIDDEN,
