@@ -24,9 +24,10 @@ create table file (
 	created_at timestamptz not null default now(),
 	changed_at timestamptz not null default now(),
 	expires_at timestamptz,
-	-- Of a file whose bytes come: the process that takes them.
+	-- Of a file whose bytes come: the process that takes them, and for whom.
 	host_id uuid,
 	incarnation uuid,
+	claim uuid,
 	-- Members that it was sent to.
 	readers uuid[] not null default '{}',
 	terms text[] not null generated always as
@@ -51,8 +52,9 @@ begin
 	return null;
 end
 $$;
+-- Also of those that wait: what a crash cut short may be stored.
 create trigger file_went after delete on file
-	for each row when (old.state > 0) execute function file_went();
+	for each row execute function file_went();
 
 -- Who has read a file to its end.
 create table file_access (

@@ -1606,27 +1606,34 @@ values ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::text,
 on conflict (id) do update set id = excluded.id returning id;
 
 -- Its member begins to bring the bytes.  Answers what it was before, and
--- whether the member may not do it any more.
+-- whether the member, or the token $7, may not do it any more.
 -- name: file_claim
 with f as (
-	select f.id, f.state, f.size, f.sha256, f.name, f.mime,
+	select f.id, f.size, f.sha256,
+	    -- Again: the answer to that was lost.
+	    case when f.state = 1 and f.claim = $6::uuid then 0 else f.state
+		end as state,
 	    m.revoked_at is not null or mesh.archived_at is not null
-	    or exists (select from ban b where b.member_id = m.id) as barred
+	    or exists (select from ban b where b.member_id = m.id)
+	    as barred,
+	    $7::uuid is not null and not exists (select from token t
+		where t.id = $7 and t.member_id = m.id
+		and t.revoked_at is null and t.expires_at > now()) as cut
 	from file f join member m on m.id = f.member_id
 	join mesh on mesh.id = f.mesh_id
 	where f.mesh_id = $1::uuid and f.id = $2::uuid
 	and f.member_id = $3::uuid for update of f
 ), done as (
 	update file set state = 1, changed_at = now(), host_id = $4::uuid,
-	    incarnation = $5::uuid from f
-	where file.id = f.id and f.state = 0 and not f.barred
+	    incarnation = $5::uuid, claim = $6 from f
+	where file.id = f.id and f.state = 0 and not f.barred and not f.cut
 )
-select state, barred, size, sha256 from f;
+select state, barred, size, sha256, cut from f;
 
 -- They did not come: it may try again.
 -- name: file_unclaim
 update file set state = 0, changed_at = now()
-where id = $1::uuid and state = 1;
+where id = $1::uuid and state = 1 and claim = $2::uuid;
 
 -- Nor do those that a process of this host took which is no more.
 -- name: file_reap
@@ -1639,7 +1646,8 @@ and not incarnation = any ($2::text[]::uuid[]);
 update file set state = 2, changed_at = now(), size = $2::int8,
     sha256 = $3::bytea, expires_at = case when attached then
 	now() + $4::int8 * interval '1 ms' end
-where id = $1::uuid and (state = 1 or state = 2 and sha256 = $3)
+where id = $1::uuid and claim = $5::uuid
+and (state = 1 or state = 2 and sha256 = $3)
 returning name, mime;
 
 -- A file and what a member may do with it.
@@ -1648,11 +1656,26 @@ select f.name, f.mime, f.size, f.sha256, f.attached,
     not f.attached or f.member_id = $3::uuid or $3 = any (f.readers) as may,
     m.revoked_at is not null or mesh.archived_at is not null
     or exists (select from ban b where b.member_id = m.id) as barred,
-    f.member_id, m.name
+    f.member_id, m.name,
+    $4::uuid is not null and not exists (select from token t
+	where t.id = $4 and t.member_id = m.id
+	and t.revoked_at is null and t.expires_at > now()) as cut
 from file f, member m join mesh on mesh.id = m.mesh_id
 where f.mesh_id = $1::uuid and f.id = $2::uuid and f.state = 2
 and (f.expires_at is null or f.expires_at > now())
 and m.mesh_id = $1 and m.id = $3;
+
+-- Of those with transfers under way, and their tokens (null: none): who may not
+-- have any.  A token that has expired ends none that began before.
+-- name: file_barred
+select u.member, u.token from unnest($1::text[]::uuid[], $2::text[]::uuid[])
+    as u(member, token)
+left join member m on m.id = u.member left join mesh on mesh.id = m.mesh_id
+where m.id is null or m.revoked_at is not null or mesh.archived_at is not null
+or exists (select from ban b where b.member_id = m.id)
+or u.token <> '00000000-0000-0000-0000-000000000000'
+and not exists (select from token t
+    where t.id = u.token and t.revoked_at is null);
 
 -- A member has read it.  What all have read whom it was sent to goes after $4.
 -- name: file_accessed
@@ -1751,12 +1774,30 @@ order by id limit $2::int8;
 -- name: file_forget
 delete from file_gone where id = any ($1::text[]::uuid[]);
 
--- Of what the storage has for meshes of this database: what nobody knows of.
+-- Stored files after an id, of before so many ms: does the storage have them?
+-- name: file_stored
+select id, mesh_id from file
+where state = 2 and id > $1::uuid
+and changed_at < now() - $2::int8 * interval '1 ms'
+order by id limit $3::int8;
+
+-- The storage does not have it.
+-- name: file_lost
+delete from file where id = $1::uuid and state = 2 returning name, mesh_id;
+
+-- How many there are, and their bytes.
+-- name: file_count
+select count(*), coalesce(sum(size), 0)::int8 from file where state = 2;
+
+-- Of what the storage has for meshes of this database: what nobody knows of is
+-- to be deleted.
 -- name: file_unknown
-select u.id from unnest($1::text[]::uuid[], $2::text[]::uuid[]) as u(id, mesh)
+insert into file_gone (id, mesh_id)
+select u.id, u.mesh
+from unnest($1::text[]::uuid[], $2::text[]::uuid[]) as u(id, mesh)
 join mesh m on m.id = u.mesh
 where not exists (select from file f where f.id = u.id)
-and not exists (select from file_gone g where g.id = u.id);
+on conflict do nothing returning id;
 
 
 -- A host renews its lease, and hears whether that was over (others may have

@@ -51,27 +51,29 @@ src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 	src/core/event_relay.c src/core/event_schedule.c \
 	src/core/event_session.c src/core/event_state.c src/core/file.c \
 	src/core/file_attach.c src/core/file_jobs.c src/core/file_link.c \
-	src/core/file_list.c src/core/file_transfer.c src/core/group.c \
-	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
-	src/core/hook.c src/core/invite.c src/core/mcp_session.c \
-	src/core/member.c src/core/memory.c src/core/memory_search.c \
-	src/core/mesh.c src/core/mesh_info.c src/core/message.c \
-	src/core/message_more.c src/core/message_put.c \
-	src/core/message_status.c src/core/moderation.c src/core/op.c \
-	src/core/overtaken.c src/core/presence.c src/core/profile.c \
-	src/core/pull.c src/core/pull_read.c src/core/quota.c src/core/rate.c \
-	src/core/role.c src/core/roster.c src/core/schedule.c \
-	src/core/schedule_due.c src/core/session.c src/core/session_row.c \
-	src/core/state.c src/core/state_list.c src/core/state_push.c \
-	src/core/state_watch.c src/core/table.c src/core/target.c \
-	src/core/token.c src/core/token_ops.c src/core/token_text.c \
-	src/core/trace.c src/core/upkeep.c src/core/visitor.c
+	src/core/file_list.c src/core/file_repair.c src/core/file_transfer.c \
+	src/core/file_watch.c src/core/group.c src/core/hello.c \
+	src/core/hello_open.c src/core/hello_session.c src/core/hook.c \
+	src/core/invite.c src/core/mcp_session.c src/core/member.c \
+	src/core/memory.c src/core/memory_search.c src/core/mesh.c \
+	src/core/mesh_info.c src/core/message.c src/core/message_more.c \
+	src/core/message_put.c src/core/message_status.c \
+	src/core/moderation.c src/core/op.c src/core/overtaken.c \
+	src/core/presence.c src/core/profile.c src/core/pull.c \
+	src/core/pull_read.c src/core/quota.c src/core/rate.c src/core/role.c \
+	src/core/roster.c src/core/schedule.c src/core/schedule_due.c \
+	src/core/session.c src/core/session_row.c src/core/state.c \
+	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
+	src/core/table.c src/core/target.c src/core/token.c \
+	src/core/token_ops.c src/core/token_text.c src/core/trace.c \
+	src/core/upkeep.c src/core/visitor.c
 
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
 	src/proto/proto_mcp.h src/proto/proto.c src/proto/proto_decode.c \
 	src/proto/proto_encode.c src/proto/proto_file.c \
-	src/proto/proto_file_get.c src/proto/proto_file_put.c \
+	src/proto/proto_file_get.c src/proto/proto_file_post.c \
+	src/proto/proto_file_put.c src/proto/proto_file_redirect.c \
 	src/proto/proto_http.c src/proto/proto_mcp.c \
 	src/proto/proto_mcp_ask.c src/proto/proto_mcp_file.c \
 	src/proto/proto_mcp_head.c src/proto/proto_mcp_mesh.c \

@@ -9,7 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use HTTP::Tiny;
 use Test::More;
-use Linnet;
+use Linnet qw(wait_until);
 use Linnet::Filer;
 use Linnet::S3;
 
@@ -20,6 +20,19 @@ my $MiB = 1 << 20;
 
 my $s3 = Linnet::S3->new('one');
 my $spool = Linnet::scratch();
+
+sub open_to_all {
+	my ($path) = @_;
+	chmod 0644, $path or die $!;
+	return $path;
+}
+
+# Uploads of parts that are not complete.  The server writes a part that it was
+# late with also where its upload is no more.
+sub uploads {
+	return scalar @{ [glob
+	    "$s3->{base}/objects/*/._S3rver_uploads/*/key"] };
+}
 
 sub filer {
 	my ($key, @more) = @_;
@@ -93,10 +106,15 @@ subtest 'what was not finished' => sub {
 	}
 	is($f->do("cut $a $_"), 'cut', "gone after $_")
 	    for 500000, 40 * $MiB;
-	$f->do("hold $a 500000");
-	like($f->do('end'), qr/^put 0 500000 /, 'a slow one');
+	# Not before the last one is given up.
+	ok((wait_until {
+		$f->do("hold $a 500000");
+		$f->do('end') =~ /^put 0 500000 /
+	} 10), 'a slow one');
 	is_deeply([$s3->objects], ["one/$mesh/shared/$a"],
 	    'only that is there');
+	ok((wait_until { uploads() == 0 } 10), 'and no part of another')
+	    or diag `find $s3->{base}/objects/one/._S3rver_uploads -ls; find $spool -type f`, $f->log;
 	is($f->do("del $a"), 'del 0', 'delete');
 };
 
@@ -141,8 +159,12 @@ subtest 'killed in the middle' => sub {
 	like($f->do('end'), qr/^put -1 /, 'the answer does not come');
 	is($f->do('stop'), 'stop 9', 'it was killed');
 	is_deeply([$s3->objects], [], 'nothing is to be seen');
-	is(join(' ', glob "$spool/tmp/*"), '', 'nor on the disk');
+	# One is left since the server went away.
+	is(uploads(), 2, 'but parts are there');
+	like(join(' ', glob "$spool/tmp/*"), qr{/note\.\w+$}, 'and a note');
 	$f->start;
+	ok((wait_until { uploads() == 0 && !glob "$spool/tmp/*" } 10),
+	    'the next one aborts the upload');
 	like($f->do("put $a 100 100"), qr/^put 0 100 /, 'the next one works');
 	is($f->do("del $a"), 'del 0', 'delete');
 };
@@ -178,7 +200,9 @@ subtest 'a bucket that is not there' => sub {
 subtest 'a key file that is none' => sub {
 	my @bad = (['/nonexistent/key', qr/No such file/],
 		[$s3->key('one', ''), qr/does not have two words/],
-		[$s3->key('one', 'two three'), qr/does not have two words/]);
+		[$s3->key('one', 'two three'), qr/does not have two words/],
+		[open_to_all($s3->key), qr/everybody can use it/],
+		['/etc', qr/it is no file/]);
 	for (@bad) {
 		my $w = eval { filer($_->[0]) };
 		ok(!$w, 'it does not start');

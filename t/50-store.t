@@ -66,6 +66,11 @@ subtest 'what was not finished' => sub {
 	wait_until { names($dir) eq '' } 10, 'its end';
 	is(names($dir), '', 'silence ends it (files.idle_time)');
 	like($f->do('end'), qr/^put 110 /, 'and says so: ETIMEDOUT');
+	$f->do("hold $a 500000");
+	like($f->do("put $a 10 10"), qr/^put 16 0 /,
+	    'one file is put once at a time: EBUSY');
+	like($f->do('end'), qr/^put 0 500000 /, 'the first is kept');
+	is($f->do("del $a"), 'del 0', 'delete');
 };
 
 subtest 'slow readers' => sub {

@@ -1,8 +1,11 @@
 // Serves S3 below a directory until the end of stdin: see contrib/s3/server.
 // s3rver checks the signature of a request; those of the chunks of its body are
-// checked here.
+// checked here.  And it neither aborts uploads of parts nor lists them: that is
+// done here, for requests that it does not know but found to be signed.
 'use strict';
 const crypto = require('crypto');
+const fs = require('fs');
+const path = require('path');
 const { Transform } = require('stream');
 const S3rver = require('@20minutes/s3rver');
 const Account = require('@20minutes/s3rver/lib/models/account');
@@ -10,6 +13,12 @@ const Account = require('@20minutes/s3rver/lib/models/account');
 const ID = 'linnet-key';
 const SECRET = 'linnet/secret+key';
 const STREAM = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
+
+// What stands in a query is signed with all but the unreserved characters
+// encoded; s3rver leaves five more as they are.
+const encode = encodeURIComponent;
+global.encodeURIComponent = (s) => encode(s).replace(/[!'()*]/g,
+	(c) => '%' + c.charCodeAt(0).toString(16).toUpperCase());
 
 const hmac = (key, text) =>
 	crypto.createHmac('sha256', key).update(text).digest();
@@ -81,6 +90,52 @@ server.middleware.unshift((ctx, next) => {
 		ctx.req = ctx.req.pipe(body);
 	}
 	return next();
+});
+
+const uploads = (bucket) => path.join(directory, bucket, '._S3rver_uploads');
+
+function abort(ctx, bucket) {
+	const dir = path.join(uploads(bucket), path.basename(ctx.query.uploadId));
+	if (!fs.existsSync(dir)) {
+		ctx.status = 404;
+		ctx.body = '<Error><Code>NoSuchUpload</Code></Error>';
+		return;
+	}
+	fs.rmSync(dir, { recursive: true });
+	ctx.status = 204;
+}
+
+function list(ctx, bucket) {
+	const dir = uploads(bucket);
+	const all = (fs.existsSync(dir) ? fs.readdirSync(dir) : [])
+		.filter((id) => fs.existsSync(path.join(dir, id, 'key')));
+	ctx.status = 200;
+	ctx.type = 'application/xml';
+	ctx.body = '<ListMultipartUploadsResult>' + all.map((id) => {
+		const key = path.join(dir, id, 'key');
+		return `<Upload><Key>${fs.readFileSync(key)}</Key>` +
+			`<UploadId>${id}</UploadId><Initiated>` +
+			fs.statSync(key).mtime.toISOString() +
+			'</Initiated></Upload>';
+	}).join('') + '</ListMultipartUploadsResult>';
+}
+
+server.middleware.unshift(async (ctx, next) => {
+	let error;
+	try {
+		await next();
+	} catch (e) {
+		error = e;
+	}
+	const bucket = ctx.path.split('/')[1];
+	if (ctx.method === 'DELETE' && ctx.query.uploadId !== undefined &&
+	    (error ? error.code === 'MethodNotAllowed' : ctx.status === 405))
+		abort(ctx, bucket);
+	else if (ctx.method === 'GET' && ctx.query.uploads !== undefined &&
+	    (error ? error.code === 'NotImplemented' : ctx.status === 501))
+		list(ctx, bucket);
+	else if (error)
+		throw error;
 });
 // s3rver does not expect a client that goes before its body is looked at.
 process.on('uncaughtException', (e) => {

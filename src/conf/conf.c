@@ -253,7 +253,7 @@ conf_check_words(const struct conf *c)
 	return NULL;
 }
 
-static bool
+bool
 conf_is_file(const char *s)
 {
 	static const char credential[] = "credential:";

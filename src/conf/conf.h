@@ -151,6 +151,8 @@ void conf_mask_database(const struct conf *c, struct buf *out);
 /*
  * conf_secret.c: files that others may not read.
  */
+/* Can a word name such a file? */
+bool conf_is_file(const char *s);
 /* Where the file of an option is: its word, or credential:NAME, one that the
  * service manager passes on.  NULL and *error; else the caller's to free. */
 char *conf_secret_path(const char *word, char **error) MUST_CHECK;

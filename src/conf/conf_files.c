@@ -54,10 +54,10 @@ conf_files_check(const struct conf *c)
 	    !conf_files_is_word(c->files_s3_bucket))
 		return "files.s3_region or files.s3_bucket has other "
 		       "characters than letters, digits, dots and dashes";
-	if (c->files_s3_key_file[0] != '/')
-		return "files.s3_key_file does not begin with a slash; it "
-		       "names the file with the key that files.store s3 "
-		       "needs";
+	if (!conf_is_file(c->files_s3_key_file))
+		return "files.s3_key_file neither begins with a slash nor is "
+		       "credential:NAME; it names the file with the key that "
+		       "files.store s3 needs";
 	if (c->files_s3_ca_file[0] != '\0' && c->files_s3_ca_file[0] != '/')
 		return "files.s3_ca_file does not begin with a slash";
 	return NULL;

@@ -95,6 +95,8 @@ core_new(const struct core_config *config)
 	LIST_INIT(&c->deputies);
 	LIST_INIT(&c->visiting);
 	LIST_INIT(&c->nudged);
+	LIST_INIT(&c->transfers);
+	TAILQ_INIT(&c->unclaims);
 	token_open(c, config->token_key);
 	file_link_open(c, config->token_key);
 	visitor_open(c, config->token_key);
@@ -123,6 +125,7 @@ core_free(struct core *c)
 	session_close(c);
 	schedule_close(c);
 	file_jobs_close(c);
+	file_watch_close(c);
 	moderation_close(c);
 	deputy_turn(c);
 	mesh_free_all(c);
@@ -193,6 +196,7 @@ core_tick(struct core *c)
 	rate_tick(c);
 	token_tick(c);
 	visitor_tick(c);
+	file_tick(c);
 	mesh_tick(c);
 }
 

@@ -695,7 +695,8 @@ struct core_limits {
 	int64_t schedules;
 	int64_t tokens;
 	int64_t token_ms;
-	int64_t hook_rate; /* per minute */
+	int64_t transfer_ms; /* that a file takes at most */
+	int64_t hook_rate;   /* per minute */
 	bool hook_loopback;
 };
 
@@ -751,8 +752,12 @@ struct core {
 	struct tokens *tokens;
 	uint8_t file_key[CRYPTO_KEY_LEN]; /* of links, see file.h */
 	uint8_t visitor_key[CRYPTO_KEY_LEN];
-	struct file_jobs *file_jobs;   /* in jobs, else NULL */
-	const struct storage *storage; /* NULL: there is none */
+	LIST_HEAD(, file_watch) transfers; /* under way, see file.h */
+	TAILQ_HEAD(, file_claim) unclaims; /* that the database shall hear */
+	int64_t transfers_ms;		   /* when they were looked at */
+	struct file_jobs *file_jobs;	   /* in jobs, else NULL */
+	struct file_repair *file_repair;   /* in jobs, else NULL */
+	const struct storage *storage;	   /* NULL: there is none */
 	void *storage_arg;
 	/* Told of what passes; NULL: nobody looks on.  Gets arg. */
 	void (*trace)(void *arg, const struct trace *t);

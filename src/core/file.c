@@ -129,6 +129,7 @@ share_stored(void *arg, const struct db_result *res)
 		return;
 	out.mesh = s->link.mesh;
 	out.member = s->link.member;
+	out.token = s->link.token;
 	out.until_ms = s->link.until_s * 1000;
 	out.url = file_link_make(&r->pool, r->core, &s->link, in->name);
 	op_reply(r, &out);
@@ -178,16 +179,40 @@ share_is_mime(struct slice s)
 	return slashes == 1 && s.p[0] != '/' && s.p[s.n - 1] != '/';
 }
 
+/* C0, DEL and C1, which a terminal could obey. */
+static bool
+share_has_control(struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++) {
+		if ((uint8_t)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return true;
+		if ((uint8_t)s.p[i] == 0xc2 && i + 1 < s.n &&
+		    (uint8_t)s.p[i + 1] < 0xa0)
+			return true;
+	}
+	return false;
+}
+
 static const char *
 share_refuse(const struct share_in *in, uint8_t sha256[FILE_SHA256_LEN])
 {
+	const struct slice *tags = in->tags.v;
 	size_t i;
 
 	if (!str_utf8(in->name.p, in->name.n))
 		return "name must be UTF-8.";
-	for (i = 0; i < in->name.n; i++)
-		if ((uint8_t)in->name.p[i] < ' ' || in->name.p[i] == 0x7f)
-			return "name has a control character.";
+	if (share_has_control(in->name))
+		return "name has a control character.";
+	for (i = 0; i < in->tags.n; i++) {
+		if (tags[i].n == 0 || tags[i].n > FILE_TAG_MAX)
+			return "A tag is empty, or longer than 128 bytes.";
+		if (!str_utf8(tags[i].p, tags[i].n) ||
+		    share_has_control(tags[i]))
+			return "A tag is not UTF-8, or has a control "
+			       "character.";
+	}
 	if (in->mime.n > 0 && !share_is_mime(in->mime))
 		return "mimeType is no media type; text/plain is one.";
 	if (in->sha256.n > 0 && crypto_unhex(sha256, FILE_SHA256_LEN,
@@ -200,6 +225,19 @@ static struct slice
 file_keep(struct request *r, struct slice s)
 {
 	return (struct slice){ pool_dup(&r->pool, s.p, s.n), s.n };
+}
+
+/* A link is worth no more than the token that made it. */
+static void
+file_by_token(struct file_link *l, const struct client *c)
+{
+	const struct deputy *d = c->deputy;
+
+	if (d == NULL || id_is_null(&d->token.id))
+		return;
+	l->token = d->token.id;
+	if (l->until_s > d->token.expires_ms / 1000)
+		l->until_s = d->token.expires_ms / 1000;
 }
 
 static void
@@ -230,6 +268,7 @@ share_exec(struct request *r, void *arg)
 		.member = s->info.member,
 		.upload = true,
 		.until_s = clock_wall() / 1000 + FILE_UPLOAD_S };
+	file_by_token(&f->link, r->client);
 	id_new(&f->link.file);
 	f->by = file_keep(r, s->info.name);
 	f->folded = file_keep(r, s->info.name_folded);
@@ -286,6 +325,7 @@ get_exec(struct request *r, void *arg)
 		.file = in->file,
 		.member = s->info.member,
 		.until_s = clock_wall() / 1000 + FILE_DOWNLOAD_S };
+	file_by_token(&g->link, r->client);
 	file_find(r->core, &g->link, get_found, g);
 }
 

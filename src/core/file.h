@@ -17,6 +17,7 @@
 #define FILE_NAME_MAX 255 /* bytes */
 #define FILE_MIME_MAX 127
 #define FILE_TAGS_MAX 32
+#define FILE_TAG_MAX 128     /* bytes */
 #define FILE_ATTACHED_MAX 16 /* of one message */
 #define FILE_ANY_SIZE (-1)   /* it is not known yet */
 #define FILE_SHA256_LEN 32
@@ -35,18 +36,22 @@ enum storage_what {
 	STORAGE_PUT,
 	STORAGE_GET,
 	STORAGE_DELETE,
-	STORAGE_LIST
+	STORAGE_LIST,
+	STORAGE_LINK
 };
 struct storage_order {
 	enum storage_what what;
 	struct id mesh;
 	struct id file;
-	uint64_t offset; /* GET */
-	uint64_t length; /* PUT, GET; UINT64_MAX: whatever there is */
+	struct id member;      /* GET, PUT: for whom */
+	uint64_t offset;       /* GET */
+	uint64_t length;       /* PUT, GET; UINT64_MAX: whatever there is; LINK:
+				* seconds */
+	const uint8_t *sha256; /* PUT: what it has to be; or NULL */
 };
 struct storage_answer {
-	int error; /* 0 or an errno */
-	uint64_t size;
+	int error;     /* 0 or an errno */
+	uint64_t size; /* EUSERS: transfers that a member may have */
 	uint8_t sha256[FILE_SHA256_LEN]; /* PUT */
 };
 struct storage_entry {
@@ -59,7 +64,7 @@ struct transfer;
  * transfer is gone; transfer_close() ends it without a word. */
 struct transfer_calls {
 	void (*answer)(void *arg, const struct storage_answer *a);
-	/* GET: bytes, as far as storage.want said. */
+	/* GET, LINK: bytes, as far as storage.want said. */
 	void (*data)(void *arg, const char *p, size_t n);
 	/* LIST */
 	void (*entry)(void *arg, const struct storage_entry *e);
@@ -72,14 +77,16 @@ struct storage {
 	/* NULL: the storage does not answer now. */
 	struct transfer *(*begin)(void *storage, const struct storage_order *o,
 	    const struct transfer_calls *calls, void *arg);
-	/* PUT: how many bytes were taken. */
+	/* PUT, LINK: how many bytes were taken. */
 	size_t (*write)(struct transfer *t, const char *p, size_t n);
-	/* PUT: that was all. */
+	/* PUT, LINK: that was all. */
 	void (*finish)(struct transfer *t);
 	/* GET: data() may be called, for so many bytes at once, or for none
 	 * until this is called again. */
 	void (*want)(struct transfer *t, bool on);
 	void (*close)(struct transfer *t);
+	/* Shall downloads go by LINK? */
+	bool (*links)(void *storage);
 };
 
 /*
@@ -90,6 +97,8 @@ struct file_link {
 	struct id mesh;
 	struct id file;
 	struct id member;
+	struct id token; /* that it was made with, and ends with; or null */
+	struct id claim; /* not of the link: of the upload that uses it */
 	bool upload;
 	int64_t until_s; /* since 1970 */
 };
@@ -126,6 +135,7 @@ struct share_out {
 	int64_t size; /* the most that it may have */
 	struct id mesh;
 	struct id member;
+	struct id token;
 };
 
 /*
@@ -142,10 +152,9 @@ struct file_info {
 };
 typedef void file_fn(
     void *arg, enum err e, const char *text, const struct file_info *f);
-/* Its bytes are about to come: nobody else may bring them. */
-void file_claim(
-    struct core *c, const struct file_link *l, file_fn *fn, void *arg);
-/* They did not. */
+/* Its bytes are about to come: nobody else may bring them.  Makes l->claim. */
+void file_claim(struct core *c, struct file_link *l, file_fn *fn, void *arg);
+/* They did not, or perhaps not.  Said again until the database has it. */
 void file_unclaim(struct core *c, const struct file_link *l);
 /* They are stored. */
 void file_store(struct core *c, const struct file_link *l, uint64_t size,
@@ -158,6 +167,23 @@ void file_accessed(
     struct core *c, const struct file_link *l, struct slice member_name);
 /* What to say of a failure of the storage. */
 enum err file_storage_error(int error, const char **text);
+
+/*
+ * file_watch.c: transfers under way, whose members may lose the right to them.
+ */
+struct file_watch {
+	LIST_ENTRY(file_watch) entry;
+	const struct file_link *link; /* NULL: it is not watched */
+	/* It must end; it may not begin another one. */
+	void (*barred)(void *arg);
+	void *arg;
+};
+void file_watch(struct core *c, struct file_watch *w);
+/* What is not watched may be given, too. */
+void file_unwatch(struct core *c, struct file_watch *w);
+/* Once a second. */
+void file_tick(struct core *c);
+void file_watch_close(struct core *c);
 
 /*
  * file_attach.c: files that go with messages.
@@ -181,7 +207,14 @@ void file_jobs_open(struct core *c);
 void file_jobs_close(struct core *c);
 /* Every few seconds: what is over is deleted. */
 void file_jobs_sweep(struct core *c);
-/* Now and then: bytes without a row. */
-void file_jobs_repair(struct core *c);
+
+/*
+ * file_repair.c: what the table and the storage do not agree upon; in the jobs
+ * process.
+ */
+void file_repair_open(struct core *c);
+void file_repair_close(struct core *c);
+/* Every few seconds: begins one when it is time. */
+void file_repair(struct core *c);
 
 #endif

@@ -4,11 +4,6 @@
  * their mesh deletes their rows, which leaves others in file_gone; then the
  * storage deletes their bytes; then these go.  A crash between two of these
  * steps leaves what the next sweep finds.
- *
- * And what nobody knows of: bytes that were stored when their row was gone
- * already.  The storage says what it has; what is older than any upload takes
- * and has no row is deleted; but only of meshes that this database has, as a
- * bucket may have those of others.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +13,10 @@
 
 /* Its link is over by then. */
 #define FILE_WAITING_MS ((FILE_UPLOAD_S + 600) * INT64_C(1000))
-/* An upload takes no longer. */
+/* An upload takes no longer, unless files.transfer_time says more. */
 #define FILE_UNFINISHED_MS (24 * INT64_C(3600000))
-#define FILE_UNKNOWN_MS (2 * FILE_UNFINISHED_MS)
-#define JOBS_GONE 64	 /* looked at together */
-#define JOBS_DELETES 4	 /* under way */
-#define JOBS_UNKNOWN 500 /* ids asked for together */
+#define JOBS_GONE 64   /* looked at together */
+#define JOBS_DELETES 4 /* under way */
 
 struct file_deletion {
 	struct file_jobs *jobs;
@@ -31,8 +24,7 @@ struct file_deletion {
 	struct id file;
 	struct id mesh;
 	bool used;
-	bool done;  /* the storage has deleted it */
-	bool known; /* it has a row */
+	bool done; /* the storage has deleted it */
 };
 
 struct file_jobs {
@@ -43,11 +35,6 @@ struct file_jobs {
 	struct file_deletion deletions[JOBS_DELETES];
 	unsigned running;
 	struct id after; /* where the next look begins */
-	struct transfer *listing;
-	struct storage_entry unknown[JOBS_UNKNOWN];
-	size_t nunknown;
-	bool asking;
-	uint64_t removed;
 };
 
 static void jobs_next(struct file_jobs *j);
@@ -57,6 +44,7 @@ file_jobs_open(struct core *c)
 {
 	c->file_jobs = xcalloc(1, sizeof(*c->file_jobs));
 	c->file_jobs->core = c;
+	file_repair_open(c);
 }
 
 void
@@ -67,11 +55,10 @@ file_jobs_close(struct core *c)
 
 	if (j == NULL)
 		return;
+	file_repair_close(c);
 	for (i = 0; i < JOBS_DELETES; i++)
 		if (j->deletions[i].used)
 			c->storage->close(j->deletions[i].transfer);
-	if (j->listing != NULL)
-		c->storage->close(j->listing);
 	free(j);
 	c->file_jobs = NULL;
 }
@@ -108,10 +95,8 @@ deletion_ended(void *arg, bool whole)
 	(void)whole;
 	d->used = false;
 	j->running--;
-	if (d->done && d->known)
+	if (d->done)
 		jobs_forget(j->core, &d->file);
-	else if (d->done)
-		j->removed++;
 	jobs_next(j);
 }
 
@@ -150,7 +135,7 @@ jobs_gone(void *arg, const struct db_result *r)
 		for (i = 0; i < db_rows(r) && i < JOBS_GONE; i++) {
 			struct file_deletion *d = &j->gone[j->ngone++];
 
-			*d = (struct file_deletion){ .known = true };
+			*d = (struct file_deletion){ .jobs = j };
 			db_id(r, i, 0, &d->file);
 			db_id(r, i, 1, &d->mesh);
 			j->after = d->file;
@@ -211,107 +196,8 @@ file_jobs_sweep(struct core *c)
 	j->sweeping = true;
 	p = db_params(STMT_file_expire);
 	db_put_int(p, FILE_WAITING_MS);
-	db_put_int(p, FILE_UNFINISHED_MS);
+	db_put_int(p, c->limits.transfer_ms > FILE_UNFINISHED_MS
+			  ? c->limits.transfer_ms
+			  : FILE_UNFINISHED_MS);
 	db_query(c->reads, p, jobs_expired, j);
-}
-
-/* Of a part of what the storage has: what has no row. */
-static void
-jobs_unknown(void *arg, const struct db_result *r)
-{
-	struct file_jobs *j = arg;
-	struct file_deletion d;
-	struct id id;
-	size_t i, k;
-
-	j->asking = false;
-	for (i = 0; db_status(r) == DB_OK && i < db_rows(r); i++) {
-		db_id(r, i, 0, &id);
-		for (k = 0; k < j->nunknown; k++)
-			if (id_same(&j->unknown[k].file, &id))
-				break;
-		if (k == j->nunknown || j->running == JOBS_DELETES)
-			continue;
-		d = (struct file_deletion){ .file = id,
-			.mesh = j->unknown[k].mesh };
-		(void)jobs_begin(j, &d);
-	}
-	j->nunknown = 0;
-}
-
-static void
-jobs_ask(struct file_jobs *j)
-{
-	struct db_params *p = db_params(STMT_file_unknown);
-	char hex[2 * JOBS_UNKNOWN][ID_HEX_LEN + 1];
-	struct slice text[JOBS_UNKNOWN], meshes[JOBS_UNKNOWN];
-	const struct storage_entry *e;
-	size_t i;
-
-	for (i = 0; i < j->nunknown; i++) {
-		e = &j->unknown[i];
-		text[i] =
-		    (struct slice){ id_hex(&e->file, hex[2 * i]), ID_HEX_LEN };
-		meshes[i] = (struct slice){ id_hex(&e->mesh, hex[2 * i + 1]),
-			ID_HEX_LEN };
-	}
-	j->asking = true;
-	db_put_texts(p, text, j->nunknown);
-	db_put_texts(p, meshes, j->nunknown);
-	db_query(j->core->reads, p, jobs_unknown, j);
-}
-
-static void
-listing_answer(void *arg, const struct storage_answer *a)
-{
-	(void)arg;
-	if (a->error != 0)
-		log_warn("the storage does not say what it has: %s",
-		    strerror(a->error));
-}
-
-/* What does not fit is found the next time. */
-static void
-listing_entry(void *arg, const struct storage_entry *e)
-{
-	struct file_jobs *j = arg;
-
-	if (j->asking || clock_wall() - e->stored_ms < FILE_UNKNOWN_MS)
-		return;
-	j->unknown[j->nunknown++] = *e;
-	if (j->nunknown == JOBS_UNKNOWN)
-		jobs_ask(j);
-}
-
-static void
-listing_ended(void *arg, bool whole)
-{
-	struct file_jobs *j = arg;
-
-	(void)whole;
-	j->listing = NULL;
-	if (!j->asking && j->nunknown > 0)
-		jobs_ask(j);
-	if (j->removed > 0)
-		log_info("%llu stored files that nobody knew of were deleted",
-		    (unsigned long long)j->removed);
-	j->removed = 0;
-}
-
-static const struct transfer_calls listing_calls = {
-	.answer = listing_answer,
-	.entry = listing_entry,
-	.ended = listing_ended,
-};
-
-void
-file_jobs_repair(struct core *c)
-{
-	struct storage_order o = { .what = STORAGE_LIST };
-	struct file_jobs *j = c->file_jobs;
-
-	if (j == NULL || c->storage == NULL || j->listing != NULL || j->asking)
-		return;
-	j->nunknown = 0;
-	j->listing = c->storage->begin(c->storage_arg, &o, &listing_calls, j);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Links to files: /v1/files/ID/NAME?mesh=ID&member=ID&until=SECONDS&sig=HEX,
- * and a word more for uploads.  The signature is a keyed digest of all but the
- * name, which only people need.
+ * with token=ID where a token made it.  The signature is a keyed digest of all
+ * but the name, which only people need.
  *
  * The key is made from that of tokens, so that a link of one host is good on
  * all that share it.
@@ -29,12 +29,13 @@ link_sign(
 {
 	char mesh[ID_HEX_LEN + 1], file[ID_HEX_LEN + 1], member[ID_HEX_LEN + 1];
 	uint8_t digest[CRYPTO_DIGEST_LEN];
-	char text[4 * ID_HEX_LEN + 64];
+	char token[ID_HEX_LEN + 1], text[5 * ID_HEX_LEN + 64];
 	int n;
 
-	n = snprintf(text, sizeof(text), "%s %s %s %s %" PRId64,
+	n = snprintf(text, sizeof(text), "%s %s %s %s %s %" PRId64,
 	    l->upload ? "put" : "get", id_hex(&l->mesh, mesh),
-	    id_hex(&l->file, file), id_hex(&l->member, member), l->until_s);
+	    id_hex(&l->file, file), id_hex(&l->member, member),
+	    id_hex(&l->token, token), l->until_s);
 	crypto_digest(digest, text, (size_t)n, c->file_key);
 	crypto_hex(sig, digest, sizeof(digest));
 }
@@ -76,9 +77,11 @@ file_link_make(struct pool *pool, const struct core *c,
 	buf_init(&b, 8192);
 	buf_addf(&b, FILE_PATH "%s/", id_hex(&l->file, file));
 	link_name(&b, name);
-	buf_addf(&b, "?mesh=%s&member=%s&until=%" PRId64 "&sig=%s",
-	    id_hex(&l->mesh, mesh), id_hex(&l->member, member), l->until_s,
-	    sig);
+	buf_addf(&b, "?mesh=%s&member=%s", id_hex(&l->mesh, mesh),
+	    id_hex(&l->member, member));
+	if (!id_is_null(&l->token))
+		buf_addf(&b, "&token=%s", id_hex(&l->token, file));
+	buf_addf(&b, "&until=%" PRId64 "&sig=%s", l->until_s, sig);
 	out = (struct slice){ pool_strndup(pool, b.data, b.len), b.len };
 	buf_free(&b);
 	return out;

@@ -71,6 +71,32 @@ file_sha256(struct file_info *f, const struct db_result *r, unsigned column)
 		memcpy(f->sha256, s.p, s.n);
 }
 
+/* Signed or not, a link is worth what its member may do now. */
+static bool
+file_barred(struct file_asking *a, bool member, bool token)
+{
+	if (member)
+		file_answer(a, ERR_FORBIDDEN,
+		    "The member of this link is not in the mesh any more, or "
+		    "the mesh is archived.",
+		    NULL);
+	else if (token)
+		file_answer(a, ERR_FORBIDDEN,
+		    "The token that this link was made with was revoked or has "
+		    "expired; another one makes another link.",
+		    NULL);
+	return member || token;
+}
+
+static void
+file_put_token(struct db_params *p, const struct file_link *l)
+{
+	if (id_is_null(&l->token))
+		db_put_null(p);
+	else
+		db_put_id(p, &l->token);
+}
+
 static void
 file_claimed(void *arg, const struct db_result *r)
 {
@@ -88,11 +114,9 @@ file_claimed(void *arg, const struct db_result *r)
 	state = (enum file_state)db_int(r, 0, 0);
 	f.size = db_int(r, 0, 2);
 	file_sha256(&f, r, 3);
-	if (db_bool(r, 0, 1))
-		file_answer(a, ERR_FORBIDDEN,
-		    "The member of this link is not in the mesh any more.",
-		    NULL);
-	else if (state == FILE_UPLOADING)
+	if (file_barred(a, db_bool(r, 0, 1), db_bool(r, 0, 4)))
+		return;
+	if (state == FILE_UPLOADING)
 		file_answer(a, ERR_ID_CONFLICT,
 		    "This file is being uploaded already.", NULL);
 	else if (state != FILE_WAITING)
@@ -105,25 +129,19 @@ file_claimed(void *arg, const struct db_result *r)
 }
 
 void
-file_claim(struct core *c, const struct file_link *l, file_fn *fn, void *arg)
+file_claim(struct core *c, struct file_link *l, file_fn *fn, void *arg)
 {
 	struct db_params *p = db_params(STMT_file_claim);
 
+	id_new(&l->claim);
 	db_put_id(p, &l->mesh);
 	db_put_id(p, &l->file);
 	db_put_id(p, &l->member);
 	db_put_id(p, &c->host);
 	db_put_id(p, &c->incarnation);
+	db_put_id(p, &l->claim);
+	file_put_token(p, l);
 	db_query(c->reads, p, file_claimed, file_ask(fn, arg));
-}
-
-void
-file_unclaim(struct core *c, const struct file_link *l)
-{
-	struct db_params *p = db_params(STMT_file_unclaim);
-
-	db_put_id(p, &l->file);
-	db_query(c->reads, p, NULL, NULL);
 }
 
 static void
@@ -159,6 +177,7 @@ file_store(struct core *c, const struct file_link *l, uint64_t size,
 	db_put_int(p, (int64_t)size);
 	db_put_bytes(p, sha256, FILE_SHA256_LEN);
 	db_put_int(p, FILE_ATTACHED_MS);
+	db_put_id(p, &l->claim);
 	db_query(c->reads, p, file_stored, a);
 }
 
@@ -178,12 +197,8 @@ file_found(void *arg, const struct db_result *r)
 		    NULL);
 		return;
 	}
-	if (db_bool(r, 0, 6)) {
-		file_answer(a, ERR_FORBIDDEN,
-		    "The member of this link is not in the mesh any more.",
-		    NULL);
+	if (file_barred(a, db_bool(r, 0, 6), db_bool(r, 0, 9)))
 		return;
-	}
 	f.name = db_text(r, 0, 0);
 	f.mime = db_text(r, 0, 1);
 	f.size = db_int(r, 0, 2);
@@ -200,6 +215,7 @@ file_find(struct core *c, const struct file_link *l, file_fn *fn, void *arg)
 	db_put_id(p, &l->mesh);
 	db_put_id(p, &l->file);
 	db_put_id(p, &l->member);
+	file_put_token(p, l);
 	db_query(c->reads, p, file_found, file_ask(fn, arg));
 }
 
@@ -226,9 +242,22 @@ file_storage_error(int error, const char **text)
 	case EMSGSIZE:
 		*text = "Other than the bytes that were announced came.";
 		return ERR_MALFORMED;
+	case EILSEQ:
+		*text = "The bytes that came have another SHA-256 than the one "
+			"announced; send them again.";
+		return ERR_MALFORMED;
 	case ENOSPC:
+	case EDQUOT:
 	case EFBIG:
 		*text = "The storage is full; ask the operator for more.";
+		return ERR_QUOTA;
+	case EBUSY:
+		*text = "An earlier upload of this file is still being given "
+			"up; try again in a moment.";
+		return ERR_UNAVAILABLE;
+	case EUSERS:
+		*text = "This member has as many files on their way as it may; "
+			"wait for one of them to end.";
 		return ERR_QUOTA;
 	case EAGAIN:
 		*text = "Too many files are on their way; try again later.";

@@ -351,8 +351,20 @@ upkeep_counted(void *arg, const struct db_result *r)
 		c->counters[METRIC_QUEUE_DEPTH] = (uint64_t)db_int(r, 0, 0);
 }
 
+static void
+upkeep_files(void *arg, const struct db_result *r)
+{
+	struct core *c = arg;
+
+	if (db_status(r) != DB_OK || db_rows(r) == 0)
+		return;
+	c->counters[METRIC_FILES] = (uint64_t)db_int(r, 0, 0);
+	c->counters[METRIC_FILES_BYTES] = (uint64_t)db_int(r, 0, 1);
+}
+
 void
 upkeep_depth(struct core *c)
 {
 	db_query(c->reads, db_params(STMT_queue_depth), upkeep_counted, c);
+	db_query(c->reads, db_params(STMT_file_count), upkeep_files, c);
 }

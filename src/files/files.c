@@ -39,14 +39,37 @@ static struct files {
 	struct event_base *base;
 	struct ipc_peer *master;
 	struct event *sweep;
+	struct event *late; /* while orders wait for threads */
 	struct store *store;
 	struct files_pool *transfers;
 	struct files_pool *chores;
 	struct files_channel channels[IPC_PROCS_MAX];
-	char *key_text; /* of S3: two words */
-	size_t key_len;
+	struct buf key; /* of S3: two words */
 	bool stop;
 } files_self;
+
+static void
+files_look_later(struct files *f)
+{
+	const struct timeval second = { 1, 0 };
+
+	if (!event_pending(f->late, EV_TIMEOUT, NULL) &&
+	    event_add(f->late, &second) != 0)
+		fatal("event_add");
+}
+
+static void
+files_late_cb(int fd, short what, void *arg)
+{
+	struct files *f = arg;
+	bool transfers = files_pool_expire(f->transfers);
+
+	(void)fd;
+	(void)what;
+	clock_update();
+	if (files_pool_expire(f->chores) || transfers)
+		files_look_later(f);
+}
 
 static void
 files_take_order(struct ipc_peer *p, struct ipc_msg *m, void *arg)
@@ -57,7 +80,8 @@ files_take_order(struct ipc_peer *p, struct ipc_msg *m, void *arg)
 
 	(void)p;
 	(void)arg;
-	files_pool_add(chore ? f->chores : f->transfers, o, m->fds[0]);
+	if (files_pool_add(chore ? f->chores : f->transfers, o, m->fds[0]))
+		files_look_later(f);
 	m->fds[0] = -1;
 }
 
@@ -97,17 +121,21 @@ static void
 files_reload(struct ipc_peer *p, struct ipc_msg *m, void *arg)
 {
 	struct conf *c = conf_new();
+	struct files *f = &files_self;
 	enum log_level level;
 	char *error;
 
 	(void)p;
 	(void)arg;
-	/* Of what concerns this process only the level can change. */
+	/* Of what concerns this process only these two can change. */
 	if (conf_read(c, "reload", m->tail, m->tail_len, &error) != 0) {
 		log_error("%s", error);
 		free(error);
-	} else if (log_parse_level(c->log_level, &level) == 0) {
-		log_set_level(level);
+	} else {
+		if (log_parse_level(c->log_level, &level) == 0)
+			log_set_level(level);
+		files_pool_set_member(
+		    f->transfers, (unsigned)c->files_member_transfers);
 	}
 	ipc_frame_wipe(m);
 	conf_free(c);
@@ -145,7 +173,7 @@ files_sweep_cb(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	clock_update();
-	files_pool_add(f->chores, NULL, -1);
+	(void)files_pool_add(f->chores, NULL, -1);
 }
 
 static bool
@@ -158,24 +186,18 @@ files_is_s3(const struct files *f)
 static void
 files_read_key(struct files *f)
 {
-	const char *path = f->conf->files_s3_key_file;
-	char *text = xcalloc(1, FILES_KEY_MAX + 1);
-	struct stat st;
-	ssize_t n = -1;
-	int fd;
+	char *error = NULL, *path;
+	int r = -1;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd != -1 && fstat(fd, &st) == 0)
-		n = read(fd, text, FILES_KEY_MAX);
-	if (n == -1)
-		fatal("files.s3_key_file: %s", path);
-	if ((st.st_mode & 077) != 0)
-		log_warn("files.s3_key_file: others than its owner can reach "
-			 "%s",
-		    path);
-	close(fd);
-	f->key_text = text;
-	f->key_len = (size_t)n;
+	buf_init(&f->key, FILES_KEY_MAX + 1);
+	path = conf_secret_path(f->conf->files_s3_key_file, &error);
+	/* The room at once: no copy of a secret stays behind. */
+	if (path != NULL && buf_reserve(&f->key, FILES_KEY_MAX + 1) != NULL)
+		r = conf_secret_read(
+		    path, true, FILES_KEY_MAX, &f->key, &error);
+	if (r != 0)
+		fatalx("files.s3_key_file: %s", error);
+	free(path);
 }
 
 /* The directory is the root, where there was a root to give up: nothing else
@@ -199,7 +221,7 @@ static void
 files_open_s3(struct files *f)
 {
 	const struct conf *c = f->conf;
-	char *words = f->key_text, *id, *secret, *more, *error;
+	char *id, *secret, *more, *error;
 	struct store_s3_config s3 = {
 		.endpoint = c->files_s3_endpoint,
 		.region = c->files_s3_region,
@@ -211,7 +233,8 @@ files_open_s3(struct files *f)
 		.spool = f->store,
 	};
 
-	id = strtok_r(words, " \t\r\n", &more);
+	(void)buf_str(&f->key);
+	id = strtok_r(f->key.data, " \t\r\n", &more);
 	secret = id != NULL ? strtok_r(NULL, " \t\r\n", &more) : NULL;
 	if (secret == NULL || strtok_r(NULL, " \t\r\n", &more) != NULL)
 		fatalx("files.s3_key_file: %s does not have two words, the id "
@@ -221,8 +244,8 @@ files_open_s3(struct files *f)
 	s3.secret = secret;
 	if ((f->store = store_s3_open(&s3, &error)) == NULL)
 		fatalx("%s", error);
-	crypto_wipe(f->key_text, f->key_len);
-	free(f->key_text);
+	crypto_wipe(f->key.data, f->key.len);
+	buf_free(&f->key);
 }
 
 /* The configuration names the database, perhaps with a password: it is not for
@@ -269,6 +292,7 @@ files_open(struct files *f)
 	struct files_limits limits = {
 		.idle_ms = f->conf->files_idle_time,
 		.transfer_ms = f->conf->files_transfer_time,
+		.member = (unsigned)f->conf->files_member_transfers,
 	};
 
 	if ((f->base = event_base_new()) == NULL)
@@ -281,10 +305,12 @@ files_open(struct files *f)
 	f->transfers = files_pool_new(
 	    f->store, &limits, (unsigned)f->conf->files_transfers);
 	f->chores = files_pool_new(f->store, &limits, FILES_CHORES);
+	f->late = event_new(f->base, -1, 0, files_late_cb, f);
 	f->sweep = event_new(f->base, -1, EV_PERSIST, files_sweep_cb, f);
-	if (f->sweep == NULL || event_add(f->sweep, &hour) != 0)
+	if (f->late == NULL || f->sweep == NULL ||
+	    event_add(f->sweep, &hour) != 0)
 		fatal("event_add");
-	files_pool_add(f->chores, NULL, -1);
+	(void)files_pool_add(f->chores, NULL, -1);
 	if (ipc_send(f->master, IPC_READY, NULL, NULL, 0, NULL, 0) != 0)
 		log_debug("the master is gone");
 }
@@ -302,6 +328,7 @@ files_close(struct files *f)
 		ipc_close(f->channels[i].peer);
 	ipc_close(f->master);
 	event_free(f->sweep);
+	event_free(f->late);
 	event_base_free(f->base);
 	conf_free(f->conf);
 }

@@ -20,12 +20,15 @@ int files(char **argv);
 struct files_limits {
 	int64_t idle_ms;     /* the other end is silent for so long */
 	int64_t transfer_ms; /* the whole takes so long */
+	unsigned member;     /* transfers of one member; 0: any number */
 };
-/* Answers, moves the bytes, closes the descriptor.  Waits. */
+/* Answers, moves the bytes, closes the descriptor.  Waits.  Calls over before
+ * the other end can know that it is over, and perhaps begin the next one. */
 void files_transfer(struct store *st, const struct files_limits *limits,
-    const struct files_order *o, int fd);
+    const struct files_order *o, int fd, void (*over)(void *arg), void *arg);
 /* An answer without a transfer; does not wait.  Closes the descriptor. */
-void files_transfer_refuse(int fd, int error);
+void files_transfer_refuse(int fd, int error, uint64_t size);
+int64_t files_transfer_now(void);
 
 /*
  * files_pool.c: threads, and the orders that wait for one.
@@ -33,8 +36,12 @@ void files_transfer_refuse(int fd, int error);
 struct files_pool;
 struct files_pool *files_pool_new(
     struct store *st, const struct files_limits *limits, unsigned threads);
-/* Takes the descriptor; -1 is for a sweep of the store, without an order. */
-void files_pool_add(struct files_pool *p, const struct files_order *o, int fd);
+/* Takes the descriptor; -1 is for a sweep of the store, without an order.
+ * True: something waits for a thread. */
+bool files_pool_add(struct files_pool *p, const struct files_order *o, int fd);
+/* Refuses what has waited for too long; true: something waits still. */
+bool files_pool_expire(struct files_pool *p);
+void files_pool_set_member(struct files_pool *p, unsigned member);
 /* Ends the transfers under way, refuses those that wait, joins the threads. */
 void files_pool_free(struct files_pool *p);
 

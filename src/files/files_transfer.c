@@ -22,6 +22,7 @@
 #include "store/store.h"
 
 #define TRANSFER_URL_MAX 8192
+#define TRANSFER_NAME_MAX 2048
 #define TRANSFER_LINK_MAX_S (7 * 86400) /* S3 has no longer ones */
 
 struct transfer {
@@ -29,16 +30,19 @@ struct transfer {
 	const struct files_order *order;
 	struct store_key key;
 	int fd;
-	int64_t until_ms; /* by transfer_now() */
+	int64_t until_ms; /* by files_transfer_now() */
 	bool answered;
+	uint64_t left; /* bytes of a GET that are to go */
+	void (*over)(void *arg);
+	void *arg;
 	/* LIST: entries that are not sent yet. */
 	struct files_entry entries[64];
 	size_t nentries;
 };
 
 /* clock_mono() is the loop's, and stands still between its turns. */
-static int64_t
-transfer_now(void)
+int64_t
+files_transfer_now(void)
 {
 	struct timespec ts;
 
@@ -60,7 +64,7 @@ transfer_send(struct transfer *t, const void *p, size_t n)
 	ssize_t put;
 
 	while (n > 0) {
-		if (transfer_now() > t->until_ms)
+		if (files_transfer_now() > t->until_ms)
 			return ETIMEDOUT;
 		put = send(t->fd, s, n, MSG_NOSIGNAL);
 		if (put == -1 && errno == EINTR)
@@ -101,7 +105,7 @@ transfer_read(void *arg, void *buf, size_t n)
 	struct transfer *t = arg;
 	ssize_t got;
 
-	if (transfer_now() > t->until_ms) {
+	if (files_transfer_now() > t->until_ms) {
 		errno = ETIMEDOUT;
 		return -1;
 	}
@@ -120,13 +124,24 @@ transfer_read(void *arg, void *buf, size_t n)
 static int
 transfer_begin(void *arg, uint64_t size)
 {
-	return transfer_answer(arg, 0, size, NULL);
+	struct transfer *t = arg;
+	const struct files_order *o = t->order;
+
+	t->left = size - o->offset < o->length ? size - o->offset : o->length;
+	if (t->left == 0)
+		t->over(t->arg);
+	return transfer_answer(t, 0, size, NULL);
 }
 
 static int
 transfer_write(void *arg, const void *p, size_t n)
 {
-	return transfer_send(arg, p, n);
+	struct transfer *t = arg;
+
+	if (n >= t->left)
+		t->over(t->arg);
+	t->left -= n < t->left ? n : t->left;
+	return transfer_send(t, p, n);
 }
 
 static int
@@ -136,9 +151,11 @@ transfer_put(struct transfer *t)
 		.read = transfer_read,
 		.arg = t,
 		.length = t->order->length,
+		.want = t->order->has_sha256 ? t->order->sha256 : NULL,
 	};
 	int error = store_put(t->store, &t->key, &src);
 
+	t->over(t->arg);
 	if (error == 0)
 		error = transfer_answer(t, 0, src.size, src.sha256);
 	return error;
@@ -204,17 +221,42 @@ transfer_list(struct transfer *t)
 	return error;
 }
 
+/* A short text up to its end. */
+static int
+transfer_text(struct transfer *t, char out[TRANSFER_NAME_MAX + 1])
+{
+	size_t have = 0;
+	ssize_t n;
+
+	while ((n = transfer_read(
+		    t, out + have, TRANSFER_NAME_MAX + 1 - have)) > 0) {
+		have += (size_t)n;
+		if (have > TRANSFER_NAME_MAX)
+			return E2BIG;
+	}
+	if (n == -1)
+		return errno;
+	out[have] = '\0';
+	return memchr(out, '\0', have) != NULL ? EINVAL : 0;
+}
+
 static int
 transfer_link(struct transfer *t)
 {
 	uint64_t seconds = t->order->length;
+	char disposition[TRANSFER_NAME_MAX + 1];
 	struct buf url;
-	int error = EINVAL;
+	int error;
 
 	buf_init(&url, TRANSFER_URL_MAX);
-	if (seconds > 0 && seconds <= TRANSFER_LINK_MAX_S)
-		error =
-		    store_presign(t->store, &t->key, (unsigned)seconds, &url);
+	if ((error = transfer_text(t, disposition)) == 0 &&
+	    (seconds == 0 || seconds > TRANSFER_LINK_MAX_S))
+		error = EINVAL;
+	if (error == 0)
+		error = store_presign(
+		    t->store, &t->key, (unsigned)seconds, disposition, &url);
+	if (error == 0 && url.failed)
+		error = E2BIG;
 	if (error == 0)
 		error = transfer_answer(t, 0, url.len, NULL);
 	if (error == 0)
@@ -242,6 +284,7 @@ transfer_is_usual(int error)
 		ENOENT,
 		ERANGE,
 		EMSGSIZE,
+		EILSEQ,
 		ENOTSUP,
 		EINVAL,
 		EPIPE,
@@ -281,7 +324,7 @@ transfer_open(struct transfer *t, const struct files_limits *limits)
 	};
 	int flags = fcntl(t->fd, F_GETFL);
 
-	t->until_ms = transfer_now() + limits->transfer_ms;
+	t->until_ms = files_transfer_now() + limits->transfer_ms;
 	if (flags != -1)
 		fcntl(t->fd, F_SETFL, flags & ~O_NONBLOCK);
 	setsockopt(t->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
@@ -290,24 +333,27 @@ transfer_open(struct transfer *t, const struct files_limits *limits)
 
 void
 files_transfer(struct store *st, const struct files_limits *limits,
-    const struct files_order *o, int fd)
+    const struct files_order *o, int fd, void (*over)(void *arg), void *arg)
 {
 	struct transfer t = {
 		.store = st,
 		.order = o,
 		.key = { o->mesh, o->file },
 		.fd = fd,
+		.over = over,
+		.arg = arg,
 	};
 	char hex[ID_HEX_LEN + 1];
 	int error;
 
 	if (o->version != FILES_VERSION || o->what >= NELEM(transfer_kinds) ||
 	    transfer_kinds[o->what].fn == NULL) {
-		files_transfer_refuse(fd, EINVAL);
+		files_transfer_refuse(fd, EINVAL, 0);
 		return;
 	}
 	transfer_open(&t, limits);
 	error = transfer_kinds[o->what].fn(&t);
+	over(arg);
 	if (error != 0 && !transfer_is_usual(error))
 		log_error("%s file %s: %s", transfer_kinds[o->what].name,
 		    id_hex(&o->file, hex), strerror(error));
@@ -317,9 +363,9 @@ files_transfer(struct store *st, const struct files_limits *limits,
 }
 
 void
-files_transfer_refuse(int fd, int error)
+files_transfer_refuse(int fd, int error, uint64_t size)
 {
-	struct files_answer a = { .status = error };
+	struct files_answer a = { .status = error, .size = size };
 
 	if (send(fd, &a, sizeof(a), MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
 		log_debug("an answer was lost: %s", strerror(errno));

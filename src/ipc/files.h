@@ -13,7 +13,9 @@
  *	FILES_DELETE	out: files_answer; what is not there is deleted, too
  *	FILES_LIST	out: files_answer, then a files_entry for each object
  *			of all meshes, in no order
- *	FILES_LINK	out: files_answer, then a URL that gets the object
+ *	FILES_LINK	in: what the storage shall say as Content-Disposition,
+ *			then shutdown(SHUT_WR)
+ *			out: files_answer, then a URL that gets the object
  *			without credentials for `length` seconds; ENOTSUP where
  *			the storage has none
  *
@@ -45,8 +47,12 @@ struct files_order {
 	uint32_t what;	  /* enum files_what */
 	struct id file;
 	struct id mesh;
-	uint64_t offset; /* GET */
-	uint64_t length; /* PUT, GET; or FILES_ALL; LINK: seconds */
+	struct id member; /* PUT, GET: for whom; counted, unless it is null */
+	uint64_t offset;  /* GET */
+	uint64_t length;  /* PUT, GET; or FILES_ALL; LINK: seconds */
+	/* PUT: what the bytes have to be, if that was said. */
+	uint8_t has_sha256;
+	uint8_t sha256[FILES_SHA256_LEN];
 };
 
 /*
@@ -54,8 +60,12 @@ struct files_order {
  *	ENOENT		there is no such object (GET)
  *	ERANGE		offset is behind the end of the object (GET)
  *	EMSGSIZE	fewer or more bytes than `length` came (PUT)
+ *	EILSEQ		the bytes have another SHA-256 (PUT)
  *	ENOSPC, EFBIG	no room for it (PUT)
- *	EAGAIN		too many transfers wait: try again later
+ *	EAGAIN		too many transfers wait, or this one did for too long:
+ *			try again later
+ *	EUSERS		the member has `size` transfers under way already
+ *	EBUSY		the same file is being put
  *	ETIMEDOUT	the other end, or the storage, was silent for too long
  *	EIO and others	the storage does not work; the log says more
  */

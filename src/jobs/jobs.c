@@ -102,7 +102,7 @@ jobs_files(struct jobs *j)
 static void
 jobs_repair(struct jobs *j)
 {
-	file_jobs_repair(j->role.core);
+	file_repair(j->role.core);
 }
 
 static const struct job {
@@ -118,7 +118,7 @@ static const struct job {
 	{ 30, jobs_depth },
 	{ 60, jobs_clean },
 	{ 2, jobs_files },
-	{ 3600, jobs_repair },
+	{ 5, jobs_repair },
 };
 
 static void

@@ -3,6 +3,9 @@
  * The bytes of files, over HTTP on connections of their own, by the links that
  * share_file and get_file answer.  These wait.
  *
+ * A broker may lead a download on to the service where the file is (once, and
+ * never from TLS to none).
+ *
  * A download goes on where an earlier one ended: what is in the file already
  * is a part of what the SHA-256 is of, so a wrong part cannot stay.
  */
@@ -12,6 +15,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +32,10 @@ struct file_job {
 	struct crypto_sha256 *sha;
 	int64_t done; /* bytes */
 	int64_t told_ms;
+	/* Where the broker led to; NULL: nowhere. */
+	char *moved;
+	struct linnet_url url;
+	struct ssl_ctx_st *tls;
 	struct buf in; /* of the answer */
 	struct linnet_http head;
 };
@@ -173,6 +181,7 @@ static int
 file_begin(struct file_job *f, struct buf *request)
 {
 	int64_t deadline = linnet_now() + f->l->config.connect_ms;
+	bool moved = f->moved != NULL;
 	int r;
 
 	/* A link is a path of this broker: it leads nowhere else. */
@@ -180,8 +189,8 @@ file_begin(struct file_job *f, struct buf *request)
 	    strpbrk(f->t->url, " \r\n\t") != NULL)
 		return file_fail(
 		    f, "bad_argument", "The link is no path of the broker.");
-	if (linnet_http_connect(
-		&f->socket, &f->l->url, f->l->tls, deadline, f->e) != 0)
+	if (linnet_http_connect(&f->socket, moved ? &f->url : &f->l->url,
+		moved ? f->tls : f->l->tls, deadline, f->e) != 0)
 		return -1;
 	r = file_write(f, request->data, request->len);
 	return r > 0 ? 0 : r < 0 ? -1 : file_broken(f);
@@ -204,6 +213,8 @@ static void
 file_close(struct file_job *f)
 {
 	linnet_socket_close(&f->socket);
+	linnet_tls_free(f->tls);
+	free(f->moved);
 	crypto_sha256_free(f->sha);
 	buf_free(&f->in);
 }
@@ -357,23 +368,69 @@ download_bytes(struct file_job *f)
 	}
 }
 
+/* Where the answer leads; from then on the download is from there. */
+static int
+download_move(struct file_job *f)
+{
+	struct slice to = linnet_http_header(&f->head, "location");
+	char origin[512] = "";
+	const char *path;
+
+	f->moved = xstrndup(to.p != NULL ? to.p : "", to.n);
+	path = strstr(f->moved, "://");
+	path = path != NULL ? strchr(path + 3, '/') : NULL;
+	if ((!str_starts(f->moved, "http://") &&
+		!str_starts(f->moved, "https://")) ||
+	    path == NULL || (size_t)(path - f->moved) >= sizeof(origin) ||
+	    strpbrk(path, " \r\n\t") != NULL)
+		return file_fail(f, "protocol",
+		    "The broker leads to a storage that is no URL.");
+	memcpy(origin, f->moved, (size_t)(path - f->moved));
+	if (linnet_url_read(&f->url, origin, f->e) != 0)
+		return -1;
+	if (f->l->url.tls && !f->url.tls)
+		return file_fail(f, "protocol",
+		    "The broker leads to a storage without TLS; ask its "
+		    "operator (files.s3_redirect).");
+	if (f->url.tls &&
+	    (f->tls = linnet_tls_new(&f->l->config.tls, f->e)) == NULL)
+		return -1;
+	memmove(f->moved, path, strlen(path) + 1);
+	linnet_socket_close(&f->socket);
+	linnet_socket_init(&f->socket);
+	buf_clear(&f->in);
+	return 0;
+}
+
 static int
 download_ask(struct file_job *f)
 {
+	bool moved = f->moved != NULL;
 	struct buf b;
 	int r;
 
 	buf_init(&b, FILE_ANSWER_MAX);
 	buf_addf(&b, "GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: liblinnet\r\n",
-	    f->t->url, f->l->url.authority);
+	    moved ? f->moved : f->t->url,
+	    moved ? f->url.authority : f->l->url.authority);
 	if (f->done > 0)
-		buf_addf(&b,
-		    "Range: bytes=%" PRId64 "-\r\nIf-Range: \"%s\"\r\n",
-		    f->done, f->t->sha256);
+		buf_addf(&b, "Range: bytes=%" PRId64 "-\r\n", f->done);
+	/* Another server has other tags; the SHA-256 tells in the end. */
+	if (f->done > 0 && !moved)
+		buf_addf(&b, "If-Range: \"%s\"\r\n", f->t->sha256);
 	buf_adds(&b, "\r\n");
 	r = file_begin(f, &b);
 	buf_free(&b);
-	if (r != 0 || file_read_head(f) != 0)
+	return r != 0 ? -1 : file_read_head(f);
+}
+
+static int
+download_begin(struct file_job *f)
+{
+	if (download_ask(f) != 0)
+		return -1;
+	if ((f->head.status == 307 || f->head.status == 302) &&
+	    (download_move(f) != 0 || download_ask(f) != 0))
 		return -1;
 	if (f->head.status == 206 && f->done > 0)
 		return 0;
@@ -398,7 +455,7 @@ linnet_download(struct linnet *l, const struct linnet_transfer *t,
 
 	file_open(&f, l, t, error);
 	r = download_resume(&f);
-	if (r == 0 && f.done < t->size && (r = download_ask(&f)) == 0)
+	if (r == 0 && f.done < t->size && (r = download_begin(&f)) == 0)
 		r = download_bytes(&f);
 	if (r == 0) {
 		file_tell(&f, true);

@@ -12,7 +12,8 @@
 #define RANGE_UNIT "bytes="
 #define RANGE_DIGITS_MAX 18
 
-/* Takes digits; false: there are none, or too many. */
+/* Takes digits; false: there are none.  No file has so many bytes that more of
+ * them would matter. */
 static bool
 range_number(struct slice *s, uint64_t *n)
 {
@@ -20,8 +21,8 @@ range_number(struct slice *s, uint64_t *n)
 
 	*n = 0;
 	for (i = 0; i < s->n && s->p[i] >= '0' && s->p[i] <= '9'; i++) {
-		if (i == RANGE_DIGITS_MAX)
-			return false;
+		if (i >= RANGE_DIGITS_MAX)
+			*n = UINT64_MAX / 100;
 		*n = *n * 10 + (uint64_t)(s->p[i] - '0');
 	}
 	s->p += i;

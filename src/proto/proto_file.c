@@ -11,6 +11,7 @@
  * answer, and where all bytes have come: such a file is stored though nobody
  * hears of it.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +20,15 @@
 
 #include "proto/proto_file.h"
 
+#define FILE_URL_MAX 8192
+
 void
 file_work_free(struct file_work *w)
 {
 	if (w->peer != NULL || w->transfer != NULL || w->waits > 0)
 		return;
+	file_unwatch(w->core, &w->watch);
+	buf_free(&w->url);
 	pool_free(&w->pool);
 	free(w);
 }
@@ -50,6 +55,7 @@ file_work_close(struct file_work *w)
 	if (w->transfer != NULL)
 		c->storage->close(w->transfer);
 	w->transfer = NULL;
+	file_unwatch(w->core, &w->watch);
 	if (w->claimed)
 		file_unclaim(w->core, &w->link);
 	w->claimed = false;
@@ -71,9 +77,13 @@ file_work_reply(struct file_work *w, int status, const char *headers)
 void
 file_work_fail(struct file_work *w, enum err e, const char *text)
 {
-	int status = table_errors[e].http;
+	int status = w->status != 0 ? w->status : table_errors[e].http;
 	struct json_writer j;
 
+	if (w->began || e == ERR_UNAVAILABLE)
+		core_count(w->core, FILES_BROKEN);
+	else
+		core_count(w->core, FILES_REFUSED);
 	file_work_close(w);
 	if (w->peer != NULL && w->began) {
 		/* Too late for another answer: it ends before its length. */
@@ -99,6 +109,57 @@ file_work_fail(struct file_work *w, enum err e, const char *text)
 			: "");
 	}
 	file_work_free(w);
+}
+
+void
+file_work_refused(struct file_work *w, const struct storage_answer *a)
+{
+	const char *text;
+	enum err e = file_storage_error(a->error, &text);
+	struct buf b;
+
+	buf_init(&b, 256);
+	if (a->error == EUSERS) {
+		buf_addf(&b,
+		    "This member has %" PRIu64 " files on their way already, "
+		    "and may have no more (files.member_transfers); wait for "
+		    "one of them to end.",
+		    a->size);
+		text = buf_str(&b);
+	}
+	file_work_fail(w, e, text);
+	buf_free(&b);
+}
+
+/* Who lost the right to a transfer does not get the rest of it. */
+static void
+file_work_barred(void *arg)
+{
+	struct file_work *w = arg;
+
+	/* What is with the database is stored or not within a moment. */
+	if (w->waits == 0)
+		file_work_fail(w, ERR_FORBIDDEN,
+		    "The member or its token may not do this any more.");
+}
+
+bool
+file_work_begin(struct file_work *w, const struct storage_order *o,
+    const struct transfer_calls *calls)
+{
+	struct core *c = w->core;
+
+	w->transfer = c->storage->begin(c->storage_arg, o, calls, w);
+	if (w->transfer == NULL) {
+		file_work_fail(w, ERR_UNAVAILABLE,
+		    "The storage does not answer; try again later.");
+		return false;
+	}
+	w->watch = (struct file_watch){
+		.link = &w->link, .barred = file_work_barred, .arg = w
+	};
+	file_watch(c, &w->watch);
+	return true;
 }
 
 struct slice
@@ -151,6 +212,7 @@ file_encode(struct request *r, const void *arg)
 	w->link.mesh = out->mesh;
 	w->link.file = out->file;
 	w->link.member = out->member;
+	w->link.token = out->token;
 	w->link.upload = true;
 }
 
@@ -190,12 +252,24 @@ work_new(struct proto *p, struct conn *c, const struct http_request *h)
 	w->core = p->core;
 	w->proto = p;
 	pool_init(&w->pool);
+	buf_init(&w->url, FILE_URL_MAX);
 	w->peer = proto_peer(p, c, &file_calls);
 	w->peer->file = w;
 	w->length = h->chunked ? UINT64_MAX : h->content_length;
 	w->head = file_is(h->method, "HEAD");
 	(void)http_cors(p, h, w->cors);
 	return w;
+}
+
+static bool
+link_token(const struct http_request *h, struct file_link *l)
+{
+	char id[ID_HEX_LEN + 1];
+	ptrdiff_t n = http_query(h, "token", id, sizeof(id));
+
+	/* One that cannot be read is not in the signature either. */
+	return n < 0 ||
+	       (n == ID_HEX_LEN && id_parse(&l->token, id, ID_HEX_LEN) == 0);
 }
 
 /* The part of the link that the query has; false: it is none. */
@@ -208,7 +282,7 @@ link_read(const struct http_request *h, struct file_link *l,
 	return http_query(h, "mesh", id, sizeof(id)) == ID_HEX_LEN &&
 	       id_parse(&l->mesh, id, ID_HEX_LEN) == 0 &&
 	       http_query(h, "member", id, sizeof(id)) == ID_HEX_LEN &&
-	       id_parse(&l->member, id, ID_HEX_LEN) == 0 &&
+	       id_parse(&l->member, id, ID_HEX_LEN) == 0 && link_token(h, l) &&
 	       http_query(h, "until", number, sizeof(number)) > 0 &&
 	       str_num(number, 0, INT64_MAX, &l->until_s) == NULL &&
 	       http_query(h, "sig", sig, FILE_SIG_HEX + 1) == FILE_SIG_HEX;
@@ -249,8 +323,14 @@ file_put(struct proto *p, struct conn *c, const struct http_request *h,
 {
 	struct file_work *w = work_new(p, c, h);
 
+	const char *wrong;
+
 	w->link.file = *file;
-	if (link_check(w, h, true))
+	if (!link_check(w, h, true))
+		return;
+	if ((wrong = file_post_body(w, h)) != NULL)
+		file_work_fail(w, ERR_MALFORMED, wrong);
+	else
 		file_put_claim(w);
 }
 
@@ -279,6 +359,7 @@ file_get(struct proto *p, struct conn *c, const struct http_request *h,
 		return;
 	work_keep_header(w, h, "range");
 	work_keep_header(w, h, "if-range");
+	w->if_match = file_work_keep(w, http_header(h, "if-match"));
 	w->if_none = file_work_keep(w, http_header(h, "if-none-match"));
 	w->waits++;
 	file_find(p->core, &w->link, file_get_found, w);
@@ -311,61 +392,13 @@ post_go(struct request *r)
 		op_run(r, "share_file", strlen("share_file"), post_decode, w);
 }
 
-/* a,b,c, or a JSON array of strings; whatever else is no tag. */
-static void
-post_tags(struct file_work *w, struct slice s)
-{
-	struct slice *tags =
-	    pool_alloc(&w->pool, FILE_TAGS_MAX * sizeof(*tags));
-	size_t i, begin = 0, n = 0;
-	char ch;
-
-	for (i = 0; i <= s.n && n < FILE_TAGS_MAX; i++) {
-		ch = i < s.n ? s.p[i] : ',';
-		if (strchr(",[]\"", ch) == NULL)
-			continue;
-		while (begin < i && s.p[begin] == ' ')
-			begin++;
-		if (i > begin)
-			tags[n++] = (struct slice){ s.p + begin, i - begin };
-		begin = i + 1;
-	}
-	w->share.tags = (struct list){ tags, n };
-}
-
-/* name, tags, attachment and sha256 of the query, or of the headers that
- * claudemesh has for them. */
-static void
-post_read(struct file_work *w, const struct http_request *h)
-{
-	struct slice name = http_header(h, "x-file-name");
-	struct slice tags = http_header(h, "x-tags");
-	char text[4096];
-	ptrdiff_t n;
-
-	if ((n = http_query(h, "name", text, sizeof(text))) >= 0)
-		name = (struct slice){ text, (size_t)n };
-	w->share.name = file_work_keep(w, name);
-	if ((n = http_query(h, "tags", text, sizeof(text))) >= 0)
-		tags = (struct slice){ text, (size_t)n };
-	post_tags(w, file_work_keep(w, tags));
-	if ((n = http_query(h, "sha256", text, sizeof(text))) >= 0)
-		w->share.sha256 =
-		    file_work_keep(w, (struct slice){ text, (size_t)n });
-	w->share.attached =
-	    file_is(http_header(h, "x-persistent"), "false") ||
-	    (http_query(h, "attachment", text, sizeof(text)) >= 0 &&
-		strcmp(text, "true") == 0);
-	w->share.mime = file_work_keep(w, http_header(h, "content-type"));
-	w->share.size = h->chunked ? FILE_ANY_SIZE : (int64_t)h->content_length;
-}
-
 static void
 file_post(struct proto *p, struct conn *c, const struct http_request *h)
 {
 	struct file_work *w = work_new(p, c, h);
 	struct slice v = http_header(h, "authorization");
 	const size_t n = strlen("Bearer ");
+	const char *wrong;
 	struct request *r;
 
 	if (p->core->storage == NULL) {
@@ -379,7 +412,11 @@ file_post(struct proto *p, struct conn *c, const struct http_request *h)
 		    "linnet token create makes one.");
 		return;
 	}
-	post_read(w, h);
+	if ((wrong = file_post_body(w, h)) != NULL ||
+	    (wrong = file_post_read(w, h)) != NULL) {
+		file_work_fail(w, ERR_MALFORMED, wrong);
+		return;
+	}
 	r = client_request(&w->peer->client);
 	token_enter(r, (struct slice){ v.p + n, v.n - n }, post_go);
 }
@@ -443,7 +480,10 @@ file_gone(struct file_work *w)
 {
 	w->peer = NULL;
 	/* What came as a whole is kept. */
-	if (!w->finished)
+	if (!w->finished) {
+		if (w->transfer != NULL)
+			core_count(w->core, FILES_BROKEN);
 		file_work_close(w);
+	}
 	file_work_free(w);
 }

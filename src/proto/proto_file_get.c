@@ -5,6 +5,8 @@
  * What a file is called and what it is are its uploader's words: an answer has
  * them as data, and nothing that a browser would show or run.
  */
+#include "config.h" /* memmem(3) */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +15,10 @@
 
 #define FILE_HEADERS_MAX 4096
 
-static void
-get_read(struct file_work *w)
+void
+file_get_read(struct file_work *w)
 {
+	core_count(w->core, FILES_READ);
 	/* Who has the end has all, as far as it wanted it. */
 	if (w->done == w->size)
 		file_accessed(w->core, &w->link, w->member_name);
@@ -32,13 +35,14 @@ get_data(void *arg, const char *p, size_t n)
 		return;
 	w->done += n;
 	w->max -= n;
+	w->core->counters[METRIC_FILE_BYTES_DOWN] += n;
 	if (w->max > 0) {
 		more = conn_answer(peer->conn, p, n);
 		if (!more)
 			w->core->storage->want(w->transfer, false);
 		return;
 	}
-	get_read(w);
+	file_get_read(w);
 	w->core->storage->close(w->transfer);
 	w->transfer = NULL;
 	(void)conn_answer(peer->conn, p, n);
@@ -46,24 +50,29 @@ get_data(void *arg, const char *p, size_t n)
 	file_work_free(w);
 }
 
-/* Like the header of RFC 6266, with both names. */
-static void
-get_disposition(struct buf *b, struct slice name)
+/* A sign that means a path, or more than itself, to some reader. */
+static bool
+get_is_odd(char ch)
 {
+	return ch < ' ' || ch > '~' || strchr("\"\\/%:*?<>|", ch) != NULL;
+}
+
+/* Of RFC 6266, with both names; dots alone would be a directory. */
+void
+file_get_disposition(struct buf *b, struct slice name)
+{
+	bool dots = true;
 	size_t i;
 	char ch;
 
-	buf_adds(b, "Content-Disposition: attachment; filename=\"");
-	for (i = 0; i < name.n; i++) {
-		ch = name.p[i];
-		buf_addc(b,
-		    ch < ' ' || ch > '~' || strchr("\"\\/%:*?<>|", ch) != NULL
-			? '_'
-			: ch);
-	}
+	for (i = 0; i < name.n; i++)
+		dots = dots && name.p[i] == '.';
+	buf_adds(b, "attachment; filename=\"");
+	for (i = 0; i < name.n; i++)
+		buf_addc(b, dots || get_is_odd(name.p[i]) ? '_' : name.p[i]);
 	buf_adds(b, "\"; filename*=UTF-8''");
 	for (i = 0; i < name.n; i++) {
-		ch = name.p[i];
+		ch = dots ? '_' : name.p[i];
 		if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
 		    (ch >= '0' && ch <= '9') ||
 		    (ch != '\0' && strchr("-._~!#$&+^`|", ch) != NULL))
@@ -71,7 +80,6 @@ get_disposition(struct buf *b, struct slice name)
 		else
 			buf_addf(b, "%%%02X", (uint8_t)ch);
 	}
-	buf_adds(b, "\r\n");
 }
 
 static void
@@ -99,7 +107,9 @@ get_headers(const struct file_work *w, struct buf *b, bool part)
 	    "Cross-Origin-Resource-Policy: same-site\r\n"
 	    "Cache-Control: private, no-cache\r\n",
 	    etag);
-	get_disposition(b, w->name);
+	buf_adds(b, "Content-Disposition: ");
+	file_get_disposition(b, w->name);
+	buf_adds(b, "\r\n");
 	if (part)
 		buf_addf(b,
 		    "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64
@@ -126,8 +136,6 @@ static void
 get_answer(void *arg, const struct storage_answer *a)
 {
 	struct file_work *w = arg;
-	const char *text;
-	enum err e;
 
 	if (a->error == 0 && a->size != w->size) {
 		log_error("a stored file has %" PRIu64 " bytes instead of "
@@ -135,8 +143,7 @@ get_answer(void *arg, const struct storage_answer *a)
 		    a->size, w->size);
 		file_work_fail(w, ERR_INTERNAL, NULL);
 	} else if (a->error != 0) {
-		e = file_storage_error(a->error, &text);
-		file_work_fail(w, e, text);
+		file_work_refused(w, a);
 	} else if (get_begin(w))
 		w->core->storage->want(w->transfer, true);
 }
@@ -167,6 +174,15 @@ file_get_room(struct file_work *w)
 		w->core->storage->want(w->transfer, true);
 }
 
+/* Is the tag one of a list?  No other tag can have it inside.  (RFC 9110
+ * 13.1.1, 13.1.2; what is weak is the same here, as nothing changes.) */
+static bool
+get_names(struct slice list, const char *etag)
+{
+	return (list.n == 1 && list.p[0] == '*') ||
+	       memmem(list.p, list.n, etag, strlen(etag)) != NULL;
+}
+
 /* What can be said without the bytes; true: that was all. */
 static bool
 get_short(struct file_work *w)
@@ -175,8 +191,12 @@ get_short(struct file_work *w)
 	struct buf b;
 
 	get_etag(w, etag);
-	if (w->if_none.n == strlen(etag) &&
-	    memcmp(w->if_none.p, etag, w->if_none.n) == 0) {
+	if (w->if_match.n > 0 && !get_names(w->if_match, etag)) {
+		conn_reply(w->peer->conn, 412, NULL, w->cors, NULL, 0);
+		file_work_leave(w);
+		return true;
+	}
+	if (w->if_none.n > 0 && get_names(w->if_none, etag)) {
 		get_headers(w, &b, false);
 		conn_reply(w->peer->conn, 304, NULL, buf_str(&b), NULL, 0);
 		buf_free(&b);
@@ -197,7 +217,7 @@ get_short(struct file_work *w)
 	if (!w->head && w->max > 0)
 		return false;
 	if (!w->head)
-		get_read(w);
+		file_get_read(w);
 	(void)get_begin(w);
 	file_work_leave(w);
 	return true;
@@ -210,7 +230,10 @@ file_get_found(
 	struct file_work *w = arg;
 	const struct core *c = w->core;
 	struct storage_order o = {
-		.what = STORAGE_GET, .mesh = w->link.mesh, .file = w->link.file
+		.what = STORAGE_GET,
+		.mesh = w->link.mesh,
+		.file = w->link.file,
+		.member = w->link.member,
 	};
 
 	w->waits--;
@@ -227,10 +250,11 @@ file_get_found(
 		file_work_free(w);
 		return;
 	}
+	if (c->storage->links(c->storage_arg)) {
+		file_redirect(w);
+		return;
+	}
 	o.offset = w->done;
 	o.length = w->max;
-	w->transfer = c->storage->begin(c->storage_arg, &o, &get_calls, w);
-	if (w->transfer == NULL)
-		file_work_fail(w, ERR_UNAVAILABLE,
-		    "The storage does not answer; try again later.");
+	(void)file_work_begin(w, &o, &get_calls);
 }

@@ -39,6 +39,12 @@ put_stored(void *arg, enum err e, const char *text, const struct file_info *f)
 	struct json_writer j;
 
 	w->waits--;
+	/* Where the database did not answer, it may have to hear that it is
+	 * not claimed any more. */
+	if (e == ERR_NONE || e == ERR_NOT_FOUND)
+		w->claimed = false;
+	if (e == ERR_NONE)
+		core_count(w->core, FILES_STORED);
 	if (e == ERR_NOT_FOUND)
 		(void)c->storage->begin(
 		    c->storage_arg, &o, &put_delete_calls, NULL);
@@ -71,22 +77,11 @@ static void
 put_answer(void *arg, const struct storage_answer *a)
 {
 	struct file_work *w = arg;
-	const char *text;
-	enum err e;
 
 	if (a->error != 0) {
-		e = file_storage_error(a->error, &text);
-		file_work_fail(w, e, text);
+		file_work_refused(w, a);
 		return;
 	}
-	if (w->has_sha256 &&
-	    !crypto_same(w->sha256, a->sha256, FILE_SHA256_LEN)) {
-		file_work_fail(w, ERR_MALFORMED,
-		    "The bytes that came have another SHA-256 than the one "
-		    "announced; send them again.");
-		return;
-	}
-	w->claimed = false;
 	w->waits++;
 	file_store(w->core, &w->link, a->size, a->sha256, put_stored, w);
 }
@@ -130,14 +125,16 @@ static void
 put_claimed(void *arg, enum err e, const char *text, const struct file_info *f)
 {
 	struct file_work *w = arg;
-	const struct core *c = w->core;
 	struct storage_order o = { .what = STORAGE_PUT,
 		.mesh = w->link.mesh,
 		.file = w->link.file,
+		.member = w->link.member,
 		.length = w->length };
 
 	w->waits--;
-	w->claimed = e == ERR_NONE;
+	/* No answer is not a no. */
+	if (e != ERR_NONE && e != ERR_UNAVAILABLE && e != ERR_INTERNAL)
+		w->claimed = false;
 	if (w->peer == NULL) {
 		file_work_close(w);
 		file_work_free(w);
@@ -156,11 +153,11 @@ put_claimed(void *arg, enum err e, const char *text, const struct file_info *f)
 		    "file of this mesh may have.");
 		return;
 	}
-	w->transfer = c->storage->begin(c->storage_arg, &o, &put_calls, w);
-	if (w->transfer == NULL)
-		file_work_fail(w, ERR_UNAVAILABLE,
-		    "The storage does not answer; try again later.");
-	else if (w->length == 0)
+	if (w->has_sha256)
+		o.sha256 = w->sha256;
+	if (!file_work_begin(w, &o, &put_calls))
+		return;
+	if (w->length == 0)
 		put_finish(w);
 	else
 		conn_body(w->peer->conn, true);
@@ -170,6 +167,7 @@ void
 file_put_claim(struct file_work *w)
 {
 	w->waits++;
+	w->claimed = true;
 	file_claim(w->core, &w->link, put_claimed, w);
 }
 
@@ -191,5 +189,6 @@ file_put_body(struct file_work *w, const char *p, size_t n)
 	}
 	n = w->core->storage->write(w->transfer, p, n);
 	w->done += n;
+	w->core->counters[METRIC_FILE_BYTES_UP] += n;
 	return n;
 }

@@ -72,6 +72,7 @@ role_limits(const struct conf *c, struct core_limits *l)
 		.schedules = c->limit_schedules,
 		.tokens = c->limit_tokens,
 		.token_ms = c->token_max_time,
+		.transfer_ms = c->files_transfer_time,
 		.hook_rate = c->hook_rate,
 		.hook_loopback = c->hook_loopback,
 	};

@@ -5,6 +5,10 @@
  *
  * A callback may close its own transfer: that is freed when the callback has
  * returned.
+ *
+ * The files process ends what is silent.  Only where a disk does not answer at
+ * all, or that process does not, nobody would: after three times as long
+ * nothing is waited for any more.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -20,6 +24,8 @@
 struct transfer {
 	struct event *readable;
 	struct event *writable;
+	struct event *silent; /* while something is to come */
+	struct role *role;
 	const struct transfer_calls *calls;
 	void *arg;
 	enum storage_what what;
@@ -28,7 +34,7 @@ struct transfer {
 	bool closed; /* and ended it */
 	bool answered;
 	bool good;
-	uint64_t left; /* bytes of a GET that are to come */
+	uint64_t left; /* bytes of a GET or LINK that are to come */
 	bool last;     /* of a LIST: the entry that ends it came */
 	size_t have;   /* bytes of what is read as a whole */
 	union {
@@ -43,6 +49,7 @@ transfer_free(struct transfer *t)
 {
 	event_free(t->readable);
 	event_free(t->writable);
+	event_free(t->silent);
 	close(t->fd);
 	free(t);
 }
@@ -64,6 +71,7 @@ transfer_is_whole(const struct transfer *t)
 	case STORAGE_DELETE:
 		return t->answered;
 	case STORAGE_GET:
+	case STORAGE_LINK:
 		return t->good && t->left == 0;
 	case STORAGE_LIST:
 		return t->good && t->last;
@@ -83,8 +91,12 @@ transfer_answered(struct transfer *t)
 	t->good = a->status == 0;
 	t->have = 0;
 	/* What follows is read when it is wanted. */
-	if (t->what == STORAGE_GET && t->good)
+	if (t->what == STORAGE_GET && t->good) {
 		event_del(t->readable);
+		event_del(t->silent);
+	}
+	if (t->what == STORAGE_LINK)
+		t->left = a->size;
 	t->calls->answer(t->arg, &out);
 }
 
@@ -141,17 +153,46 @@ transfer_data(struct transfer *t)
 	return n;
 }
 
+/* Something moved. */
+static void
+transfer_heard(struct transfer *t)
+{
+	int64_t ms = 3 * t->role->conf->files_idle_time;
+	struct timeval tv = { (time_t)(ms / 1000),
+		(suseconds_t)(ms % 1000 * 1000) };
+
+	if (event_add(t->silent, &tv) != 0)
+		fatal("event_add");
+}
+
+static void
+transfer_silent_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct transfer *t = arg;
+
+	(void)fd;
+	(void)what;
+	clock_update();
+	log_warn("the storage was silent for too long");
+	t->busy = true;
+	t->calls->ended(t->arg, false);
+	t->busy = false;
+	transfer_free(t);
+}
+
 static void
 transfer_read_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct transfer *t = arg;
-	bool data = t->answered && t->what == STORAGE_GET;
+	bool data =
+	    t->answered && (t->what == STORAGE_GET || t->what == STORAGE_LINK);
 	ssize_t n;
 
 	(void)fd;
 	(void)what;
 	clock_update();
 	t->busy = true;
+	transfer_heard(t);
 	n = data ? transfer_data(t) : transfer_whole(t);
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK &&
 			  errno != EINTR)) {
@@ -173,6 +214,7 @@ transfer_write_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	clock_update();
 	t->busy = true;
+	transfer_heard(t);
 	t->calls->room(t->arg);
 	t->busy = false;
 	if (t->closed)
@@ -186,20 +228,26 @@ transfer_begin(void *storage, const struct storage_order *o,
 	static const uint32_t whats[] = { [STORAGE_PUT] = FILES_PUT,
 		[STORAGE_GET] = FILES_GET,
 		[STORAGE_DELETE] = FILES_DELETE,
-		[STORAGE_LIST] = FILES_LIST };
+		[STORAGE_LIST] = FILES_LIST,
+		[STORAGE_LINK] = FILES_LINK };
 	struct files_order order = { .what = whats[o->what],
 		.file = o->file,
 		.mesh = o->mesh,
+		.member = o->member,
 		.offset = o->offset,
 		.length = o->length };
 	struct role *r = storage;
-	int fd = role_files(r, &order);
 	struct transfer *t;
+	int fd;
 
 	_Static_assert(FILES_ALL == UINT64_MAX, "whatever there is");
-	if (fd == -1)
+	order.has_sha256 = o->sha256 != NULL;
+	if (o->sha256 != NULL)
+		memcpy(order.sha256, o->sha256, sizeof(order.sha256));
+	if ((fd = role_files(r, &order)) == -1)
 		return NULL;
 	t = xcalloc(1, sizeof(*t));
+	t->role = r;
 	t->fd = fd;
 	t->what = o->what;
 	t->left = o->length;
@@ -208,9 +256,11 @@ transfer_begin(void *storage, const struct storage_order *o,
 	t->readable =
 	    event_new(r->base, fd, EV_READ | EV_PERSIST, transfer_read_cb, t);
 	t->writable = event_new(r->base, fd, EV_WRITE, transfer_write_cb, t);
-	if (t->readable == NULL || t->writable == NULL ||
+	t->silent = event_new(r->base, -1, 0, transfer_silent_cb, t);
+	if (t->readable == NULL || t->writable == NULL || t->silent == NULL ||
 	    event_add(t->readable, NULL) != 0)
 		fatal("event_add");
+	transfer_heard(t);
 	return t;
 }
 
@@ -230,6 +280,7 @@ transfer_write(struct transfer *t, const char *p, size_t n)
 		if (r == -1)
 			break;
 		done += (size_t)r;
+		transfer_heard(t);
 	}
 	if (done < n && event_add(t->writable, NULL) != 0)
 		fatal("event_add");
@@ -240,15 +291,28 @@ static void
 transfer_finish(struct transfer *t)
 {
 	(void)shutdown(t->fd, SHUT_WR);
+	transfer_heard(t);
 }
 
 static void
 transfer_want(struct transfer *t, bool on)
 {
-	if (!on)
+	if (!on) {
 		event_del(t->readable);
-	else if (event_add(t->readable, NULL) != 0)
+		event_del(t->silent);
+		return;
+	}
+	transfer_heard(t);
+	if (event_add(t->readable, NULL) != 0)
 		fatal("event_add");
+}
+
+static bool
+transfer_links(void *storage)
+{
+	const struct conf *c = ((struct role *)storage)->conf;
+
+	return c->files_s3_redirect && strcmp(c->files_store, "s3") == 0;
 }
 
 static const struct storage role_storage = {
@@ -257,6 +321,7 @@ static const struct storage role_storage = {
 	.finish = transfer_finish,
 	.want = transfer_want,
 	.close = transfer_close,
+	.links = transfer_links,
 };
 
 void

@@ -9,6 +9,20 @@
 #include <errno.h>
 #include <openssl/evp.h>
 
+/* All bytes came: are they the right ones? */
+static int
+store_end(struct store_source *src)
+{
+	if (EVP_DigestFinal_ex(src->sha, src->sha256, NULL) != 1)
+		fatalx("SHA-256");
+	src->ended = true;
+	if (src->want == NULL ||
+	    crypto_same(src->want, src->sha256, STORE_SHA256_LEN))
+		return 0;
+	src->error = EILSEQ;
+	return -1;
+}
+
 /* An end that must come here: nothing may follow what was promised. */
 static int
 store_read_end(struct store_source *src)
@@ -17,10 +31,8 @@ store_read_end(struct store_source *src)
 	char more;
 
 	n = src->read(src->arg, &more, 1);
-	if (n == 0) {
-		src->ended = true;
-		return 0;
-	}
+	if (n == 0)
+		return store_end(src);
 	src->error = n > 0 ? EMSGSIZE : errno;
 	return -1;
 }
@@ -39,17 +51,17 @@ store_read(struct store_source *src, void *buf, size_t n)
 		return -1;
 	}
 	src->size += (uint64_t)got;
-	if (got == 0)
-		src->ended = true;
 	if (src->length != STORE_ALL &&
 	    (src->size > src->length ||
 		(got == 0 && src->size < src->length))) {
 		src->error = EMSGSIZE;
 		return -1;
 	}
-	if (got > 0 && EVP_DigestUpdate(src->sha, buf, (size_t)got) != 1)
+	if (got == 0)
+		return store_end(src);
+	if (EVP_DigestUpdate(src->sha, buf, (size_t)got) != 1)
 		fatalx("SHA-256");
-	if (got > 0 && src->size == src->length && store_read_end(src) == -1)
+	if (src->size == src->length && store_read_end(src) == -1)
 		return -1;
 	return got;
 }
@@ -76,8 +88,6 @@ store_put(
 	if (EVP_DigestInit_ex(src->sha, EVP_sha256(), NULL) != 1)
 		fatalx("SHA-256");
 	error = st->put(st, key, src);
-	if (EVP_DigestFinal_ex(src->sha, src->sha256, NULL) != 1)
-		fatalx("SHA-256");
 	EVP_MD_CTX_free(src->sha);
 	src->sha = NULL;
 	return src->error != 0 ? src->error : error;
@@ -111,10 +121,11 @@ store_sweep(struct store *st)
 
 int
 store_presign(struct store *st, const struct store_key *key, unsigned seconds,
-    struct buf *out)
+    const char *disposition, struct buf *out)
 {
-	return st->presign == NULL ? ENOTSUP
-				   : st->presign(st, key, seconds, out);
+	return st->presign == NULL
+		   ? ENOTSUP
+		   : st->presign(st, key, seconds, disposition, out);
 }
 
 void

@@ -30,12 +30,13 @@ struct store_key {
 /*
  * Where the bytes of a put come from.  read waits for at least one byte and
  * returns how many, 0 at the end, -1 and errno; more bytes or fewer than length
- * are EMSGSIZE, and nothing is kept then.
+ * are EMSGSIZE, other bytes than `want` says EILSEQ, and nothing is kept then.
  */
 struct store_source {
 	ssize_t (*read)(void *arg, void *buf, size_t n);
 	void *arg;
-	uint64_t length; /* or STORE_ALL */
+	uint64_t length;     /* or STORE_ALL */
+	const uint8_t *want; /* the SHA-256 that it has to have, or NULL */
 	/* Filled in: */
 	uint64_t size;
 	uint8_t sha256[STORE_SHA256_LEN];
@@ -76,10 +77,10 @@ int store_delete(struct store *st, const struct store_key *key) MUST_CHECK;
 int store_list(struct store *st, store_list_fn *fn, void *arg) MUST_CHECK;
 /* Removes what is left of puts whose process died. */
 int store_sweep(struct store *st) MUST_CHECK;
-/* Appends a URL that gets the object without credentials for so long.
- * ENOTSUP: this store has none. */
+/* Appends a URL that gets the object without credentials for so long, with that
+ * Content-Disposition.  ENOTSUP: this store has none. */
 int store_presign(struct store *st, const struct store_key *key,
-    unsigned seconds, struct buf *out) MUST_CHECK;
+    unsigned seconds, const char *disposition, struct buf *out) MUST_CHECK;
 /* Ends what waits for the network, soon; what follows fails. */
 void store_stop(struct store *st);
 bool store_is_stopped(const struct store *st);
@@ -99,7 +100,7 @@ struct store {
 	int (*list)(struct store *st, store_list_fn *fn, void *arg);
 	int (*sweep)(struct store *st);
 	int (*presign)(struct store *st, const struct store_key *key,
-	    unsigned seconds, struct buf *out);
+	    unsigned seconds, const char *disposition, struct buf *out);
 	void (*free)(struct store *st);
 	bool stopped;
 };
@@ -112,6 +113,17 @@ struct store {
 struct store *store_dir_open(const char *path);
 /* For another store: a file in tmp that has no name any more.  -1 and errno. */
 int store_dir_spool(struct store *st) MUST_CHECK;
+/* For another store: notes of what it has begun elsewhere, which outlive this
+ * process.  -1 and errno, or a descriptor that holds the note for a living
+ * one; name is filled in. */
+#define STORE_NOTE_LEN 25
+#define STORE_NOTE_MAX 4096
+int store_dir_note(struct store *st, const char *text,
+    char name[STORE_NOTE_LEN + 1]) MUST_CHECK;
+void store_dir_forget(struct store *st, int fd, const char *name);
+/* Calls fn with each that nobody holds; true: it is done with. */
+typedef bool store_note_fn(void *arg, char *text);
+void store_dir_notes(struct store *st, store_note_fn *fn, void *arg);
 
 /*
  * store_s3.c: a bucket, or without a name one bucket for each mesh.
@@ -179,7 +191,8 @@ void store_sigv4_encode(struct buf *out, const char *s, bool slash);
 /* Appends the value of the Authorization header.  chain may be NULL. */
 void store_sigv4_sign(const struct sigv4_key *key,
     const struct sigv4_request *r, struct buf *out, struct sigv4_chain *chain);
-/* Appends the query of a URL that is signed for so many seconds. */
+/* Appends the query of a URL that is signed for so many seconds; what r->query
+ * has goes behind, where its names must sort. */
 void store_sigv4_presign(const struct sigv4_key *key,
     const struct sigv4_request *r, unsigned seconds, struct buf *out);
 /* Signs the next chunk: the signature is in chain->signature. */

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define DIR_TMP "tmp"
+#define DIR_NOTE "note."
 /* "tmp/", an id, a dot and as much chance again. */
 #define DIR_TEMP_LEN (sizeof(DIR_TMP) + ID_HEX_LEN + 1 + 16)
 #define DIR_TRIES 16
@@ -364,7 +365,7 @@ dir_sweep(struct store *st)
 	if (dir == NULL)
 		return errno;
 	while ((e = readdir(dir)) != NULL) {
-		if (e->d_name[0] == '.')
+		if (e->d_name[0] == '.' || str_starts(e->d_name, DIR_NOTE))
 			continue;
 		fd = openat(
 		    dirfd(dir), e->d_name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -393,6 +394,67 @@ store_dir_spool(struct store *st)
 	unlinkat(d->root, name, 0);
 	close(fd);
 	return again;
+}
+
+int
+store_dir_note(
+    struct store *st, const char *text, char name[STORE_NOTE_LEN + 1])
+{
+	struct store_dir *d = (struct store_dir *)st;
+	char chance[17];
+	uint8_t bytes[8];
+	int fd;
+
+	crypto_random_bytes(bytes, sizeof(bytes));
+	crypto_hex(chance, bytes, sizeof(bytes));
+	snprintf(name, STORE_NOTE_LEN + 1, DIR_TMP "/" DIR_NOTE "%s", chance);
+	fd = openat(
+	    d->root, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -1;
+	/* Whoever reads it before it is locked finds half of it, and lets it
+	 * be. */
+	if (flock(fd, LOCK_EX) == 0 && dir_write(fd, text, strlen(text)) == 0)
+		return fd;
+	unlinkat(d->root, name, 0);
+	close(fd);
+	return -1;
+}
+
+void
+store_dir_forget(struct store *st, int fd, const char *name)
+{
+	unlinkat(((struct store_dir *)st)->root, name, 0);
+	close(fd);
+}
+
+void
+store_dir_notes(struct store *st, store_note_fn *fn, void *arg)
+{
+	struct store_dir *d = (struct store_dir *)st;
+	DIR *dir = dir_open(d, DIR_TMP);
+	char text[STORE_NOTE_MAX + 1];
+	struct dirent *e;
+	ssize_t n;
+	int fd;
+
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		if (!str_starts(e->d_name, DIR_NOTE))
+			continue;
+		fd = openat(
+		    dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd == -1)
+			continue;
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+		    (n = read(fd, text, STORE_NOTE_MAX)) > 0) {
+			text[n] = '\0';
+			if (fn(arg, text))
+				unlinkat(dirfd(dir), e->d_name, 0);
+		}
+		close(fd);
+	}
+	if (dir != NULL)
+		closedir(dir);
 }
 
 static void

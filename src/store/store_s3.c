@@ -296,18 +296,37 @@ s3_sweep_bucket(struct store_s3 *s, const char *bucket, void *arg)
 	return error == ENOTSUP || error == ENOENT ? 0 : error;
 }
 
+/* An upload that a process began that is no more. */
+static bool
+s3_sweep_note(void *arg, char *text)
+{
+	char *object = strchr(text, '\n'), *id, *end;
+	int error;
+
+	if (object == NULL || (id = strchr(object + 1, '\n')) == NULL ||
+	    (end = strchr(id + 1, '\n')) == NULL)
+		return true;
+	*object++ = *id++ = *end = '\0';
+	if ((error = store_s3_abort(arg, text, object, id)) != 0)
+		return error == ENOENT;
+	log_info("S3: removed what was left of an upload of %s", object);
+	return true;
+}
+
 static int
 s3_sweep(struct store *st)
 {
 	struct store_s3 *s = (struct store_s3 *)st;
 	int error = store_sweep(s->spool);
 
+	store_dir_notes(s->spool, s3_sweep_note, s);
+
 	return error != 0 ? error : s3_each_bucket(s, s3_sweep_bucket, NULL);
 }
 
 static int
 s3_presign(struct store *st, const struct store_key *key, unsigned seconds,
-    struct buf *out)
+    const char *disposition, struct buf *out)
 {
 	struct store_s3 *s = (struct store_s3 *)st;
 	char bucket[S3_BUCKET_MAX], object[S3_KEY_MAX];
@@ -317,19 +336,32 @@ s3_presign(struct store *st, const struct store_key *key, unsigned seconds,
 		.headers = &header,
 		.nheaders = 1,
 		.payload = "UNSIGNED-PAYLOAD" };
-	struct buf host, path;
+	struct buf host, path, more;
 
 	buf_init(&host, S3_QUERY_MAX);
 	buf_init(&path, S3_QUERY_MAX);
+	/* What was uploaded is data: no browser shall show or run it. */
+	buf_init(&more, S3_QUERY_MAX);
+	buf_adds(&more, "response-content-disposition=");
+	store_sigv4_encode(&more, disposition, false);
+	buf_adds(&more, "&response-content-type=application%2Foctet-stream");
+	r.query = buf_str(&more);
 	store_s3_name(s, key, bucket, object);
 	store_s3_place(s, bucket, object, &host, &path);
 	header.value = buf_str(&host);
 	r.path = buf_str(&path);
 	store_sigv4_date(r.date, store_s3_now());
 	buf_addf(out, "%s://%s%s?", s->scheme, header.value, r.path);
+	if (more.failed || path.failed) {
+		buf_free(&more);
+		buf_free(&path);
+		buf_free(&host);
+		return E2BIG;
+	}
 	store_sigv4_presign(&s->key, &r, seconds, out);
-	buf_free(&host);
+	buf_free(&more);
 	buf_free(&path);
+	buf_free(&host);
 	return 0;
 }
 

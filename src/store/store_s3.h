@@ -78,6 +78,7 @@ int64_t store_s3_now(void);
  */
 int store_s3_put(
     struct store *st, const struct store_key *key, struct store_source *src);
+/* ENOENT: there is no such upload. */
 int store_s3_abort(struct store_s3 *s, const char *bucket, const char *object,
     const char *upload);
 

@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define S3_PART ((uint64_t)16 * 1024 * 1024)
 #define S3_PARTS_MAX 10000
 #define S3_XML_MAX (4 * 1024 * 1024)
 #define S3_QUERY_MAX 4096
+#define S3_ABORTS 3
 
 struct s3_put {
 	struct store_s3 *s;
@@ -25,6 +27,8 @@ struct s3_put {
 	struct buf upload; /* the id */
 	struct buf parts;  /* as CompleteMultipartUpload wants them */
 	int spool;	   /* -1: there is none */
+	int note;	   /* of the upload, for who comes after a crash */
+	char note_name[STORE_NOTE_LEN + 1];
 };
 
 static ssize_t
@@ -141,6 +145,21 @@ s3_put_whole(struct s3_put *p, uint64_t length)
 	return error;
 }
 
+/* Without a note, the upload is found by its age, too. */
+static void
+s3_note(struct s3_put *p)
+{
+	struct buf text;
+
+	buf_init(&text, STORE_NOTE_MAX);
+	buf_addf(
+	    &text, "%s\n%s\n%s\n", p->bucket, p->object, buf_str(&p->upload));
+	if (!text.failed)
+		p->note =
+		    store_dir_note(p->s->spool, buf_str(&text), p->note_name);
+	buf_free(&text);
+}
+
 static int
 s3_begin(struct s3_put *p)
 {
@@ -157,6 +176,8 @@ s3_begin(struct s3_put *p)
 	if (error == 0)
 		store_xml_text(&p->upload, id);
 	store_s3_done(&r);
+	if (error == 0)
+		s3_note(p);
 	return error;
 }
 
@@ -231,7 +252,27 @@ store_s3_abort(struct store_s3 *s, const char *bucket, const char *object,
 	error = store_s3_do(s, &r);
 	store_s3_done(&r);
 	buf_free(&query);
-	return error == ENOENT ? 0 : error;
+	return error;
+}
+
+/* A part that is on its way when its upload is aborted may stay: the service
+ * says that there is no such upload when there is nothing left (Amazon S3 API
+ * Reference, AbortMultipartUpload).  False: another sweep has to do it. */
+static bool
+s3_give_up(struct s3_put *p)
+{
+	struct timespec wait = { 0, 100000000 };
+	int error, i;
+
+	for (i = 0; i < S3_ABORTS; i++) {
+		error = store_s3_abort(
+		    p->s, p->bucket, p->object, buf_str(&p->upload));
+		if (error != 0)
+			return error == ENOENT;
+		nanosleep(&wait, NULL);
+		wait.tv_nsec *= 2;
+	}
+	return false;
 }
 
 /* A part of what is left; more than usual where there would be too many. */
@@ -302,8 +343,9 @@ store_s3_put(
     struct store *st, const struct store_key *key, struct store_source *src)
 {
 	struct s3_put p = {
-		.s = (struct store_s3 *)st, .src = src, .spool = -1
+		.s = (struct store_s3 *)st, .src = src, .spool = -1, .note = -1
 	};
+	bool over = true;
 	int error;
 
 	buf_init(&p.upload, S3_QUERY_MAX);
@@ -311,8 +353,11 @@ store_s3_put(
 	store_s3_name(p.s, key, p.bucket, p.object);
 	error = s3_put_any(&p);
 	if (error != 0 && p.upload.len > 0)
-		(void)store_s3_abort(
-		    p.s, p.bucket, p.object, buf_str(&p.upload));
+		over = s3_give_up(&p);
+	if (p.note != -1 && over)
+		store_dir_forget(p.s->spool, p.note, p.note_name);
+	else if (p.note != -1)
+		close(p.note);
 	/* Perhaps it was stored, and only the answer was lost. */
 	if (error != 0 && src->ended && store_delete(st, key) != 0)
 		log_warn("S3: %s/%s may be there, though it was not stored",

@@ -226,6 +226,8 @@ store_sigv4_presign(const struct sigv4_key *key, const struct sigv4_request *r,
 	buf_clear(&word);
 	sigv4_names(&word, r);
 	store_sigv4_encode(&query, buf_str(&word), false);
+	if (r->query[0] != '\0')
+		buf_addf(&query, "&%s", r->query);
 	sigv4_signature(signature, key, r, buf_str(&query), derived);
 	buf_addf(out, "%s&X-Amz-Signature=%s", buf_str(&query), signature);
 	crypto_wipe(derived, sizeof(derived));

@@ -297,10 +297,14 @@ do_order(char **w)
 static void
 do_link(char **w)
 {
+	static const char name[] = "attachment; filename=\"a b\"";
 	int fd = order(FILES_LINK, w[1], 0, number(w[2]));
 	struct files_answer a;
 	size_t n;
 
+	if (write(fd, name, sizeof(name) - 1) == -1)
+		fatal("write");
+	shutdown(fd, SHUT_WR);
 	take_answer(fd, &a);
 	n = take(fd, self.buf, PIECE);
 	close(fd);

@@ -61,6 +61,13 @@ sub key {
 	return $path;
 }
 
+# How many sockets a process has.
+sub sockets {
+	my ($pid) = @_;
+	return scalar grep { (readlink // '') =~ /^socket/ }
+	    glob "/proc/$pid/fd/*";
+}
+
 # The objects that it has, as bucket/key, in order.
 sub objects {
 	my ($self) = @_;
