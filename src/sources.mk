@@ -70,15 +70,16 @@ src_libcore_a_SOURCES = src/core/core.h src/core/domain.h src/core/errors.def \
 
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
-	src/proto/proto_mcp.h src/proto/proto.c src/proto/proto_decode.c \
-	src/proto/proto_encode.c src/proto/proto_file.c \
-	src/proto/proto_file_get.c src/proto/proto_file_post.c \
-	src/proto/proto_file_put.c src/proto/proto_file_redirect.c \
-	src/proto/proto_http.c src/proto/proto_mcp.c \
-	src/proto/proto_mcp_ask.c src/proto/proto_mcp_file.c \
-	src/proto/proto_mcp_head.c src/proto/proto_mcp_mesh.c \
-	src/proto/proto_mesh.c src/proto/proto_metrics.c \
-	src/proto/proto_rest.c
+	src/proto/proto_mcp.h src/proto/proto_rest.h src/proto/proto.c \
+	src/proto/proto_decode.c src/proto/proto_encode.c \
+	src/proto/proto_file.c src/proto/proto_file_get.c \
+	src/proto/proto_file_post.c src/proto/proto_file_put.c \
+	src/proto/proto_file_redirect.c src/proto/proto_http.c \
+	src/proto/proto_mcp.c src/proto/proto_mcp_ask.c \
+	src/proto/proto_mcp_file.c src/proto/proto_mcp_head.c \
+	src/proto/proto_mcp_mesh.c src/proto/proto_mesh.c \
+	src/proto/proto_metrics.c src/proto/proto_rest.c \
+	src/proto/proto_rest_args.c
 
 noinst_LIBRARIES += src/librole.a
 src_librole_a_SOURCES = src/role/role.h src/role/role.c src/role/role_files.c \

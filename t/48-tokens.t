@@ -135,7 +135,8 @@ subtest 'what a token is' => sub {
 	    { Authorization => "Bearer $d->{token}" });
 	is_deeply([$head->{status}, $head->{body}], [200, ''], 'HEAD');
 	$r = $b->http(POST => '/v1/token', {}, '{}');
-	is_deeply([$r->{status}, $r->{headers}{allow}], [405, 'GET'], 'POST');
+	is_deeply([$r->{status}, $r->{headers}{allow}],
+	    [405, 'GET, HEAD, OPTIONS'], 'POST');
 	$r = $b->http(GET => '/v1/token', { Authorization =>
 	    "bearer $d->{token}" });
 	is($r->{status}, 200, 'bearer in any case');

@@ -85,10 +85,11 @@ void mesh_protocol_message(struct peer *peer, const char *s, size_t n);
 /*
  * proto_rest.c: operations with a route of their own.
  */
-/* Does the operation whose route it is; false when it is nobody's.  *allow is
- * set to the method of a route with this path, or NULL. */
+#define REST_ALLOW_MAX 64
+/* Does the operation whose route it is; false when it is nobody's.  allow gets
+ * the methods of routes with this path, or "". */
 bool rest_request(struct proto *p, struct conn *c, const struct http_request *r,
-    const char **allow);
+    char allow[static REST_ALLOW_MAX]);
 
 /*
  * proto_mcp.c: the Model Context Protocol, linnet-mcp(7).

@@ -19,6 +19,7 @@
 #include <strings.h>
 
 #include "proto/proto_file.h"
+#include "proto/proto_rest.h"
 
 #define FILE_URL_MAX 8192
 
@@ -449,9 +450,23 @@ file_refuse_method(
 	(void)p;
 	(void)h;
 	conn_reply(c, 405, "application/json",
-	    post ? "Allow: POST, OPTIONS\r\n"
+	    post ? "Allow: GET, HEAD, POST, OPTIONS\r\n"
 		 : "Allow: GET, HEAD, PUT, OPTIONS\r\n",
 	    text, sizeof(text) - 1);
+}
+
+/* Operations have a path of theirs, and no link's query: a file may have the
+ * name of one. */
+static bool
+file_is_operation(const struct http_request *h, bool post)
+{
+	if (post)
+		return file_is(h->path, "/v1/files") &&
+		       (file_is(h->method, "GET") ||
+			   file_is(h->method, "HEAD"));
+	return h->query.n == 0 && !file_is(h->method, "PUT") &&
+	       (rest_args_match("/v1/files/{fileId}", h->path) ||
+		   rest_args_match("/v1/files/{fileId}/status", h->path));
 }
 
 bool
@@ -461,6 +476,8 @@ file_request(struct proto *p, struct conn *c, const struct http_request *h)
 	struct id file;
 
 	if (!post && file_link_path(h->path, &file) != 0)
+		return false;
+	if (file_is_operation(h, post))
 		return false;
 	if (post && file_is(h->method, "POST"))
 		file_post(p, c, h);

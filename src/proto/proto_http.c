@@ -11,7 +11,7 @@
 #include "proto/proto.h"
 #include "proto/proto_file.h"
 
-#define HTTP_METHODS "GET, HEAD, POST, PUT, OPTIONS"
+#define HTTP_METHODS "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 
 typedef void http_fn(
     struct proto *p, struct conn *c, const struct http_request *r);
@@ -201,8 +201,7 @@ void
 http_route(struct proto *p, struct conn *c, const struct http_request *r)
 {
 	bool reads = http_is(r->method, "GET") || http_is(r->method, "HEAD");
-	const char *allow;
-	char headers[64];
+	char allow[REST_ALLOW_MAX], headers[REST_ALLOW_MAX + 32];
 	size_t i;
 
 	if (http_is(r->method, "OPTIONS")) {
@@ -226,11 +225,11 @@ http_route(struct proto *p, struct conn *c, const struct http_request *r)
 			    "Allow: GET, HEAD, OPTIONS\r\n");
 		return;
 	}
-	if (rest_request(p, c, r, &allow))
+	if (rest_request(p, c, r, allow))
 		return;
-	if (allow != NULL) {
-		snprintf(headers, sizeof(headers), "Allow: %.*s\r\n",
-		    (int)strcspn(allow, " "), allow);
+	if (allow[0] != '\0') {
+		snprintf(
+		    headers, sizeof(headers), "Allow: %s, OPTIONS\r\n", allow);
 		http_error(p, c, 405, "method_not_allowed",
 		    "This path takes another method.", headers);
 	} else

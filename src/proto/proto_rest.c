@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Operations with a route of their own: a JSON body in (but for GET), a JSON
- * body out.  An error is its HTTP status and {"ok":false,"error":CODE,
+ * Operations with a route of their own: a JSON body in, or for GET and DELETE
+ * what the path and the query say (proto_rest_args.c); a JSON body out.  An
+ * error is its HTTP status and {"ok":false,"error":CODE,
  * "code":CODE,"message":TEXT}.
  *
  * Each request is a client of its own: one that shows a token acts for the
  * token's member, any other has no session.  Where it is for strangers only
  * (OP_STRANGER) a token is not looked at.
  */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "proto/proto.h"
+#include "proto/proto_rest.h"
 
 #define REST_BEARER "Bearer "
 
@@ -124,6 +126,13 @@ rest_reads(const char *route)
 	return str_starts(route, "GET ");
 }
 
+/* What is asked for stands in the body; else in path and query. */
+static bool
+rest_has_body(const char *route)
+{
+	return str_starts(route, "POST ");
+}
+
 static bool
 rest_is(struct slice s, const char *text, size_t n)
 {
@@ -136,7 +145,7 @@ rest_matches(const char *route, const struct http_request *h, bool *method)
 {
 	const char *path = strchr(route, ' ') + 1;
 
-	if (!rest_is(h->path, path, strlen(path)))
+	if (!rest_args_match(path, h->path))
 		return false;
 	*method = rest_is(h->method, route, (size_t)(path - route) - 1) ||
 		  (rest_reads(route) && rest_is(h->method, "HEAD", 4));
@@ -225,10 +234,21 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
 	r->wire = wire;
 	r->op = wire->op = op;
 	r->size = h->body.n;
-	wire->in = rest_reads(op->rest) ? (struct slice){ "{}", 2 } : h->body;
+	if (rest_has_body(op->rest))
+		wire->in = h->body;
+	else if (!rest_args(op, h, &r->pool, &wire->in)) {
+		op_refuse(r, ERR_MALFORMED, "The query is not UTF-8.");
+		return;
+	}
 	if (http_cors(p, h, cors) != NULL)
 		wire->headers =
 		    rest_keep(r, (struct slice){ cors, strlen(cors) });
+	if (bearer.n == 0 && op->scope != SCOPE_PUBLIC) {
+		op_refuse(r, ERR_UNAUTHORIZED,
+		    "It needs a token (Authorization: Bearer wat_...); linnet "
+		    "token create makes one.");
+		return;
+	}
 	if (bearer.n > 0 && rest_asks(op))
 		wire->bearer = rest_keep(r, bearer);
 	else if (bearer.n > 0 && !(op->flags & OP_STRANGER)) {
@@ -240,14 +260,25 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
 	rest_go(r);
 }
 
+/* Adds the method of a route to those that a path takes. */
+static void
+rest_allow(char allow[static REST_ALLOW_MAX], const char *route)
+{
+	size_t n = strlen(allow);
+
+	(void)snprintf(allow + n, REST_ALLOW_MAX - n, "%s%.*s%s",
+	    n > 0 ? ", " : "", (int)strcspn(route, " "), route,
+	    rest_reads(route) ? ", HEAD" : "");
+}
+
 bool
 rest_request(struct proto *p, struct conn *c, const struct http_request *h,
-    const char **allow)
+    char allow[static REST_ALLOW_MAX])
 {
 	const struct op *const *o;
 	bool method;
 
-	*allow = NULL;
+	allow[0] = '\0';
 	for (o = op_table; *o != NULL; o++) {
 		if ((*o)->rest == NULL || !rest_matches((*o)->rest, h, &method))
 			continue;
@@ -255,7 +286,7 @@ rest_request(struct proto *p, struct conn *c, const struct http_request *h,
 			rest_run(p, c, h, *o);
 			return true;
 		}
-		*allow = (*o)->rest;
+		rest_allow(allow, (*o)->rest);
 	}
 	return false;
 }
