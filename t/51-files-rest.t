@@ -74,6 +74,33 @@ subtest 'one' => sub {
 	is(asks('DELETE', "/v1/files/$plan")->{status}, 200, 'again is fine');
 };
 
+# RFC 9110 11.4: any case, and one space or more; at every door.
+subtest 'how a token is shown' => sub {
+	for my $shown ("Bearer $mine", "bearer   $mine") {
+		my %h = (Authorization => $shown);
+		is($b->http('GET', '/v1/files', \%h)->{status}, 200, 'REST');
+		is($b->http('POST', '/v1/files?name=shown', \%h, 'x')
+		    ->{status}, 201, 'uploads');
+		is($b->http('POST', '/mcp', { %h, 'Content-Type' =>
+		    'application/json', Accept =>
+		    'application/json, text/event-stream' },
+		    '{"jsonrpc":"2.0","id":1,"method":"ping"}')->{status},
+		    200, 'MCP');
+	}
+	for my $shown ("Basic $mine", 'Bearer', 'Bearer    ', $mine) {
+		my %h = (Authorization => $shown);
+		is($b->http('GET', '/v1/files', \%h)->{status}, 401,
+		    'is shown: REST');
+		is($b->http('POST', '/v1/files?name=shown', \%h, 'x')
+		    ->{status}, 401, 'is shown: uploads');
+		is($b->http('POST', '/mcp', { %h, 'Content-Type' =>
+		    'application/json', Accept =>
+		    'application/json, text/event-stream' },
+		    '{"jsonrpc":"2.0","id":1,"method":"ping"}')->{status},
+		    401, 'is shown: MCP');
+	}
+};
+
 subtest 'refused' => sub {
 	my $id = 'f' x 32;
 	my $reads = token($ann, 'files:read');
@@ -106,7 +133,7 @@ subtest 'refused' => sub {
 		like($r->{body}, $says, 'and says why');
 		ok($r->{headers}{allow}, 'and what else') if $code == 405;
 	}
-	is(names(asks('GET', '/v1/files')), 'other.txt status',
+	is(names(asks('GET', '/v1/files')), 'shown shown other.txt status',
 	    'nothing came of it');
 };
 

@@ -13,36 +13,9 @@ import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Client as ClientV2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as StdioV2 }
   from '@modelcontextprotocol/client/stdio';
+import { ok, is, until, run } from './check.mjs';
 
 const [linnet, configA, configB] = process.argv.slice(2);
-let failed = 0;
-
-function ok(good, name) {
-  console.log(`${good ? 'ok' : 'not ok'} - ${name}`);
-  if (!good) failed++;
-  return good;
-}
-
-function is(got, want, name) {
-  if (!ok(got === want, name))
-    console.log(`# got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
-}
-
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-
-// The value of fn once it is true; undefined in time.
-async function until(fn, name, ms = 15000) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = await fn();
-    if (value) return value;
-    if (Date.now() > end) {
-      ok(false, name);
-      return undefined;
-    }
-    await pause(50);
-  }
-}
 
 const command = (config, name) => ({
   command: linnet,
@@ -242,6 +215,4 @@ async function main() {
   ok(true, 'both end');
 }
 
-main().catch((e) => ok(false, e.stack)).finally(() => {
-  process.exit(failed > 0 ? 1 : 0);
-});
+run(main);

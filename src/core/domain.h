@@ -509,6 +509,12 @@ void delivery_settled(struct parcel *p);
 void delivery_alone(struct parcel *p);
 
 /*
+ * pull.c: what an answer of delivery_waiting says.
+ */
+void pull_waiting(
+    const struct db_result *res, int64_t *waiting, struct slice *highest);
+
+/*
  * overtaken.c: a drain brought a message to a session; did one lately?
  */
 void overtaken_note(struct core *c, uint64_t ref, const struct id *message);

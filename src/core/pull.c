@@ -42,20 +42,28 @@ static const struct field pull_out_fields[] = {
 };
 #undef OUT
 
+void
+pull_waiting(
+    const struct db_result *res, int64_t *waiting, struct slice *highest)
+{
+	const char *name;
+
+	*waiting = db_int(res, 0, 0);
+	if (*waiting == 0)
+		return;
+	name = table_priorities[db_int(res, 0, 1)];
+	*highest = (struct slice){ name, strlen(name) };
+}
+
 static void
 pull_counted(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
 	struct pull_out *out = r->context;
-	const char *name;
 
 	if (op_db_failed(r, res))
 		return;
-	out->waiting = db_int(res, 0, 0);
-	if (out->waiting > 0) {
-		name = table_priorities[db_int(res, 0, 1)];
-		out->highest = (struct slice){ name, strlen(name) };
-	}
+	pull_waiting(res, &out->waiting, &out->highest);
 	op_reply(r, out);
 }
 

@@ -101,15 +101,10 @@ read_counted(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
 	struct read_out *out = r->context;
-	const char *name;
 
 	if (op_db_failed(r, res))
 		return;
-	out->waiting = db_int(res, 0, 0);
-	if (out->waiting > 0) {
-		name = table_priorities[db_int(res, 0, 1)];
-		out->highest = (struct slice){ name, strlen(name) };
-	}
+	pull_waiting(res, &out->waiting, &out->highest);
 	op_reply(r, out);
 }
 

@@ -107,6 +107,8 @@ void mcp_http_stop(struct proto *p);
  * proto_http.c: every request, by its path.
  */
 void http_route(struct proto *p, struct conn *c, const struct http_request *r);
+/* The token of a request (RFC 6750 2.1); {NULL, 0}: it shows none. */
+struct slice http_bearer(const struct http_request *r);
 /* Headers that let a web page of an allowed origin read the answer, in out. */
 #define HTTP_CORS_MAX 512
 const char *http_cors(const struct proto *p, const struct http_request *r,

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "proto/proto_file.h"
 #include "proto/proto_rest.h"
@@ -397,8 +396,7 @@ static void
 file_post(struct proto *p, struct conn *c, const struct http_request *h)
 {
 	struct file_work *w = work_new(p, c, h);
-	struct slice v = http_header(h, "authorization");
-	const size_t n = strlen("Bearer ");
+	struct slice bearer = http_bearer(h);
 	const char *wrong;
 	struct request *r;
 
@@ -407,7 +405,7 @@ file_post(struct proto *p, struct conn *c, const struct http_request *h)
 		    "This server stores no files (files.store).");
 		return;
 	}
-	if (v.n <= n || strncasecmp(v.p, "Bearer ", n) != 0) {
+	if (bearer.n == 0) {
 		file_work_fail(w, ERR_UNAUTHORIZED,
 		    "An upload needs a token (Authorization: Bearer wat_...); "
 		    "linnet token create makes one.");
@@ -419,7 +417,7 @@ file_post(struct proto *p, struct conn *c, const struct http_request *h)
 		return;
 	}
 	r = client_request(&w->peer->client);
-	token_enter(r, (struct slice){ v.p + n, v.n - n }, post_go);
+	token_enter(r, bearer, post_go);
 }
 
 static bool

@@ -129,6 +129,25 @@ http_live(struct proto *p, struct conn *c, const struct http_request *r)
 	http_state(p, c, r, true, "alive");
 }
 
+struct slice
+http_bearer(const struct http_request *r)
+{
+	static const char scheme[] = "Bearer ";
+	const size_t n = sizeof(scheme) - 1;
+	struct slice v = http_header(r, "authorization");
+
+	if (v.n <= n || strncasecmp(v.p, scheme, n) != 0)
+		return (struct slice){ NULL, 0 };
+	v.p += n;
+	v.n -= n;
+	/* RFC 9110 11.4: one space or more. */
+	while (v.n > 0 && *v.p == ' ') {
+		v.p++;
+		v.n--;
+	}
+	return v.n > 0 ? v : (struct slice){ NULL, 0 };
+}
+
 static void
 http_metrics(struct proto *p, struct conn *c, const struct http_request *r)
 {

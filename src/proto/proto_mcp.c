@@ -26,7 +26,6 @@
 #define MCP_QUIET_MS 15000   /* then something is said on a stream */
 #define MCP_STREAM_MS 900000 /* a token is looked at again after that */
 #define MCP_LOOK_MS 2000     /* at what a session has subscribed to */
-#define MCP_BEARER "Bearer "
 
 static void
 mcp_http_free(struct mcp_http *m)
@@ -470,7 +469,7 @@ void
 mcp_http_route(struct proto *p, struct conn *c, const struct http_request *r)
 {
 	const struct mcp_refusal *why = mcp_head_check(p, r);
-	struct slice bearer = http_header(r, "authorization");
+	struct slice bearer = http_bearer(r);
 	char cors[HTTP_CORS_MAX], headers[HTTP_CORS_MAX + 256];
 	bool readable = http_cors(p, r, cors) != NULL;
 	struct mcp_refusal wrong = { 400, "malformed", NULL, NULL };
@@ -508,8 +507,6 @@ mcp_http_route(struct proto *p, struct conn *c, const struct http_request *r)
 		mcp_http_answered(m);
 		return;
 	}
-	bearer.p += sizeof(MCP_BEARER) - 1;
-	bearer.n -= sizeof(MCP_BEARER) - 1;
 	mcp_mesh_enter(m, bearer, r->body.n);
 }
 

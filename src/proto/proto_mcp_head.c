@@ -15,7 +15,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define HEAD_BEARER "Bearer "
 #define HEAD_VERSION "io.modelcontextprotocol/protocolVersion"
 #define HEAD_BASE64 "=?base64?"
 #define HEAD_MISMATCH (-32020)
@@ -160,7 +159,6 @@ mcp_head_check(const struct proto *p, const struct http_request *r)
 		"linnet token create makes one.",
 		"WWW-Authenticate: Bearer realm=\"linnet\"\r\n" };
 	struct slice v = http_header(r, "content-type"), t;
-	const size_t n = sizeof(HEAD_BEARER) - 1;
 	bool post = head_is(r->method, "POST");
 
 	if (!head_origin(p, r))
@@ -180,8 +178,7 @@ mcp_head_check(const struct proto *p, const struct http_request *r)
 		return &accept;
 	if (post && (!head_next(&v, &t) || !head_is(t, "application/json")))
 		return &type;
-	v = http_header(r, "authorization");
-	if (v.n <= n || strncasecmp(v.p, HEAD_BEARER, n) != 0)
+	if (http_bearer(r).n == 0)
 		return &token;
 	return NULL;
 }

@@ -11,11 +11,8 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "proto/proto_rest.h"
-
-#define REST_BEARER "Bearer "
 
 /* What a request keeps until its answer is sent; of its pool. */
 struct rest_wire {
@@ -172,19 +169,6 @@ rest_decode(struct request *r, const struct op *op, void *in, void *arg)
 }
 
 static struct slice
-rest_bearer(const struct http_request *h)
-{
-	size_t n = strlen(REST_BEARER);
-	struct slice v = http_header(h, "authorization");
-
-	if (v.n <= n || strncasecmp(v.p, REST_BEARER, n) != 0)
-		return (struct slice){ NULL, 0 };
-	while (n < v.n && v.p[n] == ' ')
-		n++;
-	return (struct slice){ v.p + n, v.n - n };
-}
-
-static struct slice
 rest_keep(struct request *r, struct slice s)
 {
 	return (struct slice){ pool_strndup(&r->pool, s.p, s.n), s.n };
@@ -228,7 +212,7 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
 	struct peer *peer = proto_peer(p, c, &rest_calls);
 	struct request *r = client_request(&peer->client);
 	struct rest_wire *wire = pool_zalloc(&r->pool, sizeof(*wire));
-	struct slice bearer = rest_bearer(h);
+	struct slice bearer = http_bearer(h);
 	char cors[HTTP_CORS_MAX];
 
 	r->wire = wire;
