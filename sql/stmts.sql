@@ -1749,6 +1749,375 @@ with f as (
 )
 select may, sees from f;
 
+-- Channels -------------------------------------------------------------------
+
+-- What comes behind it in the same transaction has the journals of these
+-- meshes, and all that they tell of, to itself; it sees what others have done.
+-- name: journal_lock batch 2
+with i as (
+	select * from unnest($1::int4[], $2::uuid[]) as t(n, mesh_id)
+), locked as (
+	select mesh_id from journal where mesh_id in (select mesh_id from i)
+	order by mesh_id for update
+)
+select i.n, l.mesh_id is not null from i left join locked l using (mesh_id);
+
+-- New channels and threads.  Columns: 0 made, 1 the member sees one of this
+-- name, 2 there is no such message to begin a thread at, or it may not be seen.
+-- name: channel_make batch 13
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::uuid[], $6::text[], $7::text[], $8::text[], $9::bool[],
+	    $10::uuid[], $11::text[], $12::text[], $13::bool[]) as t(n, id,
+	    mesh_id, root_id, parent_id, name, name_folded, topic, private,
+	    member_id, by_name, at, alone)
+), checked as (
+	select i.*, case
+	when i.root_id is not null then
+	    case when r.id is null or r.closed_at is not null
+	    or not channel_admits(r, i.member_id) or p.id is null then 2
+	    else 0 end
+	when alone and (exists (select from channel c
+	    where c.mesh_id = i.mesh_id and c.name_folded = i.name_folded
+	    and c.root_id is null and c.closed_at is null and c.id <> i.id
+	    and channel_admits(c, i.member_id))
+	    or i.n > min(i.n) over (partition by i.mesh_id, i.name_folded))
+	then 1 else 0 end as code
+	from i left join channel r on r.id = i.root_id
+	and r.mesh_id = i.mesh_id and r.root_id is null
+	left join post p on p.channel_id = i.root_id and p.id = i.parent_id
+), made as (
+	insert into channel (id, mesh_id, root_id, parent_id, name, name_folded,
+	    topic, private, member_id, by_name, created_at)
+	select id, mesh_id, root_id, parent_id, coalesce(name, ''),
+	    coalesce(name_folded, ''), coalesce(topic, ''), private, member_id,
+	    by_name, at::timestamptz from checked where code = 0
+	on conflict (id) do nothing returning id
+), joined as (
+	insert into channel_member (channel_id, member_id, role, joined_at)
+	select m.id, i.member_id, 'owner', i.at::timestamptz
+	from made m join i using (id) where i.root_id is null
+), lines as materialized (
+	select count(w) from (select array_agg((i.n::int8 << 32 | l.k, i.mesh_id, l.id, l.type, i.id, null,
+	    l.payload, i.at)::journal_line) as v
+	from unnest($14::int4[], $15::int8[], $16::uuid[], $17::text[],
+	    $18::text[]) as l(n, k, id, type, payload)
+	join i using (n) join made m on m.id = i.id) a, journal_write(a.v) w
+)
+select c.n, c.code from checked c, lines;
+
+-- Those that a member may see, by id or by name, without a lock.
+-- name: channel_find
+select c.id, c.root_id, c.parent_id, c.name, c.private, c.seq, m.role,
+    c.last_n, c.member_id = $4::uuid or coalesce(m.role in ('owner', 'admin'), false)
+from channel c left join channel_member m
+on m.channel_id = coalesce(c.root_id, c.id) and m.member_id = $4
+where c.mesh_id = $1::uuid and c.closed_at is null
+and (c.id = $2::uuid or c.name_folded = $3::text and c.root_id is null)
+and channel_admits(c, $4) order by c.id limit $5::int8;
+
+-- Messages, each with the events that it makes; a payload has the seq between
+-- its two parts.  Columns: 0 done, 1 no such channel (or it may not be seen),
+-- 2 another message has the sender's id; the message's id, seq and time, which
+-- are those of the first when it is sent again, and whether it is; the place of
+-- its first event, and of the one before about the channel.
+-- name: post_put batch 12
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::uuid[], $6::text[], $7::text[], $8::bytea[], $9::uuid[],
+	    $10::text[], $11::text[], $12::bool[]) as t(n, id, mesh_id,
+	    channel_id, member_id, by_name, client_id, fingerprint, reply_to,
+	    parts, at, compares)
+), checked as (
+	select i.*, c.seq as last, p.id as had_id, p.seq as had_seq,
+	    p.created_at as had_at, p.fingerprint as had_fingerprint,
+	    c.id is not null and c.closed_at is null
+	    and channel_admits(c, i.member_id) as admitted,
+	    case when i.client_id is null then i.n
+	    else min(i.n) over (partition by i.channel_id, i.member_id,
+		i.client_id) end as first
+	from i left join channel c on c.id = i.channel_id
+	and c.mesh_id = i.mesh_id
+	left join post p on p.id = i.id or p.channel_id = i.channel_id
+	and p.member_id = i.member_id and p.client_id = i.client_id
+), new as (
+	select *, last + row_number() over (partition by channel_id order by n)
+	    as seq from checked where admitted and had_id is null and n = first
+), stored as (
+	insert into post (id, mesh_id, channel_id, seq, member_id, by_name,
+	    client_id, fingerprint, reply_to, parts, created_at)
+	select id, mesh_id, channel_id, seq, member_id, by_name, client_id,
+	    fingerprint, reply_to, parts::json, at::timestamptz from new
+), lines as materialized (
+	select w.* from (select array_agg((new.n::int8 << 32 | l.k, new.mesh_id,
+	    l.id, l.type, new.channel_id, new.seq, l.head || new.seq || l.tail,
+	    new.at)::journal_line) as v
+	from unnest($13::int4[], $14::int8[], $15::uuid[], $16::text[],
+	    $17::text[], $18::text[]) as l(n, k, id, type, head, tail)
+	join new using (n)) a, journal_write(a.v) w
+)
+select c.n, case when not c.admitted then 1
+    when c.compares and c.fingerprint <> coalesce(c.had_fingerprint,
+	f.fingerprint) then 2 else 0 end,
+    coalesce(c.had_id, f.id), coalesce(c.had_seq, f.seq),
+    coalesce(c.had_at, f.at::timestamptz), c.n <> c.first
+	or c.had_id is not null, l.n, l.before
+from checked c left join new f on f.n = c.first
+left join lines l on l.k = c.n::int8 << 32;
+
+-- Messages get other parts, from who wrote them, or are taken back (parts null),
+-- also by who has a hand in the channel ($6: in all of them).  Columns: 0 done,
+-- 1 no such message, 2 not for this member to do, 3 it was taken back; was
+-- anything changed; the channel; the place of the entry.
+-- name: post_change batch 9
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::bool[], $7::text[], $8::text[], $9::bytea[])
+	    as t(n, mesh_id, id, by_member, parts, moderates, why, at,
+	    fingerprint)
+), checked as (
+	select i.*, p.channel_id, case
+	when p.id is null or c.id is null or not channel_admits(c, i.by_member) then 1
+	when p.member_id <> i.by_member and (i.parts is not null or not (
+	    i.moderates or r.member_id = i.by_member
+	    or coalesce(b.role in ('owner', 'admin'), false))) then 2
+	when p.redacted_at is not null and i.parts is not null then 3
+	else 0 end as code, p.redacted_at is null as fresh,
+	i.n = max(i.n) over (partition by i.id) as counts
+	from i left join post p on p.id = i.id and p.mesh_id = i.mesh_id
+	left join channel c on c.id = p.channel_id and c.closed_at is null
+	left join channel r on r.id = coalesce(c.root_id, c.id)
+	left join channel_member b on b.channel_id = r.id
+	and b.member_id = i.by_member
+), news as (
+	select * from checked where code = 0 and fresh and counts
+), changed as (
+	update post p set parts = coalesce(news.parts, '[]')::json,
+	    fingerprint = coalesce(news.fingerprint, p.fingerprint),
+	    edited_at = case when news.parts is null then p.edited_at
+		else news.at::timestamptz end,
+	    redacted_at = case when news.parts is null
+		then news.at::timestamptz end,
+	    redacted_by = case when news.parts is null then news.by_member end,
+	    redacted_why = news.why
+	from news where p.id = news.id
+), lines as materialized (
+	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
+	    l.id, l.type, news.channel_id, null, l.head || '"' ||
+	    replace(news.channel_id::text, '-', '') || '"' || l.tail,
+	    news.at)::journal_line) as v
+	from unnest($10::int4[], $11::int8[], $12::uuid[], $13::text[],
+	    $14::text[], $15::text[]) as l(n, k, id, type, head, tail)
+	join news using (n)) a, journal_write(a.v) w
+)
+select c.n, c.code, l.n is not null, c.channel_id, l.n
+from checked c left join lines l on l.k = c.n::int8 << 32;
+
+-- Reactions come, and go ($6 false).  Columns as above; and how many there are
+-- of it.
+-- name: post_react batch 7
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::bool[], $7::text[]) as t(n, mesh_id, id, member_id,
+	    reaction, here, at)
+), checked as (
+	select i.*, p.channel_id, case
+	when p.id is null or c.id is null or not channel_admits(c, i.member_id) then 1
+	when p.redacted_at is not null then 3 else 0 end as code,
+	exists (select from post_reaction x where x.post_id = i.id
+	    and x.reaction = i.reaction and x.member_id = i.member_id) as had,
+	(select count(*) from post_reaction x where x.post_id = i.id
+	    and x.reaction = i.reaction) as before,
+	i.n = max(i.n) over (partition by i.id, i.reaction, i.member_id)
+	    as counts
+	from i left join post p on p.id = i.id and p.mesh_id = i.mesh_id
+	left join channel c on c.id = p.channel_id and c.closed_at is null
+), news as (
+	select * from checked where code = 0 and counts and here <> had
+), come as (
+	insert into post_reaction (post_id, member_id, reaction, made_at)
+	select id, member_id, reaction, at::timestamptz from news where here
+), gone as (
+	delete from post_reaction x using news where not news.here
+	and x.post_id = news.id and x.reaction = news.reaction
+	and x.member_id = news.member_id
+), lines as materialized (
+	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
+	    l.id, l.type, news.channel_id, null, l.head || '"' ||
+	    replace(news.channel_id::text, '-', '') || '"' || l.tail,
+	    news.at)::journal_line) as v
+	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
+	    $12::text[], $13::text[]) as l(n, k, id, type, head, tail)
+	join news using (n)) a, journal_write(a.v) w
+)
+select c.n, c.code, l.n is not null, c.channel_id, l.n,
+    c.before + (select coalesce(sum(case when here then 1 else -1 end), 0)
+	from news where news.id = c.id and news.reaction = c.reaction)
+from checked c left join lines l on l.k = c.n::int8 << 32;
+
+-- Channels end, with their threads, for who has a hand in them.  Columns: 0
+-- done, 1 no such channel, 2 not for this member to do; the place of the entry,
+-- how many threads, and one of them: a row for each.
+-- name: channel_close batch 6
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::bool[], $6::text[]) as t(n, mesh_id, channel_id, by_member,
+	    moderates, at)
+), checked as (
+	select i.*, case
+	when c.id is null or not channel_admits(c, i.by_member) then 1
+	when not (i.moderates or c.member_id = i.by_member
+	    or coalesce(b.role in ('owner', 'admin'), false)) then 2
+	else 0 end as code,
+	i.n = min(i.n) over (partition by i.channel_id) as counts
+	from i left join channel c on c.id = i.channel_id
+	and c.mesh_id = i.mesh_id and c.closed_at is null
+	left join channel_member b on b.channel_id = coalesce(c.root_id, c.id)
+	and b.member_id = i.by_member
+), news as (
+	select *, (select count(*) from channel t where t.root_id = channel_id
+	    and t.closed_at is null) as threads
+	from checked where code = 0 and counts
+), lines as materialized (
+	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
+	    l.id, l.type, null, null, l.head || news.threads || l.tail,
+	    news.at)::journal_line) as v
+	from unnest($7::int4[], $8::int8[], $9::uuid[], $10::text[],
+	    $11::text[], $12::text[]) as l(n, k, id, type, head, tail)
+	join news using (n)) a, journal_write(a.v) w
+), closed as (
+	update channel c set closed_at = news.at::timestamptz from news
+	where (c.id = news.channel_id or c.root_id = news.channel_id)
+	and c.closed_at is null returning c.id, news.n
+)
+select c.n, c.code, l.n, coalesce(news.threads, 0), closed.id
+from checked c left join lines l on l.k = c.n::int8 << 32
+left join news on news.n = c.n left join closed on closed.n = c.n;
+
+-- Members of channels come, go (role null) and get another role.  A member may
+-- do that for itself where it sees the channel; for another one, who has a hand
+-- in the channel ($8: in all of them).  Columns: 0 done, 1 no such channel, 2
+-- not for this member to do, 3 no such member; was anything changed; the place
+-- of the entry, and of the one before.
+-- name: channel_join batch 8
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::uuid[], $6::text[], $7::text[], $8::bool[]) as t(n, mesh_id,
+	    channel_id, member_id, by_member, role, at, moderates)
+), checked as (
+	select i.*, m.role as had, case
+	when c.id is null then 1
+	when i.by_member <> i.member_id and not (i.moderates
+	    or c.member_id = i.by_member or coalesce(b.role in ('owner',
+	    'admin'), false)) then 2
+	when o.id is null then 3 else 0 end as code,
+	-- Of several about one member in a batch the last one counts.
+	i.n = max(i.n) over (partition by i.channel_id, i.member_id) as counts
+	from i left join channel c on c.id = i.channel_id
+	and c.mesh_id = i.mesh_id and c.root_id is null and c.closed_at is null
+	and (channel_admits(c, i.by_member) or i.moderates)
+	left join channel_member m on m.channel_id = i.channel_id
+	and m.member_id = i.member_id
+	left join channel_member b on b.channel_id = i.channel_id
+	and b.member_id = i.by_member
+	left join member o on o.id = i.member_id and o.mesh_id = i.mesh_id
+	and o.revoked_at is null
+), news as (
+	select * from checked where code = 0 and counts
+	and role is distinct from had
+), gone as (
+	delete from channel_member m using news
+	where news.role is null and m.channel_id = news.channel_id
+	and m.member_id = news.member_id
+), come as (
+	insert into channel_member (channel_id, member_id, role, joined_at)
+	select channel_id, member_id, role, at::timestamptz from news
+	where role is not null
+	on conflict (channel_id, member_id) do update set role = excluded.role
+), lines as materialized (
+	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
+	    l.id, l.type, news.channel_id, null, l.payload,
+	    news.at)::journal_line) as v
+	from unnest($9::int4[], $10::int8[], $11::uuid[], $12::text[],
+	    $13::text[]) as l(n, k, id, type, payload)
+	join news using (n)) a, journal_write(a.v) w
+)
+select c.n, c.code, l.n is not null, l.n, l.before
+from checked c left join lines l on l.k = c.n::int8 << 32;
+
+-- Its members, by name, for a member that may see it: else no row.
+-- name: channel_members
+select m.id, m.name, m.key, cm.role, cm.joined_at
+from channel c join channel_member cm on cm.channel_id =
+    coalesce(c.root_id, c.id) join member m on m.id = cm.member_id
+where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2::uuid)
+and (m.name_folded, m.id) > ($3::text, $4::uuid)
+order by m.name_folded, m.id limit $5::int8;
+
+-- Channels that a member may see, by name; its own alone if $5.  Or threads of
+-- one, by age.
+-- name: channel_list
+select c.id, c.name, c.topic, c.private, c.seq, m.role,
+    coalesce(k.seen, 0), c.created_at, c.by_name
+from channel c left join channel_member m
+on m.channel_id = c.id and m.member_id = $2::uuid
+left join channel_cursor k on k.channel_id = c.id and k.member_id = $2
+where c.mesh_id = $1::uuid and c.root_id is null and c.closed_at is null
+and (not c.private or m.member_id is not null)
+and (not $5::bool or m.member_id is not null)
+and (c.name_folded, c.id) > ($3::text, $4::uuid)
+order by c.name_folded, c.id limit $6::int8;
+
+-- name: thread_list
+select t.id, t.parent_id, t.private, t.seq, coalesce(k.seen, 0), t.created_at,
+    t.by_name
+from channel c join channel t on t.root_id = c.id
+left join channel_cursor k on k.channel_id = t.id and k.member_id = $2::uuid
+where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2)
+and channel_admits(t, $2) and t.id > $3::uuid order by t.id limit $4::int8;
+
+-- How far a member has read, of what it may see: else no row.
+-- name: cursor_set
+insert into channel_cursor as k (channel_id, member_id, seen, acked, updated_at)
+select c.id, $2::uuid, $3::int8, $4::int8, now() from channel c
+where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2)
+on conflict (channel_id, member_id) do update set
+    seen = case when $5::bool then excluded.seen
+	else greatest(k.seen, excluded.seen) end,
+    acked = case when $5 then excluded.acked
+	else greatest(k.acked, excluded.acked) end, updated_at = now()
+returning seen, acked, (select seq from channel where id = $1);
+
+-- What was said after a seq, for a member that may see it: else no row.
+-- Without a message the first column is null.
+-- name: posts_after
+select p.id, p.seq, p.member_id, p.by_name, p.client_id, p.reply_to, p.parts,
+    p.created_at, p.edited_at, p.redacted_at, c.mesh_id, c.id,
+    post_reactions(p.id)
+from channel c left join lateral (select * from post
+    where channel_id = c.id and seq > $3::int8 order by seq limit $4::int8) p
+on true
+where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2::uuid)
+order by p.seq;
+
+-- What happened after a line of the journal, as posts_after; with a message
+-- that was posted.
+-- name: events_after
+select e.n, e.id, e.type, e.seq, e.payload, e.created_at, p.id, p.seq,
+    p.member_id, p.by_name, p.client_id, p.reply_to, p.parts, p.created_at,
+    p.edited_at, p.redacted_at, c.mesh_id, c.id, post_reactions(p.id)
+from channel c left join lateral (select * from event
+    where channel_id = c.id and n > $3::int8 order by n limit $4::int8) e
+on true left join post p on e.type = 'message.appended'
+and p.channel_id = c.id and p.seq = e.seq
+where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2::uuid)
+order by e.n;
+
+-- The last line that is about a message up to a seq.
+-- name: event_place
+select n from event where channel_id = $1::uuid and seq <= $2::int8
+order by seq desc, n desc limit 1;
+
 -- Upkeep ---------------------------------------------------------------------
 
 -- What is over: sent files after their time, and those whose bytes never came.
@@ -1963,6 +2332,23 @@ with gone as (
 	returning id
 )
 select count(*) = 1000 from gone;
+
+-- Messages of channels that are no more, and then these: threads first.
+-- name: upkeep_channels
+with over as (
+	select id from channel where closed_at
+	    < now() - $1::int8 * interval '1 ms' order by closed_at limit 100
+), gone as (
+	delete from post where id in (select p.id from over, lateral
+	    (select id from post where channel_id = over.id limit 1000) p
+	    limit 1000) returning id
+), empty as (
+	delete from channel c using over where c.id = over.id
+	and not exists (select from post p where p.channel_id = c.id)
+	and not exists (select from channel t where t.root_id = c.id)
+	returning c.id
+)
+select exists (select from gone) or exists (select from empty);
 
 -- Those of clients that went without a word.
 -- name: upkeep_mcp_sessions

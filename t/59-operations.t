@@ -890,6 +890,196 @@ $row{'POST /hook/set-status'} = sub {
 };
 
 # A file of alice's with its bytes, as it was answered.
+# A channel of alice's, which bob follows.
+sub channel {
+	my ($m, %o) = @_;
+	my $c = $m->{alice}->request({ type => 'create_channel',
+	    name => 'ch', %o })->{channelId};
+	$m->{bob}->request({ type => 'follow_channel', channel => $c });
+	return $c;
+}
+sub posts {
+	my ($p, $c, $text) = @_;
+	return $p->request({ type => 'post', channel => $c, text => $text });
+}
+sub said {
+	my ($p, $text, $what) = @_;
+	is(($p->wait_for('channel_message') // {})->{parts}[0]{payload}{text},
+	    $text, $what // "bob hears $text");
+	return;
+}
+sub happened {
+	my ($p, $event, $what) = @_;
+	my $e = $p->wait_for(sub { ($_->{event} // '') eq $event });
+	ok($e, $what // "bob learns of $event");
+	return $e ? $e->{payload} : {};
+}
+
+$row{create_channel} = sub {
+	my ($m) = @_;
+	my $c = ask($m->{alice}, 'create_channel', name => 'Plans',
+	    topic => 't')->{channelId};
+	my ($l) = @{ $m->{bob}->request({ type => 'list_channels' })
+	    ->{channels} };
+	is_deeply([@$l{qw(channelId name topic private lastSeq)}],
+	    [$c, 'Plans', 't', $false, 0], 'bob finds it');
+};
+
+$row{create_thread} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	my $id = posts($m->{alice}, $c, 'a')->{messageId};
+	my $t = ask($m->{alice}, 'create_thread', channel => $c,
+	    messageId => $id)->{channelId};
+	is(posts($m->{bob}, $t, 'b')->{seq}, 1, 'bob writes to it');
+};
+
+$row{delete_channel} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	ask($m->{alice}, 'delete_channel', channel => $c);
+	is($m->{bob}->wait_for('channel_closed')->{channelId}, $c,
+	    'bob hears of it no more');
+	is(posts($m->{bob}, $c, 'x')->{code}, 'not_found', 'nor finds it');
+};
+
+$row{post} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	is(ask($m->{alice}, 'post', channel => $c, text => 'hi')->{seq}, 1,
+	    'the first');
+	said($m->{bob}, 'hi');
+	is(posts($m->{bob}, $c, 'ho')->{seq}, 2, 'bob has the next');
+};
+
+$row{edit_post} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	my $id = posts($m->{alice}, $c, 'a')->{messageId};
+	ask($m->{alice}, 'edit_post', messageId => $id, text => 'b');
+	is(happened($m->{bob}, 'message.edited')->{messageId}, $id, 'which');
+};
+
+$row{redact_post} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	my $id = posts($m->{bob}, $c, 'a')->{messageId};
+	ask($m->{alice}, 'redact_post', messageId => $id, reason => 'why');
+	is(happened($m->{bob}, 'message.redacted')->{reason}, 'why', 'why');
+};
+
+$row{react} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	my $id = posts($m->{bob}, $c, 'a')->{messageId};
+	ask($m->{alice}, 'react', messageId => $id, reaction => '+1');
+	is(happened($m->{bob}, 'reaction.added')->{reaction}, '+1', 'what');
+};
+
+$row{read_channel} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	posts($m->{bob}, $c, $_) for 'a', 'b';
+	is(join(' ', map { $_->{parts}[0]{payload}{text} } @{ ask($m->{alice},
+	    'read_channel', channel => $c)->{messages} }), 'a b',
+	    'what bob said');
+};
+
+$row{list_channels} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	posts($m->{bob}, $c, 'a');
+	my ($l) = @{ ask($m->{alice}, 'list_channels')->{channels} };
+	is_deeply([@$l{qw(channelId lastSeq unread role)}],
+	    [$c, 1, 1, 'owner'], 'with what bob said');
+};
+
+$row{list_threads} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	my $id = posts($m->{bob}, $c, 'a')->{messageId};
+	$m->{bob}->request({ type => 'create_thread', channel => $c,
+	    messageId => $id });
+	is(ask($m->{alice}, 'list_threads', channel => $c)
+	    ->{threads}[0]{messageId}, $id, 'that of bob');
+};
+
+$row{join_channel} = sub {
+	my ($m) = @_;
+	my $c = $m->{bob}->request({ type => 'create_channel',
+	    name => 'his' })->{channelId};
+	$m->{bob}->request({ type => 'follow_channel', channel => $c });
+	is(ask($m->{alice}, 'join_channel', channel => 'his')->{role},
+	    'member', 'as that');
+	is(happened($m->{bob}, 'membership.updated')->{role}, 'member', 'as');
+};
+
+$row{leave_channel} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	ask($m->{alice}, 'leave_channel', channel => $c);
+	is(happened($m->{bob}, 'membership.updated')->{role}, undef, 'gone');
+};
+
+$row{add_channel_member} = sub {
+	my ($m) = @_;
+	my $c = channel($m, private => $true);
+	is(posts($m->{bob}, $c, 'x')->{code}, 'not_found', 'bob sees nothing');
+	ask($m->{alice}, 'add_channel_member', channel => $c,
+	    member => $m->{bob}->member_key);
+	is(posts($m->{bob}, $c, 'x')->{seq}, 1, 'and then he does');
+};
+
+$row{remove_channel_member} = sub {
+	my ($m) = @_;
+	my $c = channel($m, private => $true);
+	my @bob = (channel => $c, member => $m->{bob}->member_key);
+	$m->{alice}->request({ type => 'add_channel_member', @bob });
+	$m->{bob}->request({ type => 'follow_channel', channel => $c });
+	ask($m->{alice}, 'remove_channel_member', @bob);
+	is($m->{bob}->wait_for('channel_closed')->{channelId}, $c,
+	    'bob sees it no more');
+};
+
+$row{list_channel_members} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	$m->{bob}->request({ type => 'join_channel', channel => $c });
+	is(scalar @{ ask($m->{alice}, 'list_channel_members', channel => $c)
+	    ->{members} }, 2, 'bob too');
+};
+
+$row{mark_read} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	posts($m->{bob}, $c, $_) for 'a', 'b';
+	is(ask($m->{alice}, 'mark_read', channel => $c, seq => 1)->{unread},
+	    1, 'what bob said, but for one');
+};
+
+$row{follow_channel} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	posts($m->{bob}, $c, $_) for 'a', 'b';
+	is(ask($m->{alice}, 'follow_channel', channel => $c, after => 1)
+	    ->{lastSeq}, 2, 'how far it is');
+	said($m->{alice}, 'b', 'what was said after');
+	posts($m->{bob}, $c, 'c');
+	said($m->{alice}, 'c', 'and what is said then');
+};
+
+$row{unfollow_channel} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	my $d = channel($m, name => 'other');
+	$m->{alice}->request({ type => 'follow_channel', channel => $_ })
+	    for $c, $d;
+	ask($m->{alice}, 'unfollow_channel', channel => $c);
+	posts($m->{bob}, $c, 'a');
+	posts($m->{bob}, $d, 'b');
+	said($m->{alice}, 'b', 'only the other one');
+};
+
 sub file {
 	my ($m, %o) = @_;
 	my $r = ask($m->{alice}, 'share_file', name => 'plan.txt', size => 5,

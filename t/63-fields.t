@@ -22,6 +22,8 @@ $broker->psql("update member set role = 'owner'
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $other = $broker->peer($seed->{peerB}, name => 'other', session_key => 1);
 my $id = '0' x 31 . '1';
+my $channels = 0;
+$other->request({ type => 'create_channel', name => 'there' });
 
 # What is asked when nothing is wrong with it.
 my $stamp = int(time * 1000);
@@ -78,6 +80,37 @@ my %good = (
 	list_tokens => sub { { target => 'other', limit => 1,
 	    after => $id } },
 	revoke_token => sub { { tokenId => $id } },
+	create_channel => sub { { name => 'c' . ++$channels, topic => 'x',
+	    private => JSON::PP::false } },
+	create_thread => sub { { channel => 'there', messageId => $id,
+	    private => JSON::PP::false } },
+	delete_channel => sub { { channel => $id } },
+	post => sub { { channel => 'there', replyToId => $id,
+	    client_message_id => 'p' . ++$channels,
+	    parts => [{ type => 'text', payload => { text => 'x' } }] } },
+	edit_post => sub { { messageId => $id,
+	    parts => [{ type => 'text', payload => { text => 'x' } }] } },
+	redact_post => sub { { messageId => $id, reason => 'x' } },
+	react => sub { { messageId => $id, reaction => 'x',
+	    remove => JSON::PP::false } },
+	read_channel => sub { { channel => 'there', after => 0,
+	    limit => 1 } },
+	list_channels => sub { { joined => JSON::PP::true, limit => 1,
+	    after => "$id x" } },
+	list_threads => sub { { channel => 'there', limit => 1,
+	    after => $id } },
+	join_channel => sub { { channel => 'there' } },
+	leave_channel => sub { { channel => 'there' } },
+	add_channel_member => sub { { channel => 'there', member => 'nobody',
+	    role => 'member' } },
+	remove_channel_member => sub { { channel => 'there',
+	    member => 'nobody' } },
+	list_channel_members => sub { { channel => 'there', limit => 1,
+	    after => "$id x" } },
+	mark_read => sub { { channel => 'there', seq => 0, acked => 0,
+	    back => JSON::PP::true } },
+	follow_channel => sub { { channel => 'there', after => 0 } },
+	unfollow_channel => sub { { channel => 'there' } },
 	kick => sub { { target => 'nobody' } },
 	disconnect => sub { { target => 'nobody' } },
 	ban => sub { { target => 'nobody' } },
@@ -89,7 +122,8 @@ my %good = (
 );
 
 # One of several must be there, and it is this one in the row above.
-my %one_of = map { $_ => 1 } 'kick target', 'disconnect target',
+my %one_of = map { $_ => 1 } 'post parts', 'edit_post parts',
+    'kick target', 'disconnect target',
     'schedule message', 'schedule deliverAt';
 
 my ($st, $table) = Linnet::run([$broker->program('linnet-dump'), 'FIELDS']);

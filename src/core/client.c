@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/domain.h"
+#include "core/channel.h"
 
 void
 client_init(struct client *c, struct core *core,
@@ -24,6 +24,17 @@ client_written(struct client *c, uint64_t pos)
 {
 	if (c->session != NULL)
 		delivery_written(c->session, pos);
+	follow_written(c, pos);
+}
+
+void
+client_want_written(struct client *c, unsigned who, bool on)
+{
+	const unsigned before = c->written;
+
+	c->written = on ? c->written | who : c->written & ~who;
+	if ((before != 0) != (c->written != 0))
+		c->calls->want_written(c, c->written != 0);
 }
 
 uint64_t
@@ -89,4 +100,5 @@ client_gone(struct client *c, bool returns)
 		session_end(c, returns);
 	client_forget(c);
 	state_unwatch(c);
+	follow_end(c);
 }

@@ -3,9 +3,10 @@
  * The context of one process: its database connections, its place on the bus,
  * the meshes it serves.
  *
- * Three connections.  One answers questions; the others gather writes into
+ * Four connections.  One answers questions; the others gather writes into
  * commits.  What becomes of sessions and deliveries has one of its own: so a
- * sender does not wait for the marks of what was sent before.  And no two
+ * sender does not wait for the marks of what was sent before.  So have
+ * channels: what is written to them waits for other processes.  And no two
  * processes wait for each other: a transaction that makes delivery rows, and
  * one that marks them before they are there, each touch them in the order of
  * their keys, once.
@@ -13,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/domain.h"
+#include "core/channel.h"
 #include "core/file.h"
 
 #define CORE_READ_MAX 512
+#define CORE_CONNECTIONS 4 /* master_cluster.c counts on it */
 #define CORE_BATCH_ROWS 4096
 #define CORE_QUEUE_ROWS 200000
 
@@ -27,6 +29,7 @@ core_reload(struct core *c)
 	size_t i;
 
 	token_told(c, NULL, NULL);
+	follow_reload(c);
 	HASH_FOREACH (e, next, i, &c->meshes)
 		mesh_reload(CONTAINER(e, struct mesh, by_id));
 }
@@ -35,8 +38,8 @@ static void
 core_db_state(struct core *c)
 {
 	uint64_t n = (uint64_t)db_up(c->reads) + (uint64_t)db_up(c->writes) +
-		     (uint64_t)db_up(c->marks);
-	bool up = n == 3;
+		     (uint64_t)db_up(c->marks) + (uint64_t)db_up(c->journal);
+	bool up = n == CORE_CONNECTIONS;
 
 	c->counters[METRIC_DB_UP] = n;
 	if (up == c->up)
@@ -60,7 +63,8 @@ core_state_cb(void *arg, bool up)
 
 	(void)up;
 	/* The first call may come while the last is not open yet. */
-	if (c->reads != NULL && c->writes != NULL && c->marks != NULL)
+	if (c->reads != NULL && c->writes != NULL && c->marks != NULL &&
+	    c->journal != NULL)
 		core_db_state(c);
 }
 
@@ -85,6 +89,7 @@ core_new(const struct core_config *config)
 	crypto_random_bytes(&c->generation, sizeof(c->generation));
 	hash_init(&c->meshes);
 	hash_init(&c->hook_rates);
+	hash_init(&c->followed);
 	LIST_INIT(&c->busy);
 	TAILQ_INIT(&c->late);
 	TAILQ_INIT(&c->multicasts);
@@ -112,6 +117,8 @@ core_new(const struct core_config *config)
 	db.arg = c;
 	c->writes = db_open(config->base, &db);
 	c->marks = db_open(config->base, &db);
+	db.lock = STMT_journal_lock;
+	c->journal = db_open(config->base, &db);
 	c->reads = db_open(config->base, &db);
 	return c;
 }
@@ -121,6 +128,7 @@ core_free(struct core *c)
 {
 	db_close(c->writes);
 	db_close(c->marks);
+	db_close(c->journal);
 	db_close(c->reads);
 	session_close(c);
 	schedule_close(c);
@@ -182,6 +190,7 @@ core_turn(struct core *c)
 	deputy_turn(c);
 	db_flush(c->writes);
 	db_flush(c->marks);
+	db_flush(c->journal);
 	db_flush(c->reads);
 	bus_flush(c->bus);
 }
@@ -192,6 +201,7 @@ core_tick(struct core *c)
 	c->counters[METRIC_SESSIONS] = c->sessions;
 	presence_tick(c);
 	delivery_tick(c);
+	follow_tick(c);
 	hook_tick(c);
 	rate_tick(c);
 	token_tick(c);

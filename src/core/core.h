@@ -38,6 +38,7 @@ struct client;
 struct request;
 struct event;
 struct state_change;
+struct entry;
 struct schedules;
 struct trace;
 struct deputy;
@@ -319,6 +320,8 @@ struct client {
 	struct bucket rate; /* of its requests */
 	TAILQ_HEAD(, request) requests;
 	LIST_HEAD(, state_watch) watches;
+	LIST_HEAD(, follow) follows;
+	unsigned written; /* bits of who wants client_written() */
 };
 
 void client_init(struct client *c, struct core *core,
@@ -472,11 +475,12 @@ struct peer_change {
 /* Something to push, shared by all who get it: each protocol encodes it once
  * and keeps the result in its own wire. */
 struct event {
-	enum event_type type; /* EVENT_DELIVER, EVENT_STATE or EVENT_SESSION */
+	enum event_type type; /* EVENT_DELIVER, _STATE, _SESSION or _ENTRY */
 	union {
 		const struct message *message;
 		const struct state_change *state;
 		const struct peer_change *peer;
+		const struct entry *entry;
 	};
 	struct event_wire wire[EVENT_WIRES];
 };
@@ -563,6 +567,7 @@ void event_member(struct core *c, const struct id *mesh,
     const struct id *member, enum err why, int64_t at_ms, struct slice reason);
 void event_kick(struct core *c, const struct session_info *s, enum err why,
     int64_t before_ms, struct slice reason);
+void event_entry(struct core *c, const struct entry *e);
 void event_block(struct core *c, const struct id *mesh, const struct id *member,
     const struct id *other, unsigned what, int64_t version);
 /* A program that has no place on the bus changed a mesh ("MESH", in hex) or a
@@ -639,35 +644,6 @@ enum quota {
 };
 
 /*
- * trace.c: what passes, told to core.trace.  Names, sizes and results, never
- * what a message says.  Call these only where core.trace is not NULL.
- */
-enum trace_what {
-	TRACE_REQUEST, /* it was answered */
-	TRACE_PUSH,    /* something goes to a client */
-	TRACE_END      /* a session has no connection any more */
-};
-
-struct trace {
-	enum trace_what what;
-	/* NULL: it has not said hello. */
-	const struct session_info *session;
-	const char *type;
-	struct slice sender; /* of a message */
-	struct slice target; /* the first one, or a key of state */
-	size_t targets;
-	struct id message; /* null: it is about none */
-	size_t size;	   /* of a request as it came, of a push its body */
-	enum err result;
-	int64_t took_ms;
-};
-
-/* out: the answer, or NULL. */
-void trace_request(const struct request *r, const void *out);
-void trace_push(const struct client *c, const struct event *e);
-void trace_end(const struct session *s);
-
-/*
  * core.c: the context of one process.
  */
 struct core_limits {
@@ -709,9 +685,10 @@ struct core {
 	struct bus *bus;
 	struct db *reads;
 	struct db *writes;
-	struct db *marks; /* writes: sessions and deliveries */
-	bool up;	  /* all connections work */
-	bool looked;	  /* at the bus, in this turn */
+	struct db *marks;   /* writes: sessions and deliveries */
+	struct db *journal; /* writes: channels */
+	bool up;	    /* all connections work */
+	bool looked;	    /* at the bus, in this turn */
 	void (*db_state)(void *arg, bool up);
 	void *arg;
 	/* What becomes of a bus record: event_receive(), but for the relay. */
@@ -732,6 +709,8 @@ struct core {
 	LIST_HEAD(, session) busy;
 	TAILQ_HEAD(, outbox) late; /* whose drain was put off */
 	size_t nlate;
+	struct hash followed; /* channels */
+	LIST_HEAD(, follow) put_off;
 	struct overtaken *overtaken; /* NULL: no drain brought anything yet */
 	TAILQ_HEAD(, multicast) multicasts; /* pushed, not recorded yet */
 	int64_t recorded_ms;		    /* when the last of them was */
@@ -792,7 +771,9 @@ uint64_t core_metric(struct core *c, enum metric m);
 #define core_count(c, m) ((c)->counters[METRIC_##m]++)
 
 /* Parts of this face. */
+#include "core/entry.h"
 #include "core/file.h"
+#include "core/trace.h"
 #include "core/upkeep.h"
 #include "core/visitor.h"
 

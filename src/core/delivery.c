@@ -291,7 +291,7 @@ delivery_written(struct session *s, uint64_t pos)
 			parcel_acked(o, p);
 	}
 	if (o->unwritten == NULL)
-		s->client->calls->want_written(s->client, false);
+		client_want_written(s->client, WRITTEN_DELIVERY, false);
 	if (o->backlog && o->bytes == 0 &&
 	    o->unacked < (unsigned)s->mesh->core->limits.unacked)
 		delivery_drain(s);
@@ -393,7 +393,7 @@ parcel_push(struct outbox *o, const struct id *recipient,
 	c->core->counters[pushed[m->priority]]++;
 	if (o->unwritten == NULL) {
 		o->unwritten = p;
-		c->calls->want_written(c, true);
+		client_want_written(c, WRITTEN_DELIVERY, true);
 	}
 	if (crowd != NULL) {
 		p->crowd = crowd;

@@ -515,6 +515,13 @@ void pull_waiting(
     const struct db_result *res, int64_t *waiting, struct slice *highest);
 
 /*
+ * client.c: who wants to know when output was taken.
+ */
+#define WRITTEN_DELIVERY 0x01
+#define WRITTEN_FOLLOW 0x02
+void client_want_written(struct client *c, unsigned who, bool on);
+
+/*
  * overtaken.c: a drain brought a message to a session; did one lately?
  */
 void overtaken_note(struct core *c, uint64_t ref, const struct id *message);

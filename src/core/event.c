@@ -112,6 +112,8 @@ event_init(struct event *e, enum event_type type, const void *what)
 		e->message = what;
 	else if (type == EVENT_STATE)
 		e->state = what;
+	else if (type == EVENT_ENTRY)
+		e->entry = what;
 	else
 		e->peer = what;
 }

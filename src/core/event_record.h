@@ -18,7 +18,7 @@
 
 #include "core/domain.h"
 
-#define EVENT_FORMAT 2
+#define EVENT_FORMAT 3
 
 /* A buffer that fails at the greatest size of a record. */
 void event_buf(struct core *c, struct buf *b);
@@ -48,6 +48,9 @@ void event_take_place(struct core *c, struct event_in *in, struct id *mesh);
 void event_take_skip(struct event_in *in, size_t n);
 /* The text stays in the record. */
 struct slice event_take_text(struct event_in *in);
+
+/* The part of an ENTRY record that says where there is something to read. */
+#define EVENT_ENTRY_HEAD (2 * ID_LEN + sizeof(uint64_t))
 
 /* See event_refer(). */
 void event_refer_deliver(

@@ -44,6 +44,10 @@ event_refer(uint16_t type, const char *p, size_t n, size_t max,
 	case EVENT_DELIVER:
 		event_refer_deliver(p, n, max, fn, arg);
 		break;
+	case EVENT_ENTRY:
+		/* Without the message. */
+		fn(arg, EVENT_ENTRY, p, EVENT_ENTRY_HEAD);
+		break;
 	case EVENT_STATE:
 		/* The mesh alone: a key has changed, read which. */
 		fn(arg, EVENT_STATE, p, ID_LEN);

@@ -14,6 +14,7 @@
 
 #include "core/domain.h"
 #include "core/file.h"
+#include "core/channel.h"
 #include "core/message.h"
 #include "core/schedule.h"
 
@@ -46,7 +47,8 @@ struct send_in {
 static const struct field send_in_fields[] = {
 	{ "targetSpec", F_TARGET, IN(targets), 1, 1000, FIELD_REQUIRED, NULL,
 	    NULL, 0,
-	    "Public key, name, @group, @all or *; or an array of these." },
+	    "Public key, name, @group, @all or *; or an array of these. Or a "
+	    "#channel." },
 	{ "priority", F_ENUM, IN(priority), 0, 0, FIELD_REQUIRED,
 	    table_priorities, NULL, 0,
 	    "now: pushed at once; next: when the recipient is idle; low: the "
@@ -85,6 +87,8 @@ struct send_out {
 	struct slice client_id;
 	struct slice fingerprint;
 	struct list blocked;
+	struct id channel;
+	int64_t seq;
 };
 
 #define OUT(field) offsetof(struct send_out, field)
@@ -106,6 +110,10 @@ static const struct field send_out_fields[] = {
 	{ "blocked", F_STRS, OUT(blocked), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "Targets that take no direct messages from the sender: it is not "
 	    "for them." },
+	{ "channelId", F_ID, OUT(channel), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "The channel that it was sent to." },
+	{ "seq", F_INT, OUT(seq), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "Its place there." },
 	{ .type = F_END },
 };
 #undef OUT
@@ -588,6 +596,79 @@ send_resolved(struct request *r, struct target *to)
 	quota_take(r, (struct slice){ NULL, 0 }, needs, n, send_attach, to);
 }
 
+/* Is it, or a part of it, for a channel? */
+static bool
+send_is_post(const struct list *targets)
+{
+	const struct slice *v = targets->v;
+	size_t i;
+
+	for (i = 0; i < targets->n; i++)
+		if (v[i].n > 1 && v[i].p[0] == '#')
+			return true;
+	return false;
+}
+
+static bool
+send_is_postable(struct request *r, const struct send_in *in)
+{
+	const char *why = NULL;
+
+	if (in->targets.n > 1)
+		why = "A channel is the only target of what is sent to it.";
+	else if (in->due != NULL)
+		why = "Nothing is scheduled for channels.";
+	else if (in->files.n > 0)
+		why = "Files do not go to channels: share them, and say their "
+		      "ids.";
+	if (why != NULL)
+		op_fail(r, ERR_MALFORMED, "%s", why);
+	return why == NULL;
+}
+
+static void
+send_posted(struct request *r, const struct post *p, bool repeated)
+{
+	const struct send_in *in = r->in;
+	struct send_out out = { .message = p->id,
+		.queued = true,
+		.recipients = 1,
+		.duplicate = repeated,
+		.client_id = in->client_id,
+		.fingerprint = in->fingerprint,
+		.channel = p->channel,
+		.seq = p->seq };
+
+	op_reply(r, &out);
+}
+
+/* What is sent to a channel is a text in clear, as what goes to groups. */
+static void
+send_post(struct request *r, const struct send_in *in)
+{
+	static const struct list none;
+	struct slice text = { pool_alloc(&r->pool, in->ciphertext.n + 1), 0 };
+	ptrdiff_t n =
+	    crypto_unbase64((char *)(uintptr_t)text.p, in->ciphertext.n,
+		in->ciphertext.p, in->ciphertext.n, CRYPTO_B64_STD);
+	struct post what = { .client_id =
+				 in->client_id.n > 0 ? in->client_id : in->id };
+
+	if (n <= 0 || !str_utf8(text.p, (size_t)n) ||
+	    memchr(text.p, '\0', (size_t)n) != NULL) {
+		op_fail(r, ERR_MALFORMED,
+		    "ciphertext: what goes to a channel is a text in base64, "
+		    "not encrypted.");
+		return;
+	}
+	text.n = (size_t)n;
+	what.parts = post_parts(r, &none, text);
+	if (id_parse(&what.reply_to, in->reply_to.p, in->reply_to.n) != 0)
+		memset(&what.reply_to, 0, sizeof(what.reply_to));
+	post_begin(
+	    r, *(const struct slice *)in->targets.v, &what, 1, send_posted);
+}
+
 static void
 send_exec(struct request *r, void *arg)
 {
@@ -606,14 +687,19 @@ send_exec(struct request *r, void *arg)
 		    (long long)r->core->limits.targets, in->targets.n);
 		return;
 	}
+	if (send_is_post(&in->targets) && !send_is_postable(r, in))
+		return;
 	/* One that was scheduled counted when it was. */
 	if (in->due == NULL &&
 	    rate_message(r, (enum priority)in->priority) != ERR_NONE) {
 		op_fail(r, r->error, NULL);
 		return;
 	}
-	target_resolve(
-	    r, &in->targets, (enum priority)in->priority, send_resolved);
+	if (send_is_post(&in->targets))
+		send_post(r, in);
+	else
+		target_resolve(r, &in->targets, (enum priority)in->priority,
+		    send_resolved);
 }
 
 static enum err

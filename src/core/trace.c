@@ -103,6 +103,16 @@ trace_push(const struct client *c, const struct event *e)
 		t.target = e->state->key;
 		t.size = e->state->value.n;
 		break;
+	case EVENT_ENTRY:
+		t.type = "channel_event";
+		t.size = e->entry->payload.n;
+		if (e->entry->post == NULL)
+			break;
+		t.type = "channel_message";
+		t.sender = e->entry->post->by_name;
+		t.message = e->entry->post->id;
+		t.size = e->entry->post->parts.n;
+		break;
 	default:
 		t.type = table_peer_changes[e->peer->kind];
 		t.sender = e->peer->peer->name;

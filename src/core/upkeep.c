@@ -264,6 +264,14 @@ upkeep_token_age(const struct core_limits *l)
 	return UPKEEP_TOKENS_MS;
 }
 
+/* Once one is closed nothing is added to it. */
+static int64_t
+upkeep_channel_age(const struct core_limits *l)
+{
+	(void)l;
+	return 0;
+}
+
 static int64_t
 upkeep_mcp_age(const struct core_limits *l)
 {
@@ -286,6 +294,7 @@ static const struct upkeep_broom {
 	{ STMT_upkeep_state, false, upkeep_state_age },
 	{ STMT_upkeep_tokens, false, upkeep_token_age },
 	{ STMT_upkeep_mcp_sessions, false, upkeep_mcp_age },
+	{ STMT_upkeep_channels, false, upkeep_channel_age },
 };
 
 struct upkeep_sweep {

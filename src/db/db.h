@@ -93,8 +93,9 @@ struct db_config {
 	const char *conninfo; /* libpq's */
 	const char *name;     /* application_name */
 	int64_t deadline_ms;  /* for queries and rows */
-	size_t batch_max; /* rows of one commit, those of second groups too */
-	size_t queue_max; /* rows and queries that may wait */
+	size_t batch_max;  /* rows of one commit, those of second groups too */
+	size_t queue_max;  /* rows and queries that may wait */
+	enum db_stmt lock; /* a batch statement of one id; see db_lock() */
 	const char *const *listen; /* channels to LISTEN on, NULL-ended; or
 				    * NULL; they live as long as d */
 	void (*notify)(void *arg, const char *payload);
@@ -134,6 +135,11 @@ size_t db_waiting(const struct db *d);
  * The values are put before the control returns to the event loop. */
 struct db_params *db_row(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg);
 void db_more(struct db_params *p);
+/* What the row is about is changed by one transaction at a time: it is locked
+ * first, by the connection's db_config.lock, and what that transaction runs
+ * sees all that was changed under the lock before.  What the rows of a
+ * transaction name is locked in one order, so that nobody waits in a circle. */
+void db_lock(struct db_params *p, const struct id *what);
 /* The same for what nobody waits for: it may wait some milliseconds for
  * company, so that it does not cost a commit of its own. */
 struct db_params *db_row_patient(

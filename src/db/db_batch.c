@@ -10,6 +10,9 @@
  * transaction takes rows[pos..pos+take).  When it fails for what a row holds,
  * half of it is tried, and so on until the bad row stands alone.  Newer rows
  * are not touched until the batch is at its end: order never changes.
+ *
+ * What rows lock is locked by a statement before theirs, as a statement sees
+ * what was committed when it began, and not when it had waited for a lock.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,9 @@ struct db_batch {
 	size_t pos;
 	size_t take;
 	size_t bad; /* rows[pos..bad) hold a bad one; 0: not known */
+	struct db_params **locks; /* what the transaction locks first */
+	size_t nlocks;
+	size_t locks_cap;
 	PGresult *results[STMT_MAX];
 	unsigned nresults;
 	PGresult *error; /* the first */
@@ -75,6 +81,13 @@ struct db_params *
 db_row_patient(struct db *d, enum db_stmt stmt, db_fn *fn, void *arg)
 {
 	return batch_row(d, stmt, fn, arg, true);
+}
+
+void
+db_lock(struct db_params *p, const struct id *what)
+{
+	p->locks = true;
+	p->lock = *what;
 }
 
 /* Only patient rows, and not for long: they wait.  Milliseconds, or 0. */
@@ -232,6 +245,54 @@ batch_send_statement(struct db *d, struct db_params **rows, size_t n)
 	    d->pg, s->name, (int)s->nparams, values, lengths, formats, 1);
 }
 
+static bool
+batch_has_lock(const struct db_batch *b, const struct id *what)
+{
+	size_t i;
+
+	for (i = 0; i < b->nlocks; i++)
+		if (id_same(&b->locks[i]->lock, what))
+			return true;
+	return false;
+}
+
+static void
+batch_add_lock(struct db *d, struct db_batch *b, const struct id *what)
+{
+	struct db_params *p;
+
+	if (batch_has_lock(b, what))
+		return;
+	if (b->nlocks == b->locks_cap) {
+		b->locks_cap = b->locks_cap > 0 ? 2 * b->locks_cap : 16;
+		b->locks = xreallocarray(
+		    b->locks, b->locks_cap, sizeof(struct db_params *));
+	}
+	p = db_params_new(d->c.lock);
+	db_put_id(p, what);
+	p->lock = *what;
+	b->locks[b->nlocks++] = p;
+}
+
+static void
+batch_forget_locks(struct db_batch *b)
+{
+	while (b->nlocks > 0)
+		db_params_free(b->locks[--b->nlocks]);
+}
+
+/* Before the statements of the transaction. */
+static bool
+batch_send_locks(struct db *d, struct db_batch *b)
+{
+	size_t i;
+
+	for (i = b->pos; i < b->pos + b->take; i++)
+		if (b->rows[i]->locks)
+			batch_add_lock(d, b, &b->rows[i]->lock);
+	return b->nlocks == 0 || batch_send_statement(d, b->locks, b->nlocks);
+}
+
 /* How many rows from i on are of the same statement. */
 static size_t
 batch_run(const struct db_batch *b, size_t i)
@@ -266,6 +327,8 @@ db_batch_send(struct db *d)
 	b->take = b->count - b->pos;
 	if (b->bad > 0)
 		b->take = b->bad - b->pos > 1 ? (b->bad - b->pos) / 2 : 1;
+	if (!batch_send_locks(d, b))
+		d->broken = true;
 	for (i = b->pos; i < b->pos + b->take && !d->broken; i += n) {
 		n = batch_run(b, i);
 		if (!batch_send_statement(d, b->rows + i, n))
@@ -375,7 +438,7 @@ batch_distribute(
 static void
 batch_committed(struct db *d, struct db_batch *b)
 {
-	unsigned k = 0;
+	unsigned k = b->nlocks > 0;
 	size_t i, n;
 
 	for (i = b->pos; i < b->pos + b->take; i += n) {
@@ -430,6 +493,7 @@ batch_done(struct db *d, struct db_op *op)
 	else
 		batch_committed(d, b);
 	batch_clear_results(b);
+	batch_forget_locks(b);
 	b->flying = false;
 }
 
@@ -440,6 +504,7 @@ batch_lost(struct db *d, struct db_op *op)
 
 	(void)d;
 	batch_clear_results(b);
+	batch_forget_locks(b);
 	b->flying = false;
 }
 
@@ -466,6 +531,7 @@ db_batch_stop(struct db *d)
 	for (i = 0; i < NELEM(b->columns); i++)
 		buf_free(&b->columns[i]);
 	free(b->rows);
+	free(b->locks);
 	free(b->starts);
 	free(b->map);
 	free(b);

@@ -97,6 +97,8 @@ struct db_params {
 	bool patient;  /* a row that may wait for others */
 	bool taken;    /* sent, or in a batch: no longer in its queue */
 	bool answered; /* and out of the list of deadlines */
+	bool locks;    /* this, first */
+	struct id lock;
 	TAILQ_ENTRY(db_params) next;
 	TAILQ_ENTRY(db_params) due;
 	struct db_op op; /* of an ordinary statement */

@@ -15,7 +15,7 @@
 bool
 linnet_target_is_many(const char *to)
 {
-	return to[0] == '@' || strcmp(to, "*") == 0;
+	return to[0] == '@' || to[0] == '#' || strcmp(to, "*") == 0;
 }
 
 bool

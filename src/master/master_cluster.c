@@ -37,7 +37,7 @@
 #define POSTGRES_ROOT "/usr/lib/postgresql"
 /* Of each process (core.c opens them); and for processes that start while
  * others end, and people with psql(1). */
-#define CONNECTIONS_PROCESS 3
+#define CONNECTIONS_PROCESS 4
 #define CONNECTIONS_SPARE 32
 #define CONNECTIONS_MIN 64
 #define LOCK_LINES 8 /* of postmaster.pid, miscadmin.h of PostgreSQL */

@@ -295,6 +295,28 @@ mesh_write_peer(struct json_writer *w, const struct peer_change *c)
 	json_time(w, c->at_ms);
 }
 
+static void
+mesh_write_entry(struct json_writer *w, const struct entry *e)
+{
+	json_key(w, "type");
+	if (e->post != NULL) {
+		json_str(w, "channel_message");
+		encode_fields(w, post_fields, e->post);
+		return;
+	}
+	json_str(w, e->n > 0 ? "channel_event" : "channel_closed");
+	json_key(w, "channelId");
+	json_id(w, &e->channel);
+	if (e->n == 0)
+		return;
+	json_key(w, "event");
+	json_strn(w, e->type.p, e->type.n);
+	json_key(w, "at");
+	json_time(w, e->at_ms);
+	json_key(w, "payload");
+	json_raw(w, e->payload.p, e->payload.n);
+}
+
 static struct frame *
 mesh_encode_event(struct proto *p, const struct event *e)
 {
@@ -307,6 +329,8 @@ mesh_encode_event(struct proto *p, const struct event *e)
 		mesh_write_push(&w, e->message);
 	else if (e->type == EVENT_STATE)
 		mesh_write_state(&w, e->state);
+	else if (e->type == EVENT_ENTRY)
+		mesh_write_entry(&w, e->entry);
 	else
 		mesh_write_peer(&w, e->peer);
 	json_object_end(&w);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Channels: messages that stay, in one order, for who is there and for who
+ * comes later.  A thread is a channel that belongs to a message of another
+ * one, and has that one's members.
+ *
+ * What may be seen of a private one, its name and that it exists included, is
+ * for its members.  The database decides that, with each question
+ * (channel_admits() in sql/); to anybody else it is not there.
+ */
+#ifndef CORE_CHANNEL_H
+#define CORE_CHANNEL_H
+
+#include "core/domain.h"
+
+#define CHANNEL_NAME_MAX 80
+#define CHANNEL_TOPIC_MAX 500
+#define CHANNEL_WHICH_MAX 128 /* an id, or a name */
+
+struct channel {
+	struct id id;
+	struct id root; /* of a thread; else zero */
+	struct id parent;
+	struct slice name;
+	struct slice topic;
+	bool private;
+	bool may_admin; /* its owner, an admin of it, or who keeps order */
+	int64_t seq;
+	int64_t last_n;	   /* of the last entry of the journal about it */
+	struct slice role; /* of who asks; {NULL, 0}: no member of it */
+	int64_t seen;	   /* the last seq that it has read */
+};
+
+/*
+ * channel.c: new ones, and which one is meant.
+ */
+/* Finds what a request means by an id, or by a name with or without '#', and
+ * calls fn with it, of the request's pool; or fails the request. */
+typedef void channel_fn(struct request *r, struct channel *c);
+void channel_find(struct request *r, struct slice which, channel_fn *fn);
+/* Fails a request for which there is no such channel; what says that it was
+ * asked for. */
+void channel_unknown(struct request *r, struct slice which);
+bool channel_is_thread(const struct channel *c);
+
+/*
+ * journal.c: lines of the journal, in rows of c->journal.
+ */
+/* Such a row changes this mesh, and what is in it, alone. */
+struct db_params *journal_row(struct core *c, enum db_stmt stmt,
+    const struct id *mesh, db_fn *fn, void *arg);
+/* A line: its payload is written between begin and end, as one object with its
+ * keys in the order of their bytes.  What only the database knows, as the seq
+ * of a message, it puts where journal_hole() was. */
+struct journal_line {
+	struct db_params *row;
+	struct buf b;
+	struct json_writer w;
+	size_t hole; /* where b goes on behind it; SIZE_MAX: none */
+};
+void journal_begin(struct journal_line *l, struct db_params *row);
+void journal_hole(struct journal_line *l, const char *key);
+void journal_end(struct journal_line *l, int64_t k, const char *type);
+
+/*
+ * post.c: messages of channels.
+ */
+/* Posts what this says (parts, reply_to, client_id) to the channel that a
+ * request means, and calls done with what became of it; or fails the request.
+ */
+typedef void post_fn(struct request *r, const struct post *p, bool repeated);
+void post_begin(struct request *r, struct slice channel,
+    const struct post *what, size_t nparts, post_fn *done);
+#define POST_PARTS_MAX 100
+#define POST_CLIENT_ID_MAX 256
+
+/*
+ * post_parts.c: what a message says.
+ */
+struct post_part {
+	int type; /* of post_types */
+	struct slice payload;
+};
+extern const struct field post_part_fields[];
+/* Fails a request that has neither parts nor a text, or both, or such that are
+ * not what they should be. */
+bool post_parts_check(
+    struct request *r, const struct list *parts, struct slice text) MUST_CHECK;
+/* As they are stored, of the request's pool. */
+struct slice post_parts(
+    struct request *r, const struct list *parts, struct slice text);
+
+/*
+ * post_list.c: what was said.
+ */
+#define POST_PAGE_MAX 500
+/* Asks for messages after a seq that a member may see.  No row: it may not see
+ * the channel; one whose first column is null: there are none. */
+void post_ask(struct core *c, const struct id *channel, const struct id *member,
+    int64_t after, int64_t limit, db_fn *fn, void *arg);
+/* Reads a row of these, from a column on; texts are the answer's. */
+void post_read(
+    struct post *p, const struct db_result *res, size_t row, unsigned column);
+
+/*
+ * follow.c: who is told of what is said, from where.
+ */
+/* It was stored here, or a record tells of it. */
+void follow_entry(struct core *c, const struct entry *e);
+/* There is this entry, to be read; 0: some. */
+void follow_news(struct core *c, const struct id *channel, int64_t n);
+/* Records were lost. */
+void follow_reload(struct core *c);
+/* The client's output was taken up to there. */
+void follow_written(struct client *c, uint64_t pos);
+void follow_end(struct client *c);
+void follow_tick(struct core *c);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages to channels: stored, numbered and written to the journal in one
+ * transaction, then told to who follows.
+ */
+#include <string.h>
+
+#include "core/channel.h"
+
+struct post_in {
+	struct slice channel;
+	struct slice text;
+	struct list parts;
+	struct slice client_id;
+	struct id reply_to;
+};
+
+#define IN(field) offsetof(struct post_in, field)
+static const struct field post_in_fields[] = {
+	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, FIELD_REQUIRED,
+	    NULL, NULL, 0, "Channel or thread: its id; or a channel's name." },
+	{ "text", F_STR, IN(text), 1, INT32_MAX, 0, NULL, NULL, 0,
+	    "What to say; the same as one part of type text." },
+	{ "parts", F_ROWS, IN(parts), 1, POST_PARTS_MAX, 0, NULL,
+	    post_part_fields, sizeof(struct post_part),
+	    "What to say, in parts, instead of text." },
+	{ "client_message_id", F_STR, IN(client_id), 1, POST_CLIENT_ID_MAX, 0,
+	    NULL, NULL, 0,
+	    "The sender's own id; a post repeated with it is the same "
+	    "message." },
+	{ "replyToId", F_ID, IN(reply_to), 0, 0, 0, NULL, NULL, 0,
+	    "The message that it answers." },
+	{ .type = F_END },
+};
+#undef IN
+
+struct post_out {
+	struct id id;
+	struct id channel;
+	int64_t seq;
+	int64_t created_ms;
+	bool repeated;
+	struct slice client_id;
+};
+
+#define OUT(field) offsetof(struct post_out, field)
+static const struct field post_out_fields[] = {
+	{ "messageId", F_ID, OUT(id), 0, 0, 0, NULL, NULL, 0,
+	    "The message's id." },
+	{ "channelId", F_ID, OUT(channel), 0, 0, 0, NULL, NULL, 0,
+	    "The channel's." },
+	{ "seq", F_INT, OUT(seq), 0, 0, 0, NULL, NULL, 0,
+	    "Its place in the channel; from 1, without gaps." },
+	{ "createdAt", F_TIME, OUT(created_ms), 0, 0, 0, NULL, NULL, 0,
+	    "When it was stored." },
+	{ "duplicate", F_BOOL, OUT(repeated), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "It was posted before, with the same id." },
+	{ "client_message_id", F_STR, OUT(client_id), 0, 0, FIELD_OMIT, NULL,
+	    NULL, 0, "That of the request." },
+	{ .type = F_END },
+};
+#undef OUT
+
+/* A message on its way, of the request's pool. */
+struct posting {
+	struct request *request;
+	struct post post;
+	struct slice channel; /* as it was asked for */
+	bool is_thread;
+	size_t nparts;
+	post_fn *done;
+};
+
+/* n, before: of its entry. */
+static void
+post_tell(struct core *c, const struct posting *g, int64_t n, int64_t before)
+{
+	const struct post *p = &g->post;
+	struct entry e = { .mesh = p->mesh,
+		.channel = p->channel,
+		.n = n,
+		.before = before,
+		.type = { POST_ENTRY, strlen(POST_ENTRY) },
+		.seq = p->seq,
+		.at_ms = p->created_ms,
+		.post = p };
+
+	follow_entry(c, &e);
+	event_entry(c, &e);
+}
+
+static void
+posted(void *arg, const struct db_result *res)
+{
+	struct posting *g = arg;
+	struct request *r = g->request;
+	struct post *p = &g->post;
+	bool repeated;
+
+	if (op_db_failed(r, res))
+		return;
+	switch (db_int(res, 0, 0)) {
+	case 0:
+		break;
+	case 1:
+		channel_unknown(r, g->channel);
+		return;
+	default:
+		op_fail(r, ERR_ID_CONFLICT,
+		    "Another message was posted with this "
+		    "client_message_id.");
+		return;
+	}
+	db_id(res, 0, 1, &p->id);
+	p->seq = db_int(res, 0, 2);
+	p->created_ms = db_time(res, 0, 3);
+	repeated = db_bool(res, 0, 4);
+	if (!repeated) {
+		core_count(r->core, POSTS);
+		post_tell(r->core, g, db_int(res, 0, 5), db_int(res, 0, 6));
+	}
+	g->done(r, p, repeated);
+}
+
+/* The line about it; that its parts are what they are is not for the journal.
+ */
+static void
+post_line(struct db_params *row, const struct posting *g)
+{
+	const struct post *p = &g->post;
+	struct journal_line l;
+
+	journal_begin(&l, row);
+	json_key(&l.w, "actorId");
+	json_id(&l.w, &p->member);
+	json_key(&l.w, "createdAt");
+	json_time(&l.w, p->created_ms);
+	json_key(&l.w, "messageId");
+	json_id(&l.w, &p->id);
+	json_key(&l.w, "orgId");
+	json_id(&l.w, &p->mesh);
+	json_key(&l.w, "partCount");
+	json_num(&l.w, (int64_t)g->nparts);
+	json_key(&l.w, "streamId");
+	json_id(&l.w, &p->channel);
+	journal_hole(&l, "streamSeq");
+	json_key(&l.w, "streamType");
+	json_str(&l.w, g->is_thread ? "thread" : "channel");
+	journal_end(&l, 0, POST_ENTRY);
+}
+
+static void
+post_store(struct posting *g)
+{
+	struct request *r = g->request;
+	const struct post *p = &g->post;
+	uint8_t fingerprint[CRYPTO_DIGEST_LEN];
+	char at[CLOCK_RFC3339_LEN + 1];
+	struct db_params *row;
+
+	crypto_digest(fingerprint, p->parts.p, p->parts.n, NULL);
+	clock_format(p->created_ms, at);
+	row = journal_row(r->core, STMT_post_put, &p->mesh, posted, g);
+	db_put_id(row, &p->id);
+	db_put_id(row, &p->mesh);
+	db_put_id(row, &p->channel);
+	db_put_id(row, &p->member);
+	db_put_text(row, p->by_name.p, p->by_name.n);
+	db_put_text(
+	    row, p->client_id.n > 0 ? p->client_id.p : NULL, p->client_id.n);
+	db_put_bytes(row, fingerprint, sizeof(fingerprint));
+	db_put_id(row, id_is_null(&p->reply_to) ? NULL : &p->reply_to);
+	db_put_text(row, p->parts.p, p->parts.n);
+	db_put_str(row, at);
+	db_put_bool(row, true);
+	post_line(row, g);
+}
+
+static void
+post_found(struct request *r, struct channel *c)
+{
+	const struct session *s = r->client->session;
+	struct posting *g = r->context;
+	struct post *p = &g->post;
+
+	g->is_thread = channel_is_thread(c);
+	id_new(&p->id);
+	p->mesh = s->mesh->id;
+	p->channel = c->id;
+	p->member = s->info.member;
+	p->by_name =
+	    (struct slice){ pool_dup(&r->pool, s->info.name.p, s->info.name.n),
+		    s->info.name.n };
+	p->created_ms = clock_wall();
+	post_store(g);
+}
+
+void
+post_begin(struct request *r, struct slice channel, const struct post *what,
+    size_t nparts, post_fn *done)
+{
+	struct posting *g = pool_zalloc(&r->pool, sizeof(*g));
+
+	g->request = r;
+	g->post = *what;
+	g->channel = channel;
+	g->nparts = nparts;
+	g->done = done;
+	r->context = g;
+	channel_find(r, channel, post_found);
+}
+
+static void
+post_done(struct request *r, const struct post *p, bool repeated)
+{
+	struct post_out out = { .id = p->id,
+		.channel = p->channel,
+		.seq = p->seq,
+		.created_ms = p->created_ms,
+		.repeated = repeated,
+		.client_id = p->client_id };
+
+	op_reply(r, &out);
+}
+
+static void
+post_exec(struct request *r, void *arg)
+{
+	const struct post_in *in = arg;
+	struct post what;
+
+	if (!post_parts_check(r, &in->parts, in->text))
+		return;
+	if (rate_message(r, PRIORITY_NEXT) != ERR_NONE) {
+		op_fail(r, r->error, NULL);
+		return;
+	}
+	what = (struct post){ .client_id = in->client_id,
+		.reply_to = in->reply_to,
+		.parts = post_parts(r, &in->parts, in->text) };
+	post_begin(r, in->channel, &what, in->parts.n > 0 ? in->parts.n : 1,
+	    post_done);
+}
+
+const struct op op_post = {
+	.name = "post",
+	.scope = SCOPE_CHANNELS_WRITE,
+	.reply = "posted",
+	.flags = OP_PIPELINED,
+	.in = post_in_fields,
+	.in_size = sizeof(struct post_in),
+	.out = post_out_fields,
+	.exec = post_exec,
+	.text = "Say something in a channel or a thread, for good.",
+};

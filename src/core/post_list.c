@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What was said in a channel, from a place on.
+ */
+#include <string.h>
+
+#include "core/channel.h"
+
+#define POST_PAGE 50
+#define POST_PAGE_BYTES ((size_t)1 << 20)
+
+#define POST(field) offsetof(struct post, field)
+const struct field post_fields[] = {
+	{ "messageId", F_ID, POST(id), 0, 0, 0, NULL, NULL, 0,
+	    "The message's id." },
+	{ "channelId", F_ID, POST(channel), 0, 0, 0, NULL, NULL, 0,
+	    "The channel, or thread." },
+	{ "seq", F_INT, POST(seq), 0, 0, 0, NULL, NULL, 0,
+	    "Its place there; from 1, without gaps." },
+	{ "memberId", F_ID, POST(member), 0, 0, 0, NULL, NULL, 0,
+	    "Who said it." },
+	{ "name", F_STR, POST(by_name), 0, 0, 0, NULL, NULL, 0,
+	    "By what name." },
+	{ "parts", F_JSON, POST(parts), 0, 0, 0, NULL, NULL, 0,
+	    "What was said: an array of type and payload; empty when it was "
+	    "redacted." },
+	{ "replyToId", F_ID, POST(reply_to), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "The message that it answers." },
+	{ "client_message_id", F_STR, POST(client_id), 0, 0, FIELD_OMIT, NULL,
+	    NULL, 0, "The sender's own id." },
+	{ "reactions", F_JSON, POST(reactions), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "What others think of it: an array of reaction, count and "
+	    "names." },
+	{ "createdAt", F_TIME, POST(created_ms), 0, 0, 0, NULL, NULL, 0,
+	    "When." },
+	{ "editedAt", F_TIME, POST(edited_ms), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "When it was last changed." },
+	{ "redactedAt", F_TIME, POST(redacted_ms), 0, 0, FIELD_OMIT, NULL, NULL,
+	    0, "When what it said was taken back." },
+	{ .type = F_END },
+};
+#undef POST
+
+void
+post_read(struct post *p, const struct db_result *res, size_t row, unsigned c)
+{
+	memset(p, 0, sizeof(*p));
+	db_id(res, row, c, &p->id);
+	p->seq = db_int(res, row, c + 1);
+	db_id(res, row, c + 2, &p->member);
+	p->by_name = db_text(res, row, c + 3);
+	if (!db_null(res, row, c + 4))
+		p->client_id = db_text(res, row, c + 4);
+	if (!db_null(res, row, c + 5))
+		db_id(res, row, c + 5, &p->reply_to);
+	p->parts = db_text(res, row, c + 6);
+	p->created_ms = db_time(res, row, c + 7);
+	if (!db_null(res, row, c + 8))
+		p->edited_ms = db_time(res, row, c + 8);
+	if (!db_null(res, row, c + 9))
+		p->redacted_ms = db_time(res, row, c + 9);
+	db_id(res, row, c + 10, &p->mesh);
+	db_id(res, row, c + 11, &p->channel);
+	if (!db_null(res, row, c + 12))
+		p->reactions = db_text(res, row, c + 12);
+}
+
+void
+post_ask(struct core *c, const struct id *channel, const struct id *member,
+    int64_t after, int64_t limit, db_fn *fn, void *arg)
+{
+	struct db_params *p = db_params(STMT_posts_after);
+
+	db_put_id(p, channel);
+	db_put_id(p, member);
+	db_put_int(p, after);
+	db_put_int(p, limit);
+	db_query(c->reads, p, fn, arg);
+}
+
+/*
+ * read_channel
+ */
+struct read_in {
+	struct slice channel;
+	int64_t after;
+	int64_t limit;
+};
+
+#define IN(field) offsetof(struct read_in, field)
+static const struct field read_fields[] = {
+	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, FIELD_REQUIRED,
+	    NULL, NULL, 0, "Channel or thread: its id; or a channel's name." },
+	{ "after", F_INT, IN(after), 0, INT64_MAX, FIELD_ABSENT, NULL, NULL, 0,
+	    "What comes after this seq; without it the newest messages." },
+	{ "limit", F_INT, IN(limit), 1, POST_PAGE_MAX, 0, NULL, NULL, 0,
+	    "At most so many; 50 when absent." },
+	{ .type = F_END },
+};
+#undef IN
+
+struct read_out {
+	struct id channel;
+	struct list posts;
+	int64_t seq;
+	bool more;
+};
+
+#define OUT(field) offsetof(struct read_out, field)
+static const struct field read_out_fields[] = {
+	{ "channelId", F_ID, OUT(channel), 0, 0, 0, NULL, NULL, 0,
+	    "The channel, or thread." },
+	{ "messages", F_ROWS, OUT(posts), 0, 0, 0, NULL, post_fields,
+	    sizeof(struct post), "In the order of their seq." },
+	{ "lastSeq", F_INT, OUT(seq), 0, 0, 0, NULL, NULL, 0,
+	    "Of the newest message." },
+	{ "more", F_BOOL, OUT(more), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "There are more, after the last of these." },
+	{ .type = F_END },
+};
+#undef OUT
+
+static void
+read_done(void *arg, const struct db_result *res)
+{
+	struct request *r = arg;
+	struct read_out *out = r->context;
+	struct post *v;
+	size_t i, n, bytes = 0;
+
+	if (op_db_failed(r, res))
+		return;
+	if ((n = db_rows(res)) == 0) {
+		channel_unknown(r, ((const struct read_in *)r->in)->channel);
+		return;
+	}
+	n -= db_null(res, 0, 0);
+	v = pool_alloc(&r->pool, (n + 1) * sizeof(*v));
+	/* One always fits. */
+	for (i = 0; i < n && (i == 0 || bytes < POST_PAGE_BYTES); i++) {
+		post_read(&v[i], res, i, 0);
+		bytes += v[i].parts.n;
+	}
+	out->posts = (struct list){ v, i };
+	if (i > 0 && v[i - 1].seq > out->seq)
+		out->seq = v[i - 1].seq;
+	out->more = i > 0 && v[i - 1].seq < out->seq;
+	op_reply(r, out);
+}
+
+static void
+read_found(struct request *r, struct channel *c)
+{
+	const struct read_in *in = r->in;
+	int64_t limit = in->limit > 0 ? in->limit : POST_PAGE;
+	int64_t after = in->after;
+	struct read_out *out = pool_zalloc(&r->pool, sizeof(*out));
+
+	if (after == -1)
+		after = c->seq > limit ? c->seq - limit : 0;
+	out->channel = c->id;
+	out->seq = c->seq;
+	r->context = out;
+	post_ask(r->core, &c->id, &r->client->session->info.member, after,
+	    limit, read_done, r);
+}
+
+static void
+read_channel_exec(struct request *r, void *arg)
+{
+	const struct read_in *in = arg;
+
+	channel_find(r, in->channel, read_found);
+}
+
+const struct op op_read_channel = {
+	.name = "read_channel",
+	.scope = SCOPE_CHANNELS_READ,
+	.reply = "channel_messages",
+	.in = read_fields,
+	.in_size = sizeof(struct read_in),
+	.out = read_out_fields,
+	.exec = read_channel_exec,
+	.text = "Read what was said in a channel or a thread.",
+};
