@@ -1494,6 +1494,15 @@ select id, mesh_id, member_id, key, name, scopes, slug, member_name, role,
     ceil(extract(epoch from expires_at - now()) * 1000)::int8
 from t;
 
+-- A member for whom a back end acts.
+-- name: principal_find
+select m.key, m.name,
+    case when m.key = mesh.owner_key then 'owner' else m.role end
+from member m join mesh on mesh.id = m.mesh_id
+where m.id = $2::uuid and m.mesh_id = $1::uuid and m.revoked_at is null
+and mesh.archived_at is null
+and not exists (select from ban b where b.member_id = m.id);
+
 -- A host says which key it has; how many others that live have another one.
 -- name: token_key_say
 with said as (

@@ -41,51 +41,52 @@ src_libcore_a_SOURCES = src/core/core.h src/core/channel.h src/core/domain.h \
 	src/core/entry.h src/core/errors.def src/core/event_record.h \
 	src/core/events.def src/core/file.h src/core/hello.h \
 	src/core/memory.h src/core/message.h src/core/metrics.def \
-	src/core/ops.def src/core/roles.def src/core/schedule.h \
-	src/core/scopes.def src/core/state.h src/core/token.h \
-	src/core/trace.h src/core/upkeep.h src/core/visitor.h \
-	src/core/announce.c src/core/attestation.c src/core/audience.c \
-	src/core/block.c src/core/channel.c src/core/channel_close.c \
-	src/core/channel_cursor.c src/core/channel_list.c \
-	src/core/channel_member.c src/core/client.c src/core/client_ack.c \
-	src/core/core.c src/core/cron.c src/core/crowd.c src/core/delivery.c \
-	src/core/delivery_nudge.c src/core/deputy.c src/core/event.c \
-	src/core/event_entry.c src/core/event_message.c \
-	src/core/event_moderation.c src/core/event_relay.c \
-	src/core/event_schedule.c src/core/event_session.c \
-	src/core/event_state.c src/core/file.c src/core/file_attach.c \
-	src/core/file_jobs.c src/core/file_link.c src/core/file_list.c \
-	src/core/file_repair.c src/core/file_transfer.c src/core/file_watch.c \
-	src/core/follow.c src/core/group.c src/core/hello.c \
-	src/core/hello_open.c src/core/hello_session.c src/core/hook.c \
-	src/core/invite.c src/core/journal.c src/core/mcp_session.c \
-	src/core/member.c src/core/memory.c src/core/memory_search.c \
-	src/core/mesh.c src/core/mesh_info.c src/core/message.c \
-	src/core/message_more.c src/core/message_put.c \
+	src/core/ops.def src/core/principal.h src/core/roles.def \
+	src/core/schedule.h src/core/scopes.def src/core/state.h \
+	src/core/table.h src/core/token.h src/core/trace.h src/core/upkeep.h \
+	src/core/visitor.h src/core/announce.c src/core/attestation.c \
+	src/core/audience.c src/core/block.c src/core/channel.c \
+	src/core/channel_close.c src/core/channel_cursor.c \
+	src/core/channel_list.c src/core/channel_member.c src/core/client.c \
+	src/core/client_ack.c src/core/core.c src/core/cron.c \
+	src/core/crowd.c src/core/delivery.c src/core/delivery_nudge.c \
+	src/core/deputy.c src/core/event.c src/core/event_entry.c \
+	src/core/event_message.c src/core/event_moderation.c \
+	src/core/event_relay.c src/core/event_schedule.c \
+	src/core/event_session.c src/core/event_state.c src/core/file.c \
+	src/core/file_attach.c src/core/file_jobs.c src/core/file_link.c \
+	src/core/file_list.c src/core/file_repair.c src/core/file_transfer.c \
+	src/core/file_watch.c src/core/follow.c src/core/group.c \
+	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
+	src/core/hook.c src/core/invite.c src/core/journal.c \
+	src/core/mcp_session.c src/core/member.c src/core/memory.c \
+	src/core/memory_search.c src/core/mesh.c src/core/mesh_info.c \
+	src/core/message.c src/core/message_more.c src/core/message_put.c \
 	src/core/message_status.c src/core/moderation.c src/core/op.c \
 	src/core/overtaken.c src/core/post.c src/core/post_change.c \
 	src/core/post_list.c src/core/post_parts.c src/core/presence.c \
-	src/core/profile.c src/core/pull.c src/core/pull_read.c \
-	src/core/quota.c src/core/rate.c src/core/role.c src/core/roster.c \
-	src/core/schedule.c src/core/schedule_due.c src/core/session.c \
-	src/core/session_row.c src/core/state.c src/core/state_list.c \
-	src/core/state_push.c src/core/state_watch.c src/core/table.c \
-	src/core/target.c src/core/token.c src/core/token_ops.c \
-	src/core/token_text.c src/core/trace.c src/core/upkeep.c \
-	src/core/visitor.c
+	src/core/principal.c src/core/profile.c src/core/pull.c \
+	src/core/pull_read.c src/core/quota.c src/core/rate.c src/core/role.c \
+	src/core/roster.c src/core/schedule.c src/core/schedule_due.c \
+	src/core/session.c src/core/session_row.c src/core/state.c \
+	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
+	src/core/table.c src/core/target.c src/core/token.c \
+	src/core/token_ops.c src/core/token_text.c src/core/trace.c \
+	src/core/upkeep.c src/core/visitor.c
 
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
 	src/proto/proto_mcp.h src/proto/proto_rest.h src/proto/proto.c \
 	src/proto/proto_decode.c src/proto/proto_encode.c \
-	src/proto/proto_file.c src/proto/proto_file_get.c \
-	src/proto/proto_file_post.c src/proto/proto_file_put.c \
-	src/proto/proto_file_redirect.c src/proto/proto_http.c \
-	src/proto/proto_mcp.c src/proto/proto_mcp_ask.c \
-	src/proto/proto_mcp_file.c src/proto/proto_mcp_head.c \
-	src/proto/proto_mcp_mesh.c src/proto/proto_mesh.c \
-	src/proto/proto_metrics.c src/proto/proto_rest.c \
-	src/proto/proto_rest_args.c
+	src/proto/proto_enter.c src/proto/proto_file.c \
+	src/proto/proto_file_get.c src/proto/proto_file_post.c \
+	src/proto/proto_file_put.c src/proto/proto_file_redirect.c \
+	src/proto/proto_http.c src/proto/proto_mcp.c \
+	src/proto/proto_mcp_ask.c src/proto/proto_mcp_file.c \
+	src/proto/proto_mcp_head.c src/proto/proto_mcp_mesh.c \
+	src/proto/proto_mesh.c src/proto/proto_metrics.c \
+	src/proto/proto_rest.c src/proto/proto_rest_args.c \
+	src/proto/proto_rest_error.c
 
 noinst_LIBRARIES += src/librole.a
 src_librole_a_SOURCES = src/role/role.h src/role/role.c src/role/role_files.c \

@@ -71,7 +71,7 @@ my %tables = (
 			    ? "close code $close" : (),
 		);
 	} },
-	SCOPE => { n => 3, unique => [[0], [1]], text => 2 },
+	SCOPE => { n => 4, unique => [[0], [1]], text => 3 },
 	ROLE => { n => 4, unique => [[0], [1]], text => 3 },
 	EVENT => { n => 4, unique => [[0]], text => 3 },
 	METRIC => { n => 5, unique => [[0], [1, 3]], text => 4, check => sub {

@@ -20,7 +20,8 @@ my $json = JSON::PP->new->utf8->allow_nonref;
 my $form = qr/\Awat_[A-Za-z0-9_-]{48}\z/;
 my $time = qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/;
 my @all = qw(member messages:write messages:read presence:read presence:write
-    state:read state:write memory:read memory:write files:read files:write);
+    state:read state:write memory:read memory:write files:read files:write
+    channels:read channels:write);
 my $b = Linnet->broker(workers => 2, options => ['log.level debug',
     'limit.tokens 8', 'rate.refused_burst 1000000']);
 
@@ -91,9 +92,10 @@ sub is_good {
 sub is_bad {
 	my ($text, $status, $code, $like, $name, $host) = @_;
 	my $r = shown($text, $host);
-	is_deeply([$r->{status}, $r->{json}{code}], [$status, $code], $name)
+	is_deeply([$r->{status}, $r->{json}{type}],
+	    [$status, "urn:linnet:error:$code"], $name)
 	    or diag explain $r;
-	like($r->{json}{message}, $like, "$name: says so");
+	like($r->{json}{error}, $like, "$name: says so");
 	return $r;
 }
 
@@ -154,9 +156,9 @@ subtest 'what is no token' => sub {
 	my $other = Linnet->broker(workers => 1);
 	my $strange = token(mesh($other)->{alice})->{token};
 	my $r = $b->http(GET => '/v1/token');
-	is_deeply([@{ $r->{json} }{qw(ok code)}, $r->{status}],
-	    [$false, 'unauthorized', 401], 'none');
-	like($r->{json}{message}, qr/Authorization: Bearer wat_/, 'says how');
+	is_deeply([@{ $r->{json} }{qw(code status)}, $r->{status}],
+	    ['UNAUTHORIZED', 401, 401], 'none');
+	like($r->{json}{error}, qr/Authorization: Bearer wat_/, 'says how');
 	like($r->{headers}{'www-authenticate'}, qr/^Bearer/, 'in a header too');
 	(my $typo = $t) =~ s/(.)\z/$1 eq 'A' ? 'B' : 'A'/e;
 	my $whole = qr/no whole token/;
@@ -458,7 +460,7 @@ subtest 'guesses' => sub {
 	my @st = map { shown('wat_' . 'A' x 48, $h)->{status} } 1 .. 8;
 	is("@st", '401 401 401 401 401 429 429 429', 'wrong ones are counted');
 	my $r = shown('wat_' . 'A' x 48, $h);
-	is($r->{json}{code}, 'rate_limited', 'the code');
+	is($r->{json}{code}, 'RATE_LIMITED', 'the code');
 	cmp_ok($r->{json}{retryAfterMs}, '>', 0, 'and when to come again');
 	is_good($t->{token}, 'who is known is served', $h);
 	@st = map { shown($t->{token}, $h)->{status} } 1 .. 25;
@@ -467,7 +469,7 @@ subtest 'guesses' => sub {
 	$r = $h->http(POST => '/join', { Authorization =>
 	    "Bearer $other->{token}" }, { invite_token => 'x' });
 	is($r->{status}, 429, 'a token gives no more attempts to join');
-	like(shown($t->{token}, $h)->{json}{message},
+	like(shown($t->{token}, $h)->{json}{error},
 	    qr/^Requests with your token/, 'which is said');
 	is($h->stop, 0, 'stops');
 };

@@ -137,7 +137,7 @@ for (@http) {
 	$io->put($bytes);
 	my $r = $io->answer('GET') or fail("$name: an answer"), next;
 	is($r->{status}, $status, "$name: status") or diag($r->{body});
-	like($r->{json}{code} // '', qr/^[a-z_]+$/, "$name: code");
+	like($r->{json}{code} // '', qr/^[a-z_]+$|^[A-Z_]+$/, "$name: code");
 	like($r->{json}{message} // $r->{json}{error} // '', $sentence,
 	    "$name: sentence");
 	shows_nothing($r->{body}, $name);
@@ -224,8 +224,10 @@ my @messages = (
 	['too_big', 'targetSpec', send_with(targetSpec => 'x' x 5000)],
 	['quota', 'targets', send_with(targetSpec => [('well') x 101])],
 	(map { ['unknown_target', '', send_with(targetSpec => $_)] }
-	    '@', '@nobody', '#channel', "x') or ('1'='1", '0' x 64, '%s%n',
+	    '@', '@nobody', "x') or ('1'='1", '0' x 64, '%s%n',
 	    "a\nb", '*'x 2, '@all/x', "\x{202e}"),
+	(map { ['not_found', '', send_with(targetSpec => $_)] }
+	    '#channel', "#') or ('1'='1", '#' . '0' x 32),
 	(map { ['malformed', 'messageId',
 	    message('message_status', defined $_ ? (messageId => $_) : ())] }
 	    undef, '', 'x' x 32, 5, '0' x 31),

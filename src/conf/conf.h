@@ -165,5 +165,10 @@ int conf_secret_read(const char *path, bool secret, size_t max, struct buf *out,
  * not there.  -1: *error is a sentence, the caller's to free. */
 int conf_token_key(
     const struct conf *c, uint8_t key[CRYPTO_KEY_LEN], char **error) MUST_CHECK;
+/* The digest of platform.key_file under that key; zero: there is none.  As
+ * before. */
+int conf_platform_digest(const struct conf *c,
+    const uint8_t key[CRYPTO_KEY_LEN], uint8_t digest[CRYPTO_DIGEST_LEN],
+    char **error) MUST_CHECK;
 
 #endif

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SECRET_PLATFORM_MIN 32
+#define SECRET_PLATFORM_MAX 4096
 #define SECRET_CREDENTIAL "credential:"
 #define SECRET_KEY_HEX (2 * CRYPTO_KEY_LEN)
 
@@ -159,6 +161,18 @@ secret_read_key(const char *path, uint8_t key[CRYPTO_KEY_LEN], char **error)
 	return r;
 }
 
+/* As a header can carry it. */
+static bool
+secret_is_word(const char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (p[i] <= ' ' || p[i] >= 0x7f)
+			return false;
+	return true;
+}
+
 int
 conf_token_key(const struct conf *c, uint8_t key[CRYPTO_KEY_LEN], char **error)
 {
@@ -178,6 +192,53 @@ conf_token_key(const struct conf *c, uint8_t key[CRYPTO_KEY_LEN], char **error)
 		*error = xasprintf("%s: %s", path, strerror(errno));
 	else
 		r = secret_read_key(path, key, error);
+	free(path);
+	return r;
+}
+
+static int
+secret_digest(const char *path, const uint8_t key[CRYPTO_KEY_LEN],
+    uint8_t digest[CRYPTO_DIGEST_LEN], char **error)
+{
+	struct buf b;
+	size_t n;
+	int r;
+
+	/* The room at once: no copy of a secret stays behind. */
+	buf_init(&b, SECRET_PLATFORM_MAX + 2);
+	if (buf_reserve(&b, SECRET_PLATFORM_MAX + 2) == NULL)
+		fatalx("no memory for a key");
+	r = conf_secret_read(path, true, SECRET_PLATFORM_MAX, &b, error);
+	n = b.len;
+	while (n > 0 && (b.data[n - 1] == '\n' || b.data[n - 1] == '\r'))
+		n--;
+	if (r == 0 && (n < SECRET_PLATFORM_MIN || !secret_is_word(b.data, n))) {
+		*error = xasprintf(
+		    "%s: it is not one line of at least %d characters without "
+		    "a space; openssl rand -hex 32 makes one",
+		    path, SECRET_PLATFORM_MIN);
+		r = -1;
+	}
+	if (r == 0)
+		crypto_digest(digest, b.data, n, key);
+	crypto_wipe(b.data, b.cap);
+	buf_free(&b);
+	return r;
+}
+
+int
+conf_platform_digest(const struct conf *c, const uint8_t key[CRYPTO_KEY_LEN],
+    uint8_t digest[CRYPTO_DIGEST_LEN], char **error)
+{
+	char *path;
+	int r;
+
+	memset(digest, 0, CRYPTO_DIGEST_LEN);
+	if (c->platform_key_file[0] == '\0')
+		return 0;
+	if ((path = conf_secret_path(c->platform_key_file, error)) == NULL)
+		return -1;
+	r = secret_digest(path, key, digest, error);
 	free(path);
 	return r;
 }

@@ -103,6 +103,7 @@ core_new(const struct core_config *config)
 	LIST_INIT(&c->transfers);
 	TAILQ_INIT(&c->unclaims);
 	token_open(c, config->token_key);
+	memcpy(c->platform, config->platform, sizeof(c->platform));
 	file_link_open(c, config->token_key);
 	visitor_open(c, config->token_key);
 	hash_init(&c->rates);

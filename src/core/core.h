@@ -16,6 +16,7 @@
 
 #include "base/base.h"
 #include "bus/bus.h"
+#include "core/table.h"
 #include "db/db.h"
 
 #ifndef LIST_FOREACH_SAFE
@@ -43,111 +44,6 @@ struct schedules;
 struct trace;
 struct deputy;
 struct tokens;
-
-/*
- * Tables: errors.def, scopes.def, roles.def, metrics.def, events.def.
- */
-enum err {
-	ERR_NONE,
-#define ERR(id, name, http, rpc, status, close, text) ERR_##id,
-#include "core/errors.def"
-#undef ERR
-	ERR_MAX
-};
-
-struct err_desc {
-	const char *name;
-	int http;
-	int rpc;
-	int exit;
-	int close;
-	const char *text;
-};
-extern const struct err_desc table_errors[ERR_MAX];
-
-enum scope {
-	SCOPE_UNSET,
-#define SCOPE(id, name, text) SCOPE_##id,
-#include "core/scopes.def"
-#undef SCOPE
-	SCOPE_MAX
-};
-#define SCOPE_BIT(s) (UINT32_C(1) << (s))
-extern const char *const table_scopes[SCOPE_MAX];
-
-enum member_role {
-#define ROLE(id, name, scopes, text) ROLE_##id,
-#include "core/roles.def"
-#undef ROLE
-	ROLE_MAX
-};
-struct role_scopes {
-	const char *name;
-	uint32_t scopes;
-	const char *text;
-};
-/* From the least role to the greatest. */
-extern const struct role_scopes table_roles[ROLE_MAX];
-
-enum metric {
-#define METRIC(id, name, type, label, text) METRIC_##id,
-#include "core/metrics.def"
-#undef METRIC
-	METRIC_MAX
-};
-
-enum metric_type {
-	METRIC_TYPE_COUNT,
-	METRIC_TYPE_GAUGE,
-	METRIC_TYPE_SAME
-};
-struct metric_desc {
-	const char *name;
-	enum metric_type type;
-	const char *label;
-	const char *text;
-};
-extern const struct metric_desc table_metrics[METRIC_MAX];
-
-enum event_type {
-	EVENT_UNSET,
-#define EVENT(id, noun, to, text) EVENT_##id,
-#include "core/events.def"
-#undef EVENT
-	EVENT_MAX
-};
-extern const char *const table_events[EVENT_MAX];
-
-enum priority {
-	PRIORITY_LOW,
-	PRIORITY_NEXT,
-	PRIORITY_NOW
-};
-extern const char *const table_priorities[]; /* by enum, NULL-ended */
-enum subtype {
-	SUBTYPE_MESSAGE,
-	SUBTYPE_REMINDER
-};
-extern const char *const table_subtypes[];
-enum status {
-	STATUS_IDLE,
-	STATUS_WORKING,
-	STATUS_DND
-};
-extern const char *const table_statuses[];
-/* Who said so; a higher one is not overruled by a lower one while fresh. */
-enum status_source {
-	SOURCE_NONE,
-	SOURCE_MANUAL,
-	SOURCE_HOOK
-};
-enum delivery {
-	DELIVERY_QUEUED,
-	DELIVERY_PUSHED,
-	DELIVERY_ACKED,
-	DELIVERY_EXPIRED
-};
-extern const char *const table_deliveries[];
 
 /*
  * op.c: operations and their gate.
@@ -197,6 +93,11 @@ struct field {
 			   * or key is all zero */
 #define FIELD_OMIT 0x04	  /* out: left out in that case */
 #define FIELD_ABSENT 0x08 /* in: an int is -1 when it is absent */
+#define FIELD_CLAMP 0x10  /* in: an int beyond its limits becomes the limit */
+/* It is on one door only: over HTTP, or everywhere else.  So one value has the
+ * name that the clients of each expect. */
+#define FIELD_REST 0x20
+#define FIELD_MESH 0x40
 /* in: an option may lower max. */
 #define FIELD_LIMIT(l) ((unsigned)(l) << 8)
 #define FIELD_LIMIT_OF(flags) ((flags) >> 8)
@@ -212,10 +113,12 @@ enum field_limit {
 #define FIELD_ELEMENT 4096 /* bytes of one string in F_STRS and F_TARGET */
 #define FIELD_TARGETS 1000 /* items of F_TARGET */
 
+#define OP_ROUTES 4
 struct op {
 	const char *name; /* the mesh protocol's message type, metric label */
 	enum scope scope;
-	const char *rest;  /* "POST /join" or NULL */
+	const char *rest[OP_ROUTES]; /* "POST /join", ..., NULL-ended */
+	int rest_status;	     /* of its answer over HTTP; 0: 200 */
 	const char *reply; /* type of the answer on the mesh protocol */
 	unsigned flags;
 	const struct field *in;
@@ -243,6 +146,9 @@ struct op {
 #define OP_PRESENCE 0x100
 /* For who is nobody yet: nobody gets more attempts by showing a token. */
 #define OP_STRANGER 0x80
+/* A member that lacks its scope may have been granted it: the handler looks,
+ * where request.by_grant says so. */
+#define OP_GRANTABLE 0x200
 
 /* NULL-ended, in the order of ops.def. */
 extern const struct op *const op_table[];
@@ -264,8 +170,9 @@ struct request {
 	struct client *client; /* NULL when the client went away */
 	const struct op *op;
 	enum request_state state;
-	bool holds; /* none may begin behind it yet */
-	bool told;  /* all that others hear of it is on its way to them */
+	bool holds;    /* none may begin behind it yet */
+	bool told;     /* all that others hear of it is on its way to them */
+	bool by_grant; /* its scope is missing: only a grant makes it good */
 	struct pool pool;
 	void *in;
 	void *context;		  /* the handler's own, of the pool */
@@ -276,6 +183,12 @@ struct request {
 	enum err error; /* of a failed one */
 	char *error_text;
 	struct list error_names; /* slices: near names, candidates */
+	const char *error_at;	 /* of the input: JSON pointer, or NULL */
+	/* Of what was not permitted: SCOPE_UNSET, or what is missing; and for
+	 * what thing, or NULL and {NULL, 0}. */
+	enum scope error_scope;
+	const char *error_resource;
+	struct slice error_resource_id;
 	/* Of a limit that was reached: what it is, what was used, and when to
 	 * try again (0: not by waiting). */
 	int64_t error_limit;
@@ -289,6 +202,8 @@ struct request {
 /* What a protocol does for core.  Each is called from core_turn() or from
  * within op_run(), never from a callback of the protocol's own. */
 struct client_calls {
+	/* FIELD_REST or FIELD_MESH: fields that its door does not have. */
+	unsigned hides;
 	/* The answer (out is NULL for an error): make it, keep it in r->wire;
 	 * send it when `answer` is called. */
 	void (*encode)(struct request *r, const void *out);
@@ -313,7 +228,7 @@ struct client {
 	struct core *core;
 	struct session *session; /* after hello, or its deputy's */
 	struct deputy *deputy;	 /* it acts without one of its own, or NULL */
-	uint32_t scopes;
+	uint64_t scopes;
 	bool loopback; /* the peer is on this machine */
 	bool paused;
 	unsigned pending;
@@ -361,6 +276,10 @@ enum err op_error(struct request *r, enum err e, const char *fmt, ...)
 void op_reply(struct request *r, const void *out);
 void op_fail(struct request *r, enum err e, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+/* Fails a request for which a member has neither scope nor grant; resource: of
+ * what kind the thing is ("channel"), as grants have it. */
+void op_deny(
+    struct request *r, const char *resource, const struct id *resource_id);
 /* op_fail() for a database result that is not DB_OK; true then. */
 bool op_db_failed(struct request *r, const struct db_result *res);
 
@@ -375,12 +294,14 @@ void token_digest(uint8_t out[CRYPTO_DIGEST_LEN], struct slice text,
     const uint8_t key[CRYPTO_KEY_LEN]);
 void token_key_name(
     uint8_t out[TOKEN_KEY_NAME_LEN], const uint8_t key[CRYPTO_KEY_LEN]);
-/* Bits of scopes by their names.  *wrong: n, or the first that is none. */
-uint32_t token_scopes(const struct slice *names, size_t n, size_t *wrong);
+/* Bits of scopes by their names, and of what they include.  *wrong: n, or the
+ * first that is none. */
+uint64_t token_scopes(const struct slice *names, size_t n, size_t *wrong);
 /* All that a member of this role can give to a token. */
-uint32_t token_scopes_of(struct slice role);
-/* In the order of scopes.def; returns how many. */
-size_t token_scope_names(uint32_t scopes, struct slice v[SCOPE_MAX]);
+uint64_t token_scopes_of(struct slice role);
+/* In the order of scopes.def, without those that another one includes; returns
+ * how many. */
+size_t token_scope_names(uint64_t scopes, struct slice v[SCOPE_MAX]);
 /* The client, which has calls->address, showed this text: it acts for the
  * token's member, with the token's scopes, and fn is called, at once or later;
  * or the request is refused.  A client for each request: nothing tells it that
@@ -731,6 +652,7 @@ struct core {
 	struct tokens *tokens;
 	uint8_t file_key[CRYPTO_KEY_LEN]; /* of links, see file.h */
 	uint8_t visitor_key[CRYPTO_KEY_LEN];
+	uint8_t platform[CRYPTO_DIGEST_LEN];
 	LIST_HEAD(, file_watch) transfers; /* under way, see file.h */
 	TAILQ_HEAD(, file_claim) unclaims; /* that the database shall hear */
 	int64_t transfers_ms;		   /* when they were looked at */
@@ -752,6 +674,7 @@ struct core_config {
 	struct id incarnation;
 	const char *host_name;
 	const uint8_t *token_key; /* CRYPTO_KEY_LEN bytes */
+	const uint8_t *platform;  /* CRYPTO_DIGEST_LEN bytes; see principal.h */
 	const struct core_limits *limits;
 	void (*db_state)(void *arg, bool up);
 	void *arg;
@@ -773,6 +696,7 @@ uint64_t core_metric(struct core *c, enum metric m);
 /* Parts of this face. */
 #include "core/entry.h"
 #include "core/file.h"
+#include "core/principal.h"
 #include "core/trace.h"
 #include "core/upkeep.h"
 #include "core/visitor.h"

@@ -58,7 +58,7 @@ deputy_meshed(void *arg, struct mesh *m)
 
 void
 deputy_begin(struct client *c, const struct session_info *info,
-    const struct token *t, uint32_t scopes, deputy_fn *fn, void *arg)
+    const struct token *t, uint64_t scopes, deputy_fn *fn, void *arg)
 {
 	struct deputy *d = xcalloc(1, sizeof(*d));
 	struct session_info *i = &d->session.info;

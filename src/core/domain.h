@@ -117,7 +117,7 @@ bool roster_admits(enum status status, enum priority priority);
 /* ROLE_MEMBER for every other name. */
 enum member_role role_find(struct slice name);
 /* Of the sessions of a member with this role. */
-uint32_t role_scopes(struct slice name);
+uint64_t role_scopes(struct slice name);
 
 /*
  * mesh.c: the meshes that this process serves.
@@ -286,7 +286,7 @@ struct deputy {
 	struct token token;
 	bool shown; /* it acts by that token */
 	bool waits; /* for its mesh */
-	uint32_t scopes;
+	uint64_t scopes;
 	void (*fn)(void *arg, bool good);
 	void *arg;
 };
@@ -298,7 +298,7 @@ typedef void deputy_fn(void *arg, bool good);
  * stands for the session in what is stored.  t: its token, or NULL.  Calls fn
  * once, at once or later. */
 void deputy_begin(struct client *c, const struct session_info *info,
-    const struct token *t, uint32_t scopes, deputy_fn *fn, void *arg);
+    const struct token *t, uint64_t scopes, deputy_fn *fn, void *arg);
 void deputy_end(struct client *c);
 /* The token by which a client acts, or NULL. */
 const struct token *deputy_token(const struct client *c);

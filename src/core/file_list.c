@@ -354,7 +354,7 @@ status_exec(struct request *r, void *arg)
 const struct op op_list_files = {
 	.name = "list_files",
 	.scope = SCOPE_FILES_READ,
-	.rest = "GET /v1/files",
+	.rest = { "GET /v1/files" },
 	.reply = "file_list",
 	.in = list_fields,
 	.in_size = sizeof(struct list_in),
@@ -366,7 +366,7 @@ const struct op op_list_files = {
 const struct op op_file_status = {
 	.name = "file_status",
 	.scope = SCOPE_FILES_READ,
-	.rest = "GET /v1/files/{fileId}/status",
+	.rest = { "GET /v1/files/{fileId}/status" },
 	.reply = "file_status_result",
 	.in = status_fields,
 	.in_size = sizeof(struct status_in),

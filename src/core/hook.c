@@ -255,7 +255,7 @@ hook_exec(struct request *r, void *arg)
 const struct op op_hook_set_status = {
 	.name = "hook_set_status",
 	.scope = SCOPE_PUBLIC,
-	.rest = "POST /hook/set-status",
+	.rest = { "POST /hook/set-status" },
 	.reply = "hook_status",
 	.flags = OP_REST_ONLY,
 	.in = hook_in_fields,

@@ -223,7 +223,7 @@ join_exec(struct request *r, void *arg)
 const struct op op_join = {
 	.name = "join",
 	.scope = SCOPE_PUBLIC,
-	.rest = "POST /join",
+	.rest = { "POST /join" },
 	.reply = "joined",
 	.flags = OP_REST_ONLY | OP_STRANGER,
 	.in = join_in_fields,

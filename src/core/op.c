@@ -69,7 +69,7 @@ op_check(void)
 			return "an operation without name, text or handler";
 		if ((*o)->scope == SCOPE_UNSET || (*o)->scope >= SCOPE_MAX)
 			return "an operation without a scope";
-		if (((*o)->flags & OP_REST_ONLY) && (*o)->rest == NULL)
+		if (((*o)->flags & OP_REST_ONLY) && (*o)->rest[0] == NULL)
 			return "an operation that cannot be reached";
 		if ((error = op_check_fields((*o)->in, (*o)->in_size)) != NULL)
 			return error;
@@ -219,6 +219,22 @@ op_fail(struct request *r, enum err e, const char *fmt, ...)
 	op_failed(r, e);
 }
 
+void
+op_deny(struct request *r, const char *resource, const struct id *resource_id)
+{
+	char id[ID_HEX_LEN + 1];
+
+	id_hex(resource_id, id);
+	r->error_scope = r->op->scope;
+	r->error_resource = resource;
+	r->error_resource_id.n = strlen(id);
+	r->error_resource_id.p = pool_strndup(&r->pool, id, strlen(id));
+	op_fail(r, ERR_FORBIDDEN,
+	    "You lack the permission %s on the %s %s; ask for it with a "
+	    "permission request.",
+	    table_scopes[r->op->scope], resource, id);
+}
+
 bool
 op_db_failed(struct request *r, const struct db_result *res)
 {
@@ -288,6 +304,11 @@ op_admit(struct request *r, const char *name, size_t n)
 		return ERR_NONE;
 	if (c->session == NULL)
 		return op_error(r, ERR_NO_HELLO, "must send hello first");
+	if (r->op->flags & OP_GRANTABLE) {
+		r->by_grant = true;
+		return ERR_NONE;
+	}
+	r->error_scope = r->op->scope;
 	t = deputy_token(c);
 	if (t != NULL && !(t->granted & SCOPE_BIT(r->op->scope)))
 		return op_error(r, ERR_FORBIDDEN,

@@ -18,7 +18,7 @@ role_find(struct slice name)
 	return ROLE_MEMBER;
 }
 
-uint32_t
+uint64_t
 role_scopes(struct slice name)
 {
 	return table_roles[role_find(name)].scopes;

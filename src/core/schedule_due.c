@@ -168,6 +168,7 @@ shot_close(struct client *c, enum err why, const char *text)
 
 /* It asks one thing, and is in no roster: nothing else comes to it. */
 static const struct client_calls shot_calls = {
+	.hides = FIELD_REST,
 	.encode = shot_encode,
 	.answer = shot_answer,
 	.discard = shot_discard,

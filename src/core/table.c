@@ -14,14 +14,26 @@ const struct err_desc table_errors[ERR_MAX] = {
 
 const char *const table_scopes[SCOPE_MAX] = {
 	[SCOPE_UNSET] = "unset",
-#define SCOPE(id, name, text) [SCOPE_##id] = name,
+#define SCOPE(id, name, includes, text) [SCOPE_##id] = name,
 #include "core/scopes.def"
 #undef SCOPE
 };
 
 #define S(id) SCOPE_BIT(SCOPE_##id)
+/* What keeping order includes. */
+#define ORDER                                                         \
+	(S(CHANNEL_ADMIN) | S(MESSAGE_REDACT) | S(ARTIFACT_ADMIN) |   \
+	    S(GRANT_CREATE) | S(MEMORY_PROMOTE) | S(AUDIT_READ) |     \
+	    S(WEBHOOK_SUBSCRIBE) | S(WEBHOOK_READ) | S(STREAM_READ) | \
+	    S(STREAM_WRITE) | S(MEMBERS_WRITE))
+const uint64_t table_scope_includes[SCOPE_MAX] = {
+#define SCOPE(id, name, includes, text) [SCOPE_##id] = (includes),
+#include "core/scopes.def"
+#undef SCOPE
+};
+
 #define ALL ((SCOPE_BIT(SCOPE_MAX) - 1) & ~SCOPE_BIT(SCOPE_UNSET))
-_Static_assert(SCOPE_MAX < 32, "scopes are bits of a uint32_t");
+_Static_assert(SCOPE_MAX < 64, "scopes are bits of a uint64_t");
 
 const struct role_scopes table_roles[ROLE_MAX] = {
 #define ROLE(id, name, scopes, text) [ROLE_##id] = { name, scopes, text },

@@ -28,8 +28,8 @@ struct token {
 	struct slice slug; /* of the mesh */
 	struct slice member_name;
 	struct slice role;
-	uint32_t granted; /* scopes that it was made with */
-	uint32_t scopes;  /* those of them that its member has now */
+	uint64_t granted; /* scopes that it was made with */
+	uint64_t scopes;  /* those of them that its member has now */
 	int64_t created_ms;
 	int64_t expires_ms;
 };

@@ -29,7 +29,7 @@ static const char *const token_states[] = { "good", "expired", "revoked",
 
 /* Names of scopes, of the pool. */
 static struct list
-token_names(struct pool *pool, uint32_t scopes)
+token_names(struct pool *pool, uint64_t scopes)
 {
 	struct slice *v = pool_alloc(pool, SCOPE_MAX * sizeof(*v));
 
@@ -109,17 +109,17 @@ create_stored(void *arg, const struct db_result *res)
 }
 
 /* The scopes that are asked for; 0 after failing the request. */
-static uint32_t
+static uint64_t
 create_scopes(struct request *r, const struct list *asked)
 {
 	const struct slice *v = asked->v;
 	const struct client *c = r->client;
-	uint32_t most = c->scopes & ~SCOPE_BIT(SCOPE_PUBLIC), scopes, more;
+	uint64_t most = c->scopes & ~SCOPE_BIT(SCOPE_PUBLIC), scopes, more;
 	struct slice names[SCOPE_MAX];
 	size_t wrong;
 
 	if (asked->n == 0)
-		return most;
+		return most & ~SCOPE_BIT(SCOPE_SERVICE);
 	scopes = token_scopes(v, asked->n, &wrong);
 	if (wrong < asked->n) {
 		r->error_names = token_names(&r->pool, most);
@@ -190,7 +190,7 @@ create_token_exec(struct request *r, void *arg)
 	const struct create_in *in = arg;
 	struct token_create *t;
 	int64_t expires_ms;
-	uint32_t scopes;
+	uint64_t scopes;
 
 	if ((scopes = create_scopes(r, &in->scopes)) == 0 ||
 	    (expires_ms = create_expires(r, in->expires_ms)) == 0)
@@ -584,7 +584,7 @@ const struct op op_revoke_token = {
 const struct op op_token = {
 	.name = "token",
 	.scope = SCOPE_PUBLIC,
-	.rest = "GET /v1/token",
+	.rest = { "GET /v1/token" },
 	.reply = "token",
 	.flags = OP_REST_ONLY,
 	.in = no_fields,

@@ -79,10 +79,10 @@ token_key_name(
 /* What needs no identity needs no token. */
 #define TOKEN_SCOPES_FIRST (SCOPE_PUBLIC + 1)
 
-uint32_t
+uint64_t
 token_scopes(const struct slice *names, size_t n, size_t *wrong)
 {
-	uint32_t scopes = 0;
+	uint64_t scopes = 0;
 	enum scope s;
 	size_t i;
 
@@ -94,27 +94,31 @@ token_scopes(const struct slice *names, size_t n, size_t *wrong)
 				0)
 				break;
 		if (s < SCOPE_MAX)
-			scopes |= SCOPE_BIT(s);
+			scopes |= SCOPE_BIT(s) | table_scope_includes[s];
 		else if (*wrong == n)
 			*wrong = i;
 	}
 	return scopes;
 }
 
-uint32_t
+uint64_t
 token_scopes_of(struct slice role)
 {
 	return role_scopes(role) & ~SCOPE_BIT(SCOPE_PUBLIC);
 }
 
 size_t
-token_scope_names(uint32_t scopes, struct slice v[SCOPE_MAX])
+token_scope_names(uint64_t scopes, struct slice v[SCOPE_MAX])
 {
+	uint64_t included = 0;
 	enum scope s;
 	size_t n = 0;
 
 	for (s = TOKEN_SCOPES_FIRST; s < SCOPE_MAX; s++)
 		if (scopes & SCOPE_BIT(s))
+			included |= table_scope_includes[s];
+	for (s = TOKEN_SCOPES_FIRST; s < SCOPE_MAX; s++)
+		if (scopes & ~included & SCOPE_BIT(s))
 			v[n++] = (struct slice){ table_scopes[s],
 				strlen(table_scopes[s]) };
 	return n;

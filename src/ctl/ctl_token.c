@@ -44,7 +44,7 @@ token_words(const char *s, struct slice *v, size_t max)
 }
 
 static void
-token_scope_unknown(struct slice scope, uint32_t most)
+token_scope_unknown(struct slice scope, uint64_t most)
 {
 	struct slice names[SCOPE_MAX];
 	size_t i, n = token_scope_names(most, names);
@@ -65,8 +65,8 @@ token_new_scopes(struct ctl *c, struct token_new *t)
 {
 	const char *given = ctl_given(c, "scopes");
 	const char *role = t->member->role;
-	uint32_t most = token_scopes_of((struct slice){ role, strlen(role) });
-	uint32_t scopes = most;
+	uint64_t most = token_scopes_of((struct slice){ role, strlen(role) });
+	uint64_t scopes = most & ~SCOPE_BIT(SCOPE_SERVICE);
 	struct slice words[SCOPE_MAX];
 	size_t i, n, wrong;
 
@@ -78,9 +78,9 @@ token_new_scopes(struct ctl *c, struct token_new *t)
 			    "messages:read,messages:write");
 		scopes = 0;
 		for (i = 0; i < n; i++) {
-			uint32_t one = token_scopes(&words[i], 1, &wrong);
+			uint64_t one = token_scopes(&words[i], 1, &wrong);
 
-			if ((one & most) == 0)
+			if (one == 0 || (one & ~most) != 0)
 				token_scope_unknown(words[i], most);
 			scopes |= one;
 		}

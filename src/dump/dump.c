@@ -88,7 +88,7 @@ static const struct dump_scope {
 	const char *name;
 	const char *text;
 } dump_scopes[] = {
-#define SCOPE(id, name, text) { name, text },
+#define SCOPE(id, name, includes, text) { name, text },
 #include "core/scopes.def"
 #undef SCOPE
 };
@@ -373,6 +373,8 @@ dump_fields(const struct field *f, bool in)
 
 	printf(".Bl -tag -width Ds -compact\n");
 	for (; f->type != F_END; f++) {
+		if (f->flags & FIELD_REST)
+			continue;
 		printf(
 		    ".It Cm %s : %s", f->name, dump_field_types[f->type].name);
 		for (i = 0; f->type == F_ENUM && f->names[i] != NULL; i++)
@@ -438,7 +440,7 @@ dump_print_ops(void)
 		const struct op *op = *o;
 
 		if (op->flags & OP_REST_ONLY)
-			printf(".It Ic %s\n", op->rest);
+			printf(".It Ic %s\n", op->rest[0]);
 		else
 			printf(".It Ic %s No -> Ic %s\n", op->name, op->reply);
 		dump_text(op->text);
@@ -479,6 +481,8 @@ dump_input(const char *op, const char *above, const struct field *f)
 	size_t i;
 
 	for (; f != NULL && f->type != F_END; f++) {
+		if (f->flags & FIELD_REST)
+			continue;
 		printf("%s\t%s%s\t%s\t%lld\t%lld\t%d\t", op, above, f->name,
 		    dump_type_words[f->type], (long long)f->min,
 		    (long long)f->max, (f->flags & FIELD_REQUIRED) != 0);

@@ -19,7 +19,7 @@
 
 struct event_base;
 
-#define IPC_VERSION 5
+#define IPC_VERSION 6
 #define IPC_FDS_MAX 16
 #define IPC_PROCS_MAX 64
 #define IPC_TAIL_MAX (128 * 1024)
@@ -61,6 +61,8 @@ struct ipc_config {
 	uint32_t uid;	/* to run as when the process is root; 0: stay */
 	uint32_t gid;
 	uint8_t token_key[CRYPTO_KEY_LEN]; /* zero for who has no use for it */
+	uint8_t
+	    platform[CRYPTO_DIGEST_LEN]; /* of the platform's key, or zero */
 };
 
 struct ipc_bus {

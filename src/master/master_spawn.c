@@ -241,6 +241,8 @@ child_brief_config(struct master_child *c)
 
 	if (c->role->role != IPC_RELAY)
 		memcpy(config.token_key, m->token_key, sizeof(m->token_key));
+	if (c->role->role == IPC_WORKER)
+		memcpy(config.platform, m->platform, sizeof(m->platform));
 	buf_init(&text, IPC_TAIL_MAX);
 	master_conf_text(m, &text);
 	if (!text.failed)

@@ -227,7 +227,7 @@ state_host(struct master *m)
 /* In the state directory it is made, and read, as its user; elsewhere it may be
  * a file that only root can read. */
 static void
-state_token_key(struct master *m)
+state_keys(struct master *m)
 {
 	bool ours = m->conf->token_key[0] == '\0';
 	char *error;
@@ -238,6 +238,11 @@ state_token_key(struct master *m)
 		fatalx("%s", error);
 	if (!ours)
 		master_state_root(m, false);
+	master_state_root(m, true);
+	if (conf_platform_digest(m->conf, m->token_key, m->platform, &error) !=
+	    0)
+		fatalx("platform.key_file: %s", error);
+	master_state_root(m, false);
 }
 
 /* setresuid(2) and the like clear the signal that whoever started us may have
@@ -286,7 +291,7 @@ master_state_open(struct master *m)
 	state_reach(m, dir);
 	state_lock(m);
 	state_host(m);
-	state_token_key(m);
+	state_keys(m);
 	if (mkdir(run, 0700) == -1 && (errno != EEXIST || chmod(run, 0700)))
 		fatal("state_dir: %s", run);
 	if (mkdir(files, 0700) == -1 && errno != EEXIST)

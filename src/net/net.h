@@ -106,6 +106,9 @@ struct slice http_header(const struct http_request *r, const char *name);
  * or longer than max - 1. */
 ptrdiff_t http_query(const struct http_request *r, const char *key, char *out,
     size_t max) MUST_CHECK;
+/* The bytes that part of a path stands for, in out, which has room for as many
+ * as it has; returns how many. */
+size_t http_path_text(struct slice part, char *out);
 const char *http_status_text(int status);
 
 /*

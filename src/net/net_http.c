@@ -225,6 +225,17 @@ http_unescape(struct slice s, char *c)
 	return 3;
 }
 
+size_t
+http_path_text(struct slice part, char *out)
+{
+	size_t n = 0, used;
+
+	for (; part.n > 0; part.p += used, part.n -= used)
+		if ((used = http_unescape(part, &out[n++])) == 0)
+			fatalx("a path that was not checked");
+	return n;
+}
+
 /* A path has no escapes that change its meaning when they are decoded twice
  * or not at all, and no "." or ".." in any spelling. */
 static int

@@ -69,11 +69,12 @@ enum err decode_object(struct request *r, const struct json *j, size_t i,
 /*
  * proto_encode.c: structs to JSON.
  */
-/* The members of an object, without its braces. */
-void encode_fields(
-    struct json_writer *w, const struct field *fields, const void *in);
-/* The numbers of an error: of a limit that was reached, of a version. */
-void encode_numbers(struct json_writer *w, const struct request *r);
+/* The members of an object, without its braces; hides: see client_calls. */
+void encode_fields(struct json_writer *w, const struct field *fields,
+    const void *in, unsigned hides);
+/* What an error has beside its text: the numbers of a limit that was reached,
+ * a version, the permission that is missing. */
+void encode_details(struct json_writer *w, const struct request *r);
 
 /*
  * proto_mesh.c: the mesh protocol: JSON objects over WebSocket, linnet-
@@ -113,6 +114,17 @@ struct slice http_bearer(const struct http_request *r);
 #define HTTP_CORS_MAX 512
 const char *http_cors(const struct proto *p, const struct http_request *r,
     char out[HTTP_CORS_MAX]);
+
+/*
+ * proto_enter.c: who asks.
+ */
+/* The client acts for whom a request's credential says, and fn is called, at
+ * once or later; or the request is refused.  A credential is a token, or a
+ * service key and the principal for whom it is used; it is in the headers, or
+ * for an upgrade to WebSocket it may be in the query. */
+void proto_enter(struct request *r, const struct http_request *h, token_fn *fn);
+/* Is this request shown the platform's key? */
+bool proto_is_platform(const struct proto *p, const struct http_request *h);
 
 /*
  * proto_metrics.c: /metrics in the text format of Prometheus.

@@ -23,6 +23,24 @@ struct decode {
 typedef enum err decode_fn(
     struct decode *d, const struct field *f, size_t i, void *out);
 
+/* An error was in this part of what is being looked at; returns it. */
+static enum err
+decode_at(struct request *r, enum err e, const char *part)
+{
+	r->error_at = pool_printf(
+	    &r->pool, "/%s%s", part, r->error_at != NULL ? r->error_at : "");
+	return e;
+}
+
+static enum err
+decode_at_item(struct request *r, enum err e, size_t i)
+{
+	char part[32];
+
+	snprintf(part, sizeof(part), "%zu", i);
+	return decode_at(r, e, part);
+}
+
 static enum err
 decode_expects(struct decode *d, const struct field *f, const char *what)
 {
@@ -156,6 +174,8 @@ decode_int(struct decode *d, const struct field *f, size_t i, void *out)
 
 	if (n->type != JSON_NUMBER || json_int(n, v) != 0)
 		return decode_expects(d, f, "a whole number");
+	if (f->flags & FIELD_CLAMP)
+		*v = *v < f->min ? f->min : *v > f->max ? f->max : *v;
 	if (*v < f->min || *v > f->max)
 		return op_error(d->request, ERR_MALFORMED,
 		    "%s must be between %" PRId64 " and %" PRId64 ".", f->name,
@@ -237,7 +257,8 @@ decode_strs(struct decode *d, const struct field *f, size_t i, void *out)
 	for (k = JSON_FIRST(i); k != nodes[i].end; k = nodes[k].end, v++)
 		if ((e = decode_text(d, f, k, v, f->type == F_TARGET,
 			 FIELD_ELEMENT)) != ERR_NONE)
-			return e;
+			return decode_at_item(d->request, e,
+			    (size_t)(v - (struct slice *)list->v));
 	return ERR_NONE;
 }
 
@@ -279,7 +300,8 @@ decode_rows(struct decode *d, const struct field *f, size_t i, void *out)
 	for (k = JSON_FIRST(i); k != nodes[i].end;
 	     k = nodes[k].end, v += f->row_size)
 		if ((e = decode_row(d, f, k, v)) != ERR_NONE)
-			return e;
+			return decode_at_item(d->request, e,
+			    (size_t)(v - (char *)list->v) / f->row_size);
 	return ERR_NONE;
 }
 
@@ -301,12 +323,13 @@ static decode_fn *const decoders[] = {
 };
 
 static const struct field *
-decode_find(const struct field *fields, const struct json_node *key)
+decode_find(
+    const struct field *fields, const struct json_node *key, unsigned hides)
 {
 	const struct field *f;
 
 	for (f = fields; f->type != F_END; f++)
-		if (json_is(key, f->name))
+		if (!(f->flags & hides) && json_is(key, f->name))
 			return f;
 	return NULL;
 }
@@ -318,30 +341,35 @@ decode_object(struct request *r, const struct json *j, size_t i,
 	struct decode d = { r, j };
 	const struct json_node *nodes = j->nodes;
 	const struct field *f;
+	unsigned hides = r->client->calls->hides;
 	uint64_t seen = 0, bit;
 	size_t k;
 	enum err e;
 
 	for (k = JSON_FIRST(i); k != nodes[i].end; k = nodes[k + 1].end) {
-		if ((f = decode_find(fields, &nodes[k])) == NULL)
+		if ((f = decode_find(fields, &nodes[k], hides)) == NULL)
 			continue;
 		bit = UINT64_C(1) << (f - fields);
 		if (seen & bit)
-			return op_error(
-			    r, ERR_MALFORMED, "%s is there twice.", f->name);
+			return decode_at(r,
+			    op_error(r, ERR_MALFORMED, "%s is there twice.",
+				f->name),
+			    f->name);
 		if (nodes[k + 1].type == JSON_NULL && f->type != F_JSON)
 			continue;
 		seen |= bit;
 		e = decoders[f->type](&d, f, k + 1, (char *)out + f->offset);
 		if (e != ERR_NONE)
-			return e;
+			return decode_at(r, e, f->name);
 	}
 	for (f = fields; f->type != F_END; f++) {
-		if (seen & UINT64_C(1) << (f - fields))
+		if (f->flags & hides || seen & UINT64_C(1) << (f - fields))
 			continue;
 		if (f->flags & FIELD_REQUIRED)
-			return op_error(
-			    r, ERR_MALFORMED, "%s is missing.", f->name);
+			return decode_at(r,
+			    op_error(
+				r, ERR_MALFORMED, "%s is missing.", f->name),
+			    f->name);
 		if (f->flags & FIELD_ABSENT)
 			*(int64_t *)(void *)((char *)out + f->offset) = -1;
 	}

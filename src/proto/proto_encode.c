@@ -37,7 +37,8 @@ encode_is_none(const struct field *f, const void *v)
 }
 
 static void
-encode_list(struct json_writer *w, const struct field *f, const void *v)
+encode_list(
+    struct json_writer *w, const struct field *f, const void *v, unsigned hides)
 {
 	const struct list *list = v;
 	const struct slice *s = list->v;
@@ -51,14 +52,15 @@ encode_list(struct json_writer *w, const struct field *f, const void *v)
 			continue;
 		}
 		json_object(w);
-		encode_fields(w, f->rows, row + i * f->row_size);
+		encode_fields(w, f->rows, row + i * f->row_size, hides);
 		json_object_end(w);
 	}
 	json_array_end(w);
 }
 
 static void
-encode_value(struct json_writer *w, const struct field *f, const void *v)
+encode_value(
+    struct json_writer *w, const struct field *f, const void *v, unsigned hides)
 {
 	const struct slice *s = v;
 
@@ -96,11 +98,11 @@ encode_value(struct json_writer *w, const struct field *f, const void *v)
 		break;
 	case F_STRS:
 	case F_ROWS:
-		encode_list(w, f, v);
+		encode_list(w, f, v, hides);
 		break;
 	case F_ROW:
 		json_object(w);
-		encode_fields(w, f->rows, v);
+		encode_fields(w, f->rows, v, hides);
 		json_object_end(w);
 		break;
 	case F_TARGET:
@@ -110,12 +112,15 @@ encode_value(struct json_writer *w, const struct field *f, const void *v)
 }
 
 void
-encode_fields(struct json_writer *w, const struct field *fields, const void *in)
+encode_fields(struct json_writer *w, const struct field *fields, const void *in,
+    unsigned hides)
 {
 	const struct field *f;
 	const void *v;
 
 	for (f = fields; f->type != F_END; f++) {
+		if (f->flags & hides)
+			continue;
 		v = (const char *)in + f->offset;
 		if (f->flags & (FIELD_OMIT | FIELD_NULLABLE) &&
 		    encode_is_none(f, v)) {
@@ -126,12 +131,12 @@ encode_fields(struct json_writer *w, const struct field *fields, const void *in)
 			continue;
 		}
 		json_key(w, f->name);
-		encode_value(w, f, v);
+		encode_value(w, f, v, hides);
 	}
 }
 
 void
-encode_numbers(struct json_writer *w, const struct request *r)
+encode_details(struct json_writer *w, const struct request *r)
 {
 	if (r->error_limit + r->error_used > 0) {
 		json_key(w, "limit");
@@ -146,5 +151,15 @@ encode_numbers(struct json_writer *w, const struct request *r)
 	if (r->error == ERR_VERSION_CONFLICT) {
 		json_key(w, "version");
 		json_num(w, r->error_version);
+	}
+	if (r->error_scope != SCOPE_UNSET) {
+		json_key(w, "capability");
+		json_str(w, table_scopes[r->error_scope]);
+	}
+	if (r->error_resource != NULL) {
+		json_key(w, "resourceType");
+		json_str(w, r->error_resource);
+		json_key(w, "resourceId");
+		json_strn(w, r->error_resource_id.p, r->error_resource_id.n);
 	}
 }

@@ -228,6 +228,7 @@ file_answer_op(struct request *r)
 }
 
 static const struct client_calls file_calls = {
+	.hides = FIELD_MESH,
 	.encode = file_encode,
 	.answer = file_answer_op,
 	.discard = file_discard,

@@ -71,7 +71,7 @@ mesh_encode(struct request *r, const void *out)
 		json_key(&w, "to");
 		json_raw(&w, wire->to.p, wire->to.n);
 	}
-	encode_fields(&w, r->op->out, out);
+	encode_fields(&w, r->op->out, out, FIELD_REST);
 	if (wire->kind == MESH_SEND) {
 		json_object_end(&w);
 		json_array_end(&w);
@@ -339,6 +339,7 @@ mesh_close(struct client *c, enum err why, const char *text)
 }
 
 const struct client_calls mcp_mesh_calls = {
+	.hides = FIELD_REST,
 	.encode = mesh_encode,
 	.answer = mesh_answer,
 	.discard = mesh_discard,

@@ -64,7 +64,7 @@ mesh_write_error(struct json_writer *w, const struct request *r)
 			json_strn(w, names[i].p, names[i].n);
 		json_array_end(w);
 	}
-	encode_numbers(w, r);
+	encode_details(w, r);
 }
 
 /* A single answer always fits into the output of its connection, however large:
@@ -110,7 +110,7 @@ mesh_encode(struct request *r, const void *out)
 		json_raw(&w, wire->reqid.p, wire->reqid.n);
 	}
 	if (r->error == ERR_NONE)
-		encode_fields(&w, r->op->out, out);
+		encode_fields(&w, r->op->out, out, FIELD_REST);
 	json_object_end(&w);
 	if (b->failed || mesh_is_too_much(b)) {
 		(void)op_error(r, b->failed ? ERR_TOO_BIG : ERR_OVERLOADED,
@@ -301,7 +301,7 @@ mesh_write_entry(struct json_writer *w, const struct entry *e)
 	json_key(w, "type");
 	if (e->post != NULL) {
 		json_str(w, "channel_message");
-		encode_fields(w, post_fields, e->post);
+		encode_fields(w, post_fields, e->post, FIELD_REST);
 		return;
 	}
 	json_str(w, e->n > 0 ? "channel_event" : "channel_closed");
@@ -374,6 +374,7 @@ mesh_close(struct client *c, enum err why, const char *text)
 }
 
 static const struct client_calls mesh_calls = {
+	.hides = FIELD_REST,
 	.encode = mesh_encode,
 	.answer = mesh_answer,
 	.discard = mesh_discard,
@@ -452,7 +453,7 @@ mesh_protocol_message(struct peer *peer, const char *s, size_t n)
 	op = op_find(name, n);
 	if (op != NULL && op->flags & OP_REST_ONLY) {
 		op_refuse(r, ERR_UNKNOWN_TYPE, "%s is done over HTTP: %s.",
-		    op->name, op->rest);
+		    op->name, op->rest[0]);
 		return;
 	}
 	op_run(r, name, n, mesh_decode, j);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Operations with a route of their own: a JSON body in, or for GET and DELETE
- * what the path and the query say (proto_rest_args.c); a JSON body out.  An
- * error is its HTTP status and {"ok":false,"error":CODE,
- * "code":CODE,"message":TEXT}.
+ * what the path and the query say (proto_rest_args.c); a JSON body out, also of
+ * an error (proto_rest_error.c).
  *
- * Each request is a client of its own: one that shows a token acts for the
- * token's member, any other has no session.  Where it is for strangers only
- * (OP_STRANGER) a token is not looked at.
+ * Each request is a client of its own, which acts for whom its credential says
+ * (proto_enter.c); one without has no session.  Where it is for strangers only
+ * (OP_STRANGER) a credential is not looked at.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,10 @@
 /* What a request keeps until its answer is sent; of its pool. */
 struct rest_wire {
 	const struct op *op;
+	const char *route;   /* of those of op */
 	struct slice bearer; /* of an operation that asks for it itself */
+	struct slice key;    /* Idempotency-Key */
+	struct slice args;   /* the path's, where there is a body */
 	struct slice in;
 	struct slice headers;
 	char *body;
@@ -35,34 +38,40 @@ rest_encode(struct request *r, const void *out)
 	buf_clear(b);
 	json_start(&w, b);
 	json_object(&w);
-	if (r->error != ERR_NONE) {
-		json_key(&w, "ok");
-		json_bool(&w, false);
-		json_key(&w, "error");
-		json_str(&w, table_errors[r->error].name);
-		json_key(&w, "code");
-		json_str(&w, table_errors[r->error].name);
-		json_key(&w, "message");
-		json_str(&w, r->error_text);
-		encode_numbers(&w, r);
-	} else
-		encode_fields(&w, r->op->out, out);
+	if (r->error == ERR_NONE)
+		encode_fields(&w, r->op->out, out, FIELD_MESH);
+	else if (rest_error_is_plain(wire->route))
+		rest_error_plain(&w, r);
+	else
+		rest_error(&w, r);
 	json_object_end(&w);
 	wire->body = pool_dup(&r->pool, b->data, b->len);
 	wire->n = b->len;
 }
 
-/* RFC 6750 3: what to come with. */
+/* RFC 6750 3: what to come with.  RFC 9110 10.2.3: when. */
 static const char *
 rest_headers(struct request *r)
 {
 	const struct rest_wire *wire = r->wire;
 
-	if (table_errors[r->error].http != 401)
-		return wire->headers.p;
-	return pool_printf(&r->pool,
-	    SLICE_FMT "WWW-Authenticate: Bearer realm=\"linnet\"\r\n",
-	    SLICE_ARG(wire->headers));
+	if (table_errors[r->error].http == 401)
+		return pool_printf(&r->pool,
+		    SLICE_FMT "WWW-Authenticate: Bearer realm=\"linnet\"\r\n",
+		    SLICE_ARG(wire->headers));
+	if (r->error != ERR_NONE && r->error_retry_ms > 0)
+		return pool_printf(&r->pool,
+		    SLICE_FMT "Retry-After: %" PRId64 "\r\n",
+		    SLICE_ARG(wire->headers), (r->error_retry_ms + 999) / 1000);
+	return wire->headers.p;
+}
+
+static int
+rest_status(const struct request *r)
+{
+	if (r->error == ERR_NONE && r->op->rest_status != 0)
+		return r->op->rest_status;
+	return table_errors[r->error].http;
 }
 
 static void
@@ -71,7 +80,10 @@ rest_answer(struct request *r)
 	struct peer *peer = CONTAINER(r->client, struct peer, client);
 	const struct rest_wire *wire = r->wire;
 
-	conn_reply(peer->conn, table_errors[r->error].http, "application/json",
+	conn_reply(peer->conn, rest_status(r),
+	    r->error == ERR_NONE || rest_error_is_plain(wire->route)
+		? "application/json"
+		: "application/problem+json",
 	    rest_headers(r), wire->body, wire->n);
 	client_gone(&peer->client, false);
 	proto_peer_over(peer);
@@ -107,6 +119,7 @@ rest_close(struct client *c, enum err why, const char *text)
 }
 
 static const struct client_calls rest_calls = {
+	.hides = FIELD_MESH,
 	.encode = rest_encode,
 	.answer = rest_answer,
 	.discard = rest_discard,
@@ -117,17 +130,24 @@ static const struct client_calls rest_calls = {
 	.address = proto_address,
 };
 
+static struct slice
+rest_keep(struct request *r, struct slice s)
+{
+	return (struct slice){ pool_strndup(&r->pool, s.p, s.n), s.n };
+}
+
 static bool
 rest_reads(const char *route)
 {
 	return str_starts(route, "GET ");
 }
 
-/* What is asked for stands in the body; else in path and query. */
+/* What is asked for stands in the body and the path; else in path and query.
+ */
 static bool
 rest_has_body(const char *route)
 {
-	return str_starts(route, "POST ");
+	return !rest_reads(route) && !str_starts(route, "DELETE ");
 }
 
 static bool
@@ -159,19 +179,15 @@ rest_decode(struct request *r, const struct op *op, void *in, void *arg)
 	enum err e;
 
 	e = decode_object(r, &p->json, 0, op->in, in);
-	/* A credential belongs into the header; the body may have it too. */
+	/* What belongs into a header; the body may have it too. */
 	for (f = op->in; e == ERR_NONE && f->type != F_END; f++) {
 		s = (struct slice *)(void *)((char *)in + f->offset);
 		if (strcmp(f->name, "token") == 0 && wire->bearer.n > 0)
 			*s = wire->bearer;
+		if (strcmp(f->name, "idempotencyKey") == 0 && s->n == 0)
+			*s = wire->key;
 	}
 	return e;
-}
-
-static struct slice
-rest_keep(struct request *r, struct slice s)
-{
-	return (struct slice){ pool_strndup(&r->pool, s.p, s.n), s.n };
 }
 
 /* Does the operation check a credential of its own kind? */
@@ -186,13 +202,16 @@ rest_asks(const struct op *op)
 	return false;
 }
 
-/* Who asks is known. */
-static void
-rest_go(struct request *r)
+/* Reads what is asked for, with what the path says; else refuses it. */
+static bool
+rest_read(struct request *r)
 {
 	struct proto *p = CONTAINER(r->client, struct peer, client)->proto;
-	const struct rest_wire *wire = r->wire;
+	struct rest_wire *wire = r->wire;
 
+	/* Where the path says all, a body may have nothing to say. */
+	if (wire->in.n == 0 && wire->args.n > 0)
+		wire->in = (struct slice){ "{}", 2 };
 	if (wire->in.n == 0)
 		op_refuse(r, ERR_MALFORMED, "The body is empty; send JSON.");
 	else if (json_read(&p->json, wire->in.p, wire->in.n) != 0)
@@ -200,14 +219,51 @@ rest_go(struct request *r)
 		    p->json.error, p->json.error_at);
 	else if (p->json.nodes[0].type != JSON_OBJECT)
 		op_refuse(r, ERR_MALFORMED, "The body must be a JSON object.");
-	else
+	else if (wire->args.n == 0)
+		return true;
+	else {
+		wire->in = rest_args_merge(wire->args, wire->in, &r->pool);
+		if (json_read(&p->json, wire->in.p, wire->in.n) == 0)
+			return true;
+		op_refuse(r, ERR_MALFORMED, "No JSON: %s.", p->json.error);
+	}
+	return false;
+}
+
+/* Who asks is known. */
+static void
+rest_go(struct request *r)
+{
+	struct proto *p = CONTAINER(r->client, struct peer, client)->proto;
+	const struct rest_wire *wire = r->wire;
+
+	if (rest_read(r))
 		op_run(
 		    r, wire->op->name, strlen(wire->op->name), rest_decode, p);
 }
 
+/* What the request asks for; false: it was refused. */
+static bool
+rest_take(struct request *r, const struct http_request *h)
+{
+	struct rest_wire *wire = r->wire;
+	struct slice *to = rest_has_body(wire->route) ? &wire->args : &wire->in;
+
+	if (rest_has_body(wire->route))
+		wire->in = h->body;
+	if ((to == &wire->in || strchr(wire->route, '{') != NULL) &&
+	    !rest_args(wire->op, wire->route, h, &r->pool, to)) {
+		op_refuse(
+		    r, ERR_MALFORMED, "The path or the query is not UTF-8.");
+		return false;
+	}
+	wire->key = rest_keep(r, http_header(h, "idempotency-key"));
+	return true;
+}
+
 static void
 rest_run(struct proto *p, struct conn *c, const struct http_request *h,
-    const struct op *op)
+    const struct op *op, const char *route)
 {
 	struct peer *peer = proto_peer(p, c, &rest_calls);
 	struct request *r = client_request(&peer->client);
@@ -217,28 +273,20 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
 
 	r->wire = wire;
 	r->op = wire->op = op;
+	wire->route = route;
 	r->size = h->body.n;
-	if (rest_has_body(op->rest))
-		wire->in = h->body;
-	else if (!rest_args(op, h, &r->pool, &wire->in)) {
-		op_refuse(r, ERR_MALFORMED, "The query is not UTF-8.");
+	if (!rest_take(r, h))
 		return;
-	}
 	if (http_cors(p, h, cors) != NULL)
 		wire->headers =
 		    rest_keep(r, (struct slice){ cors, strlen(cors) });
-	if (bearer.n == 0 && op->scope != SCOPE_PUBLIC) {
-		op_refuse(r, ERR_UNAUTHORIZED,
-		    "It needs a token (Authorization: Bearer wat_...); linnet "
-		    "token create makes one.");
-		return;
-	}
 	if (bearer.n > 0 && rest_asks(op))
 		wire->bearer = rest_keep(r, bearer);
-	else if (bearer.n > 0 && !(op->flags & OP_STRANGER)) {
+	else if (op->scope != SCOPE_PUBLIC ||
+		 (bearer.n > 0 && !(op->flags & OP_STRANGER))) {
 		/* The body may be gone before it is known whose token it is. */
 		wire->in = rest_keep(r, wire->in);
-		token_enter(r, bearer, rest_go);
+		proto_enter(r, h, rest_go);
 		return;
 	}
 	rest_go(r);
@@ -260,17 +308,19 @@ rest_request(struct proto *p, struct conn *c, const struct http_request *h,
     char allow[static REST_ALLOW_MAX])
 {
 	const struct op *const *o;
+	const char *const *route;
 	bool method;
 
 	allow[0] = '\0';
-	for (o = op_table; *o != NULL; o++) {
-		if ((*o)->rest == NULL || !rest_matches((*o)->rest, h, &method))
-			continue;
-		if (method) {
-			rest_run(p, c, h, *o);
-			return true;
+	for (o = op_table; *o != NULL; o++)
+		for (route = (*o)->rest; *route != NULL; route++) {
+			if (!rest_matches(*route, h, &method))
+				continue;
+			if (method) {
+				rest_run(p, c, h, *o, *route);
+				return true;
+			}
+			rest_allow(allow, *route);
 		}
-		rest_allow(allow, (*o)->rest);
-	}
 	return false;
 }

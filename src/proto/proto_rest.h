@@ -12,9 +12,21 @@
  */
 /* Is this the path of a route ("/v1/files/{fileId}")? */
 bool rest_args_match(const char *route, struct slice path);
-/* The input of an operation whose route this is the path of, as JSON, of the
- * pool; false: something in it is no UTF-8. */
-bool rest_args(const struct op *op, const struct http_request *h,
-    struct pool *pool, struct slice *out) MUST_CHECK;
+/* What the path, and for a route without a body the query, says, as JSON, of
+ * the pool; false: something in it is no UTF-8. */
+bool rest_args(const struct op *op, const char *route,
+    const struct http_request *h, struct pool *pool,
+    struct slice *out) MUST_CHECK;
+/* Two JSON objects as one, of the pool; the second may be empty. */
+struct slice rest_args_merge(struct slice a, struct slice b, struct pool *pool);
+
+/*
+ * proto_rest_error.c: the members of an error's body.
+ */
+/* Is this a route from before /v1, whose clients know another form? */
+bool rest_error_is_plain(const char *route);
+void rest_error_plain(struct json_writer *w, const struct request *r);
+/* RFC 9457, with `error` and `code` as message-layer's clients expect them. */
+void rest_error(struct json_writer *w, const struct request *r);
 
 #endif

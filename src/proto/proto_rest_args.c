@@ -4,8 +4,8 @@
  * operation takes: so there is one way in for both.
  *
  * "GET /v1/files/{fileId}": a name in braces stands for one part of the path,
- * and is a field of the operation; the other fields are in the query.  Lists
- * have commas between.
+ * and is a field of the operation; the other fields are in the query, or in the
+ * body where there is one.  Lists have commas between.
  */
 #include <string.h>
 
@@ -57,6 +57,8 @@ rest_args_match(const char *route, struct slice path)
 struct args {
 	struct json_writer w;
 	const struct op *op;
+	const char *route;
+	struct pool *pool;
 	bool bad;
 };
 
@@ -66,7 +68,7 @@ args_field(const struct op *op, struct slice name)
 	const struct field *f;
 
 	for (f = op->in; f->type != F_END; f++)
-		if (strlen(f->name) == name.n &&
+		if (!(f->flags & FIELD_MESH) && strlen(f->name) == name.n &&
 		    memcmp(f->name, name.p, name.n) == 0)
 			return f;
 	return NULL;
@@ -134,18 +136,22 @@ args_from_path(void *arg, struct slice name, struct slice part)
 {
 	struct args *a = arg;
 	const struct field *f = args_field(a->op, name);
+	char *text;
+	size_t n;
 
 	if (f == NULL)
-		fatalx("%s has no field of its route %s", a->op->name,
-		    a->op->rest);
-	args_put(a, f, part);
+		fatalx(
+		    "%s has no field of its route %s", a->op->name, a->route);
+	text = pool_alloc(a->pool, part.n + 1);
+	n = http_path_text(part, text);
+	args_put(a, f, (struct slice){ text, n });
 	return true;
 }
 
 static bool
-args_in_route(const struct op *op, const struct field *f)
+args_in_route(const char *route, const struct field *f)
 {
-	const char *at = strchr(op->rest, '{');
+	const char *at = strchr(route, '{');
 	size_t n = strlen(f->name);
 
 	for (; at != NULL; at = strchr(at + 1, '{'))
@@ -155,10 +161,11 @@ args_in_route(const struct op *op, const struct field *f)
 }
 
 bool
-rest_args(const struct op *op, const struct http_request *h, struct pool *pool,
-    struct slice *out)
+rest_args(const struct op *op, const char *route, const struct http_request *h,
+    struct pool *pool, struct slice *out)
 {
-	struct args a = { .op = op };
+	struct args a = { .op = op, .route = route, .pool = pool };
+	bool query = str_starts(route, "GET ") || str_starts(route, "DELETE ");
 	char *value = pool_alloc(pool, h->query.n + 1);
 	const struct field *f;
 	struct buf b;
@@ -167,9 +174,9 @@ rest_args(const struct op *op, const struct http_request *h, struct pool *pool,
 	buf_init(&b, SIZE_MAX / 2);
 	json_start(&a.w, &b);
 	json_object(&a.w);
-	(void)args_walk(strchr(op->rest, ' ') + 1, h->path, args_from_path, &a);
-	for (f = op->in; f->type != F_END; f++) {
-		if (args_in_route(op, f))
+	(void)args_walk(strchr(route, ' ') + 1, h->path, args_from_path, &a);
+	for (f = op->in; query && f->type != F_END; f++) {
+		if (f->flags & FIELD_MESH || args_in_route(route, f))
 			continue;
 		n = http_query(h, f->name, value, h->query.n + 1);
 		if (n >= 0)
@@ -181,4 +188,25 @@ rest_args(const struct op *op, const struct http_request *h, struct pool *pool,
 	*out = (struct slice){ pool_dup(pool, b.data, b.len), b.len };
 	buf_free(&b);
 	return !a.bad;
+}
+
+struct slice
+rest_args_merge(struct slice a, struct slice b, struct pool *pool)
+{
+	char *s = pool_alloc(pool, a.n + b.n + 1);
+	size_t n = a.n - 1;
+
+	while (*b.p != '{') {
+		b.p++;
+		b.n--;
+	}
+	do {
+		b.p++;
+		b.n--;
+	} while (strchr(" \t\r\n", *b.p) != NULL);
+	memcpy(s, a.p, n);
+	if (*b.p != '}')
+		s[n++] = ',';
+	memcpy(s + n, b.p, b.n);
+	return (struct slice){ s, n + b.n };
 }

@@ -239,6 +239,7 @@ role_open(struct role *r, const char *conninfo)
 	config.incarnation = me->incarnation;
 	config.host_name = r->conf->host_name;
 	config.token_key = me->token_key;
+	config.platform = me->platform;
 	config.limits = &limits;
 	config.db_state = role_database_up;
 	config.arg = r;
