@@ -200,15 +200,21 @@ create table post_reaction (
 );
 create index post_reaction_member on post_reaction (member_id);
 
--- The reactions to a message as JSON, the first one first; null: none.
+-- The reactions to a message as JSON, the first one first; null: none.  Most
+-- have none, and those are not to pay for the others.
 create function post_reactions(post uuid) returns text
-language sql stable as $$
-	select json_agg(json_build_object('reaction', r.reaction,
-	    'count', r.count, 'names', r.names) order by r.first, r.reaction)::text
+language plpgsql stable as $$
+begin
+	if not exists (select from post_reaction where post_id = post) then
+		return null;
+	end if;
+	return (select json_agg(json_build_object('reaction', r.reaction,
+	    'count', r.count, 'names', r.names) order by r.first, r.reaction)
 	from (select x.reaction, count(*) as count, min(x.made_at) as first,
 	    json_agg(m.name order by x.made_at, m.name) as names
 	    from post_reaction x join member m on m.id = x.member_id
-	    where x.post_id = post group by x.reaction) r
+	    where x.post_id = post group by x.reaction) r);
+end
 $$;
 
 -- How far a member has read.

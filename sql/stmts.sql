@@ -1609,9 +1609,9 @@ returning id, revision, subscriptions, can, answers;
 
 -- name: file_put
 insert into file (id, mesh_id, member_id, by_name, by_folded, name,
-    name_folded, mime, tags, attached, size, sha256)
+    name_folded, mime, tags, attached, size, sha256, channel_id)
 values ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::text,
-    $8::text, $9::text[], $10::bool, $11::int8, $12::bytea)
+    $8::text, $9::text[], $10::bool, $11::int8, $12::bytea, $13::uuid)
 on conflict (id) do update set id = excluded.id returning id;
 
 -- Its member begins to bring the bytes.  Answers what it was before, and
@@ -1662,7 +1662,7 @@ returning name, mime;
 -- A file and what a member may do with it.
 -- name: file_find
 select f.name, f.mime, f.size, f.sha256, f.attached,
-    not f.attached or f.member_id = $3::uuid or $3 = any (f.readers) as may,
+    file_admits(f, $3::uuid) as may,
     m.revoked_at is not null or mesh.archived_at is not null
     or exists (select from ban b where b.member_id = m.id) as barred,
     f.member_id, m.name,
@@ -1707,7 +1707,7 @@ with f as (
 	select id, name, size, attached, sha256 from file
 	where id = any ($3::text[]::uuid[]) and mesh_id = $1::uuid
 	and state = 2 and (expires_at is null or expires_at > now())
-	and (not attached or member_id = $2::uuid or $2 = any (readers))
+	and file_admits(file, $2::uuid)
 	order by id for update
 ), done as (
 	update file set readers = array(select unnest(readers)
@@ -1725,7 +1725,7 @@ from file f join member m on m.id = f.member_id
 where f.mesh_id between $1::uuid and $1 and f.state = 2
 and (f.expires_at is null or f.expires_at > now())
 and (not f.attached or f.member_id = $2::uuid or $2 = any (f.readers))
-and ($3::text is null or position($3 in f.name_folded) > 0
+and f.channel_id is null and ($3::text is null or position($3 in f.name_folded) > 0
     or $4::text = any (f.tags))
 and ($5::text is null or f.by_folded = $5)
 and ($6::bytea is null or m.key = $6)
@@ -1752,11 +1752,106 @@ order by m.name, m.id limit $2::int8;
 with f as (
 	select id, member_id = $3::uuid or $4::bool as may,
 	    not attached or member_id = $3 or $3 = any (readers) as sees
-	from file where mesh_id = $1::uuid and id = $2::uuid for update
+	from file where mesh_id = $1::uuid and id = $2::uuid
+	and channel_id is null for update
 ), done as (
 	delete from file using f where file.id = f.id and f.may
 )
 select may, sees from f;
+
+-- Artifacts ------------------------------------------------------------------
+
+-- Their bytes are stored.  Columns: 0 done, 1 it was deleted meanwhile, or its
+-- channel was; the time, and the place of the entry.
+-- name: artifact_put batch 7
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::int8[], $6::bytea[], $7::text[]) as t(n, mesh_id, id, claim,
+	    size, sha256, at)
+), checked as (
+	select i.*, f.channel_id, f.member_id, f.name, f.mime, f.state from i
+	join file f on f.id = i.id and f.claim = i.claim
+	join channel c on c.id = f.channel_id and c.closed_at is null
+	where f.state = 1 or f.state = 2 and f.sha256 = i.sha256
+), stored as (
+	update file f set state = 2, changed_at = now(), size = c.size,
+	    sha256 = c.sha256 from checked c
+	where f.id = c.id and c.state = 1
+), kept as (
+	insert into artifact (id, mesh_id, channel_id, member_id, name, mime,
+	    size, sha256, created_at)
+	select id, mesh_id, channel_id, member_id, name, mime, size, sha256,
+	    at::timestamptz from checked on conflict (id) do nothing
+	returning id
+), lines as materialized (
+	select w.* from (select array_agg((l.n::int8 << 32 | l.k, c.mesh_id,
+	    l.id, l.type, c.channel_id, null, l.payload,
+	    c.at)::journal_line) as v
+	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
+	    $12::text[]) as l(n, k, id, type, payload)
+	join checked c using (n) join kept k on k.id = c.id) a,
+	journal_write(a.v) w
+)
+select i.n, case when c.id is null then 1 else 0 end, l.n, l.before
+from i left join checked c using (n)
+left join lines l on l.k = i.n::int8 << 32;
+
+-- Those that a member may see, by id.
+-- name: artifact_find
+select a.id, a.mesh_id, a.channel_id, c.root_id is not null, a.name, a.mime,
+    a.size, a.sha256, a.member_id, a.created_at, a.deleted_at, a.deleted_by
+from artifact a join channel c on c.id = a.channel_id
+where a.id = $3::uuid and a.mesh_id = $1::uuid and c.closed_at is null
+and channel_admits(c, $2::uuid);
+
+-- Those of a channel, the first one first, after an id; for who may see it.
+-- name: artifact_list
+select a.id, a.mesh_id, a.channel_id, c.root_id is not null, a.name, a.mime,
+    a.size, a.sha256, a.member_id, a.created_at, a.deleted_at, a.deleted_by
+from channel c join artifact a on a.channel_id = c.id
+where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2::uuid)
+and a.id > $3::uuid and ($4::bool or a.deleted_at is null)
+order by a.id limit $5::int8;
+
+-- By who kept it, or has a hand in the channel ($5: in all).  Columns: 0 done, 1
+-- no such artifact, 2 not for this member to do; the place of the entry (null:
+-- it was deleted before), and of the one before about the channel.
+-- name: artifact_delete batch 7
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::bool[], $6::text[], $7::text[]) as t(n, mesh_id, id, by_member,
+	    moderates, why, at)
+), checked as (
+	select i.*, a.channel_id, case when a.id is null or c.id is null
+	or not channel_admits(c, i.by_member) then 1
+	when a.member_id <> i.by_member and not (i.moderates
+	    or r.member_id = i.by_member
+	    or coalesce(b.role in ('owner', 'admin'), false)) then 2
+	else 0 end as code, a.deleted_at is null
+	and i.n = min(i.n) over (partition by i.id) as fresh
+	from i left join artifact a on a.id = i.id and a.mesh_id = i.mesh_id
+	left join channel c on c.id = a.channel_id and c.closed_at is null
+	left join channel r on r.id = coalesce(c.root_id, c.id)
+	left join channel_member b on b.channel_id = r.id
+	and b.member_id = i.by_member
+), news as (
+	select * from checked where code = 0 and fresh
+), marked as (
+	update artifact a set deleted_at = news.at::timestamptz,
+	    deleted_by = news.by_member, deleted_why = news.why from news
+	where a.id = news.id
+), gone as (
+	delete from file f using news where f.id = news.id
+), lines as materialized (
+	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
+	    l.id, l.type, news.channel_id, null, l.payload,
+	    news.at)::journal_line) as v
+	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
+	    $12::text[]) as l(n, k, id, type, payload)
+	join news using (n)) a, journal_write(a.v) w
+)
+select c.n, c.code, l.n, l.before
+from checked c left join lines l on l.k = c.n::int8 << 32;
 
 -- Channels -------------------------------------------------------------------
 

@@ -37,14 +37,15 @@ src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
 	src/db/db_sync.c
 
 noinst_LIBRARIES += src/libcore.a
-src_libcore_a_SOURCES = src/core/core.h src/core/channel.h src/core/domain.h \
-	src/core/entry.h src/core/errors.def src/core/event_record.h \
-	src/core/events.def src/core/file.h src/core/hello.h \
-	src/core/memory.h src/core/message.h src/core/metrics.def \
-	src/core/ops.def src/core/principal.h src/core/roles.def \
-	src/core/schedule.h src/core/scopes.def src/core/state.h \
-	src/core/table.h src/core/token.h src/core/trace.h src/core/upkeep.h \
-	src/core/visitor.h src/core/announce.c src/core/attestation.c \
+src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h \
+	src/core/channel.h src/core/domain.h src/core/entry.h \
+	src/core/errors.def src/core/event_record.h src/core/events.def \
+	src/core/file.h src/core/hello.h src/core/memory.h src/core/message.h \
+	src/core/metrics.def src/core/ops.def src/core/principal.h \
+	src/core/roles.def src/core/schedule.h src/core/scopes.def \
+	src/core/state.h src/core/table.h src/core/token.h src/core/trace.h \
+	src/core/upkeep.h src/core/visitor.h src/core/announce.c \
+	src/core/artifact.c src/core/artifact_put.c src/core/attestation.c \
 	src/core/audience.c src/core/block.c src/core/channel.c \
 	src/core/channel_close.c src/core/channel_cursor.c \
 	src/core/channel_list.c src/core/channel_member.c src/core/client.c \
@@ -223,8 +224,8 @@ linnet_LDADD = src/libcli.a src/libmcp.a $(LINNET_LIBS)
 noinst_LIBRARIES += src/libbench.a
 src_libbench_a_SOURCES = src/bench/bench.h src/bench/figures.def \
 	src/bench/bench.c src/bench/bench_bare.c src/bench/bench_conn.c \
-	src/bench/bench_flow.c src/bench/bench_goal.c src/bench/bench_hand.c src/bench/bench_hist.c \
-	src/bench/bench_json.c src/bench/bench_lead.c \
+	src/bench/bench_flow.c src/bench/bench_goal.c src/bench/bench_hand.c \
+	src/bench/bench_hist.c src/bench/bench_json.c src/bench/bench_lead.c \
 	src/bench/bench_linnetd.c src/bench/bench_mesh.c \
 	src/bench/bench_nats.c src/bench/bench_option.c \
 	src/bench/bench_peer.c src/bench/bench_plot.c src/bench/bench_proc.c \

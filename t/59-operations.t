@@ -915,6 +915,44 @@ sub happened {
 	return $e ? $e->{payload} : {};
 }
 
+sub kept {
+	my ($m, $c) = @_;
+	return ask($m->{alice}, 'register_artifact', channel => $c,
+	    filename => 'a.txt', contentType => 'text/plain',
+	    contentBase64 => 'aGVsbG8=')->{artifact};
+}
+
+$row{register_artifact} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	my $a = kept($m, $c);
+	is(happened($m->{bob}, 'artifact.registered')->{artifactId}, $a->{id},
+	    'it is that');
+};
+
+$row{get_artifact} = sub {
+	my ($m) = @_;
+	my $a = kept($m, channel($m));
+	is_deeply(ask($m->{bob}, 'get_artifact',
+	    artifactId => $a->{id})->{artifact}, $a, 'bob sees it');
+};
+
+$row{list_artifacts} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	my $a = kept($m, $c);
+	is_deeply(ask($m->{bob}, 'list_artifacts', channel => $c)->{artifacts},
+	    [$a], 'bob finds it');
+};
+
+$row{delete_artifact} = sub {
+	my ($m) = @_;
+	my $a = kept($m, channel($m));
+	ask($m->{alice}, 'delete_artifact', artifactId => $a->{id},
+	    reason => 'old');
+	is(happened($m->{bob}, 'artifact.deleted')->{reason}, 'old', 'and why');
+};
+
 $row{create_channel} = sub {
 	my ($m) = @_;
 	my $c = ask($m->{alice}, 'create_channel', name => 'Plans',

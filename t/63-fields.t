@@ -80,6 +80,14 @@ my %good = (
 	list_tokens => sub { { target => 'other', limit => 1,
 	    after => $id } },
 	revoke_token => sub { { tokenId => $id } },
+	register_artifact => sub { { channel => 'there', filename => 'x',
+	    contentType => 'text/plain', contentBase64 => 'eA==',
+	    sha256 => '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717'
+	    . '921a4881' } },
+	get_artifact => sub { { artifactId => $id } },
+	list_artifacts => sub { { channel => 'there', includeDeleted =>
+	    JSON::PP::true, after => $id, limit => 1 } },
+	delete_artifact => sub { { artifactId => $id, reason => 'x' } },
 	create_channel => sub { { name => 'c' . ++$channels, topic => 'x',
 	    private => JSON::PP::false } },
 	create_thread => sub { { channel => 'there', messageId => $id,

@@ -93,7 +93,8 @@ struct field {
 			   * or key is all zero */
 #define FIELD_OMIT 0x04	  /* out: left out in that case */
 #define FIELD_ABSENT 0x08 /* in: an int is -1 when it is absent */
-#define FIELD_CLAMP 0x10  /* in: an int beyond its limits becomes the limit */
+/* in: over HTTP an int beyond its limits becomes the limit */
+#define FIELD_CLAMP 0x10
 /* It is on one door only: over HTTP, or everywhere else.  So one value has the
  * name that the clients of each expect. */
 #define FIELD_REST 0x20

@@ -109,6 +109,9 @@ static const struct field delete_out_fields[] = {
 /* A file on its way to its row. */
 struct sharing {
 	struct request *request;
+	const struct share_in *in;
+	const struct id *channel; /* that it is kept with, or NULL */
+	file_made_fn *fn;
 	struct file_link link;
 	int64_t size;
 	uint8_t sha256[FILE_SHA256_LEN];
@@ -122,24 +125,17 @@ share_stored(void *arg, const struct db_result *res)
 {
 	struct sharing *s = arg;
 	struct request *r = s->request;
-	const struct share_in *in = r->in;
-	struct share_out out = { .file = s->link.file, .size = s->size };
 
 	if (op_db_failed(r, res))
 		return;
-	out.mesh = s->link.mesh;
-	out.member = s->link.member;
-	out.token = s->link.token;
-	out.until_ms = s->link.until_s * 1000;
-	out.url = file_link_make(&r->pool, r->core, &s->link, in->name);
-	op_reply(r, &out);
+	s->fn(r, &s->link, s->size);
 }
 
 static void
 share_store(struct request *r, void *arg)
 {
-	const struct share_in *in = r->in;
 	struct sharing *s = arg;
+	const struct share_in *in = s->in;
 	struct db_params *p = db_params(STMT_file_put);
 	char *folded = pool_alloc(&r->pool, 2 * in->name.n + 1);
 
@@ -161,6 +157,7 @@ share_store(struct request *r, void *arg)
 		db_put_bytes(p, s->sha256, sizeof(s->sha256));
 	else
 		db_put_null(p);
+	db_put_id(p, s->channel);
 	db_query(r->core->reads, p, share_stored, s);
 }
 
@@ -227,12 +224,13 @@ file_keep(struct request *r, struct slice s)
 	return (struct slice){ pool_dup(&r->pool, s.p, s.n), s.n };
 }
 
-/* A link is worth no more than the token that made it. */
-static void
-file_by_token(struct file_link *l, const struct client *c)
+void
+file_by(struct file_link *l, const struct client *c)
 {
 	const struct deputy *d = c->deputy;
 
+	l->mesh = c->session->mesh->id;
+	l->member = c->session->info.member;
 	if (d == NULL || id_is_null(&d->token.id))
 		return;
 	l->token = d->token.id;
@@ -240,11 +238,11 @@ file_by_token(struct file_link *l, const struct client *c)
 		l->until_s = d->token.expires_ms / 1000;
 }
 
-static void
-share_exec(struct request *r, void *arg)
+void
+file_make(struct request *r, const struct share_in *in,
+    const struct id *channel, file_made_fn *fn)
 {
 	const struct session *s = r->client->session;
-	const struct share_in *in = arg;
 	struct sharing *f = pool_zalloc(&r->pool, sizeof(*f));
 	int64_t max = quota_max(s->mesh, QUOTA_FILE_BYTES);
 	const char *wrong = share_refuse(in, f->sha256);
@@ -263,12 +261,13 @@ share_exec(struct request *r, void *arg)
 		return;
 	}
 	f->request = r;
+	f->in = in;
+	f->channel = channel;
+	f->fn = fn;
 	f->size = in->size == FILE_ANY_SIZE ? max : in->size;
-	f->link = (struct file_link){ .mesh = s->mesh->id,
-		.member = s->info.member,
-		.upload = true,
+	f->link = (struct file_link){ .upload = true,
 		.until_s = clock_wall() / 1000 + FILE_UPLOAD_S };
-	file_by_token(&f->link, r->client);
+	file_by(&f->link, r->client);
 	id_new(&f->link.file);
 	f->by = file_keep(r, s->info.name);
 	f->folded = file_keep(r, s->info.name_folded);
@@ -283,6 +282,27 @@ share_exec(struct request *r, void *arg)
 	f->needs[1] =
 	    (struct quota_need){ QUOTA_STORAGE, f->size, &f->link.mesh };
 	quota_take(r, (struct slice){ NULL, 0 }, f->needs, 2, share_store, f);
+}
+
+static void
+share_made(struct request *r, const struct file_link *l, int64_t size)
+{
+	const struct share_in *in = r->in;
+	struct share_out out = { .file = l->file,
+		.url = file_link_make(&r->pool, r->core, l, in->name),
+		.until_ms = l->until_s * 1000,
+		.size = size,
+		.mesh = l->mesh,
+		.member = l->member,
+		.token = l->token };
+
+	op_reply(r, &out);
+}
+
+static void
+share_exec(struct request *r, void *arg)
+{
+	file_make(r, arg, NULL, share_made);
 }
 
 struct getting {
@@ -316,16 +336,13 @@ get_found(void *arg, enum err e, const char *text, const struct file_info *f)
 static void
 get_exec(struct request *r, void *arg)
 {
-	const struct session *s = r->client->session;
 	struct getting *g = pool_zalloc(&r->pool, sizeof(*g));
 	const struct file_in *in = arg;
 
 	g->request = r;
-	g->link = (struct file_link){ .mesh = s->mesh->id,
-		.file = in->file,
-		.member = s->info.member,
+	g->link = (struct file_link){ .file = in->file,
 		.until_s = clock_wall() / 1000 + FILE_DOWNLOAD_S };
-	file_by_token(&g->link, r->client);
+	file_by(&g->link, r->client);
 	file_find(r->core, &g->link, get_found, g);
 }
 

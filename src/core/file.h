@@ -87,6 +87,8 @@ struct storage {
 	void (*close)(struct transfer *t);
 	/* Shall downloads go by LINK? */
 	bool (*links)(void *storage);
+	/* As artifacts say: "local-fs" or "s3". */
+	const char *(*kind)(void *storage);
 };
 
 /*
@@ -136,6 +138,40 @@ struct share_out {
 	struct id mesh;
 	struct id member;
 	struct id token;
+};
+/* A file for which there is room gets a row, and fn the link by which its bytes
+ * may come; size: the most that they may be.  Or the request is refused.  in
+ * and channel (that it is kept with, or NULL) are of the request's pool. */
+typedef void file_made_fn(
+    struct request *r, const struct file_link *l, int64_t size);
+void file_make(struct request *r, const struct share_in *in,
+    const struct id *channel, file_made_fn *fn);
+/* For whom a client acts: a link is worth no more than the token that it is
+ * made with, if any. */
+void file_by(struct file_link *l, const struct client *c);
+
+/*
+ * artifact.c: what who wants the bytes of one has to ask for; see
+ * proto_file.c.
+ */
+struct artifact_out {
+	struct id id;
+	struct id mesh;
+	struct id channel;
+	struct slice stream_type;
+	struct slice name;
+	struct slice mime;
+	int64_t size;
+	struct slice sha256;
+	struct slice storage;
+	struct id member;
+	int64_t created_ms;
+	bool deleted;
+	int64_t deleted_ms;
+	struct id deleted_by;
+};
+struct artifact_answer {
+	struct artifact_out artifact;
 };
 
 /*

@@ -174,7 +174,8 @@ decode_int(struct decode *d, const struct field *f, size_t i, void *out)
 
 	if (n->type != JSON_NUMBER || json_int(n, v) != 0)
 		return decode_expects(d, f, "a whole number");
-	if (f->flags & FIELD_CLAMP)
+	if (f->flags & FIELD_CLAMP &&
+	    d->request->client->calls->hides & FIELD_MESH)
 		*v = *v < f->min ? f->min : *v > f->max ? f->max : *v;
 	if (*v < f->min || *v > f->max)
 		return op_error(d->request, ERR_MALFORMED,

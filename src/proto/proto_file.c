@@ -21,6 +21,7 @@
 #include "proto/proto_rest.h"
 
 #define FILE_URL_MAX 8192
+#define FILE_ARTIFACTS "/v1/artifacts/"
 
 void
 file_work_free(struct file_work *w)
@@ -91,17 +92,14 @@ file_work_fail(struct file_work *w, enum err e, const char *text)
 		return;
 	}
 	if (w->peer != NULL) {
+		text = text != NULL ? text : table_errors[e].text;
 		buf_clear(&w->proto->out);
 		json_start(&j, &w->proto->out);
 		json_object(&j);
-		json_key(&j, "ok");
-		json_bool(&j, false);
-		json_key(&j, "error");
-		json_str(&j, table_errors[e].name);
-		json_key(&j, "code");
-		json_str(&j, table_errors[e].name);
-		json_key(&j, "message");
-		json_str(&j, text != NULL ? text : table_errors[e].text);
+		if (w->artifact)
+			rest_error_members(&j, e, status, text);
+		else
+			rest_error_plain(&j, e, text);
 		json_object_end(&j);
 		file_work_reply(w, status,
 		    status == 401
@@ -200,6 +198,17 @@ file_discard(struct request *r)
 	r->wire = NULL;
 }
 
+/* An artifact is there: whoever asks reads it as it would the file. */
+static void
+content_encode(struct request *r, const struct artifact_answer *out)
+{
+	struct file_work *w = CONTAINER(r->client, struct peer, client)->file;
+
+	w->link.until_s = INT64_MAX;
+	file_by(&w->link, r->client);
+	w->deleted = out->artifact.deleted;
+}
+
 /* share_file was done: the link that it made is used here. */
 static void
 file_encode(struct request *r, const void *arg)
@@ -209,6 +218,10 @@ file_encode(struct request *r, const void *arg)
 
 	if (out == NULL)
 		return;
+	if (w->artifact) {
+		content_encode(r, arg);
+		return;
+	}
 	w->link.mesh = out->mesh;
 	w->link.file = out->file;
 	w->link.member = out->member;
@@ -221,9 +234,18 @@ file_answer_op(struct request *r)
 {
 	struct file_work *w = CONTAINER(r->client, struct peer, client)->file;
 
+	char text[64], hex[ID_HEX_LEN + 1];
+
 	if (r->error != ERR_NONE)
 		file_work_fail(w, r->error, r->error_text);
-	else
+	else if (w->deleted) {
+		snprintf(text, sizeof(text), "artifact deleted: %s",
+		    id_hex(&w->link.file, hex));
+		file_work_fail(w, ERR_NOT_FOUND, text);
+	} else if (w->artifact) {
+		w->waits++;
+		file_find(w->core, &w->link, file_get_found, w);
+	} else
 		file_put_claim(w);
 }
 
@@ -349,6 +371,16 @@ work_keep_header(
 	};
 }
 
+/* What a download is asked for. */
+static void
+get_keep(struct file_work *w, const struct http_request *h)
+{
+	work_keep_header(w, h, "range");
+	work_keep_header(w, h, "if-range");
+	w->if_match = file_work_keep(w, http_header(h, "if-match"));
+	w->if_none = file_work_keep(w, http_header(h, "if-none-match"));
+}
+
 static void
 file_get(struct proto *p, struct conn *c, const struct http_request *h,
     const struct id *file)
@@ -358,10 +390,7 @@ file_get(struct proto *p, struct conn *c, const struct http_request *h,
 	w->link.file = *file;
 	if (!link_check(w, h, false))
 		return;
-	work_keep_header(w, h, "range");
-	work_keep_header(w, h, "if-range");
-	w->if_match = file_work_keep(w, http_header(h, "if-match"));
-	w->if_none = file_work_keep(w, http_header(h, "if-none-match"));
+	get_keep(w, h);
 	w->waits++;
 	file_find(p->core, &w->link, file_get_found, w);
 }
@@ -421,6 +450,50 @@ file_post(struct proto *p, struct conn *c, const struct http_request *h)
 	token_enter(r, bearer, post_go);
 }
 
+static enum err
+content_decode(struct request *r, const struct op *op, void *in, void *arg)
+{
+	const struct file_work *w = arg;
+
+	(void)r;
+	memcpy((char *)in + op->in[0].offset, &w->link.file, sizeof(struct id));
+	return ERR_NONE;
+}
+
+static void
+content_go(struct request *r)
+{
+	struct file_work *w = CONTAINER(r->client, struct peer, client)->file;
+
+	op_run(r, "get_artifact", strlen("get_artifact"), content_decode, w);
+}
+
+/* The bytes of an artifact, for who shows a credential. */
+static void
+file_content(struct proto *p, struct conn *c, const struct http_request *h)
+{
+	struct file_work *w = work_new(p, c, h);
+
+	w->artifact = true;
+	get_keep(w, h);
+	if (p->core->storage == NULL)
+		file_work_fail(w, ERR_UNAVAILABLE,
+		    "This server stores no files (files.store).");
+	else if (id_parse(&w->link.file, h->path.p + strlen(FILE_ARTIFACTS),
+		     ID_HEX_LEN) != 0)
+		file_work_fail(
+		    w, ERR_NOT_FOUND, "There is no such artifact for you.");
+	else
+		proto_enter(client_request(&w->peer->client), h, content_go);
+}
+
+/* "/v1/artifacts/ID/content" */
+static bool
+file_is_content(const struct http_request *h)
+{
+	return rest_args_match(FILE_ARTIFACTS "{artifactId}/content", h->path);
+}
+
 static bool
 file_is_post(struct slice path)
 {
@@ -474,6 +547,13 @@ file_request(struct proto *p, struct conn *c, const struct http_request *h)
 	bool post = file_is_post(h->path);
 	struct id file;
 
+	if (file_is_content(h)) {
+		if (file_is(h->method, "GET") || file_is(h->method, "HEAD"))
+			file_content(p, c, h);
+		else
+			file_refuse_method(p, c, h, false);
+		return true;
+	}
 	if (!post && file_link_path(h->path, &file) != 0)
 		return false;
 	if (file_is_operation(h, post))

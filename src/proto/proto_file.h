@@ -24,6 +24,8 @@ struct file_work {
 	bool head;	 /* HEAD */
 	bool began;	 /* the answer did */
 	bool claimed;
+	bool artifact; /* it is read as one */
+	bool deleted;  /* its bytes were */
 	bool has_sha256;
 	int status; /* of the error to come, where it has another; or 0 */
 	uint8_t sha256[FILE_SHA256_LEN];

@@ -95,7 +95,7 @@ get_etag(const struct file_work *w, char etag[2 * FILE_SHA256_LEN + 3])
 static void
 get_headers(const struct file_work *w, struct buf *b, bool part)
 {
-	char etag[2 * FILE_SHA256_LEN + 3];
+	char etag[2 * FILE_SHA256_LEN + 3], hex[ID_HEX_LEN + 1];
 
 	get_etag(w, etag);
 	buf_init(b, FILE_HEADERS_MAX);
@@ -110,6 +110,12 @@ get_headers(const struct file_work *w, struct buf *b, bool part)
 	buf_adds(b, "Content-Disposition: ");
 	file_get_disposition(b, w->name);
 	buf_adds(b, "\r\n");
+	if (w->artifact)
+		buf_addf(b,
+		    "X-Artifact-Id: %s\r\nX-Artifact-Size: %" PRIu64
+		    "\r\nX-Artifact-Sha256: %.*s\r\n",
+		    id_hex(&w->link.file, hex), w->size, 2 * FILE_SHA256_LEN,
+		    etag + 1);
 	if (part)
 		buf_addf(b,
 		    "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64

@@ -40,9 +40,10 @@ rest_encode(struct request *r, const void *out)
 	json_object(&w);
 	if (r->error == ERR_NONE)
 		encode_fields(&w, r->op->out, out, FIELD_MESH);
-	else if (rest_error_is_plain(wire->route))
-		rest_error_plain(&w, r);
-	else
+	else if (rest_error_is_plain(wire->route)) {
+		rest_error_plain(&w, r->error, r->error_text);
+		encode_details(&w, r);
+	} else
 		rest_error(&w, r);
 	json_object_end(&w);
 	wire->body = pool_dup(&r->pool, b->data, b->len);

@@ -25,8 +25,13 @@ struct slice rest_args_merge(struct slice a, struct slice b, struct pool *pool);
  */
 /* Is this a route from before /v1, whose clients know another form? */
 bool rest_error_is_plain(const char *route);
-void rest_error_plain(struct json_writer *w, const struct request *r);
-/* RFC 9457, with `error` and `code` as message-layer's clients expect them. */
+void rest_error_plain(struct json_writer *w, enum err e, const char *text);
+/* RFC 9457 3, with `error` and `code` as message-layer's clients expect them.
+ */
+void rest_error_members(
+    struct json_writer *w, enum err e, int status, const char *text);
+/* The same, and what is known of where the input is wrong (its example), and
+ * of what was missing. */
 void rest_error(struct json_writer *w, const struct request *r);
 
 #endif

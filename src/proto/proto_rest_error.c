@@ -29,17 +29,16 @@ rest_error_is_plain(const char *route)
 }
 
 void
-rest_error_plain(struct json_writer *w, const struct request *r)
+rest_error_plain(struct json_writer *w, enum err e, const char *text)
 {
 	json_key(w, "ok");
 	json_bool(w, false);
 	json_key(w, "error");
-	json_str(w, table_errors[r->error].name);
+	json_str(w, table_errors[e].name);
 	json_key(w, "code");
-	json_str(w, table_errors[r->error].name);
+	json_str(w, table_errors[e].name);
 	json_key(w, "message");
-	json_str(w, r->error_text);
-	encode_details(w, r);
+	json_str(w, text);
 }
 
 static const char *
@@ -53,33 +52,42 @@ rest_class(int http)
 	return "ERROR";
 }
 
-/* RFC 9457 3, and its example of `errors`. */
+void
+rest_error_members(
+    struct json_writer *w, enum err e, int status, const char *text)
+{
+	char type[64];
+
+	snprintf(
+	    type, sizeof(type), "urn:linnet:error:%s", table_errors[e].name);
+	json_key(w, "type");
+	json_str(w, type);
+	json_key(w, "title");
+	json_str(w, table_errors[e].text);
+	json_key(w, "status");
+	json_num(w, status);
+	json_key(w, "detail");
+	json_str(w, text);
+	json_key(w, "error");
+	json_str(w, text);
+	json_key(w, "code");
+	json_str(w, rest_class(status));
+}
+
 void
 rest_error(struct json_writer *w, const struct request *r)
 {
-	const struct err_desc *e = &table_errors[r->error];
-	char text[256];
+	char at[256];
 
-	snprintf(text, sizeof(text), "urn:linnet:error:%s", e->name);
-	json_key(w, "type");
-	json_str(w, text);
-	json_key(w, "title");
-	json_str(w, e->text);
-	json_key(w, "status");
-	json_num(w, e->http);
-	json_key(w, "detail");
-	json_str(w, r->error_text);
-	json_key(w, "error");
-	json_str(w, r->error_text);
-	json_key(w, "code");
-	json_str(w, rest_class(e->http));
+	rest_error_members(
+	    w, r->error, table_errors[r->error].http, r->error_text);
 	if (r->error_at != NULL) {
 		json_key(w, "errors");
 		json_array(w);
 		json_object(w);
 		json_key(w, "pointer");
-		snprintf(text, sizeof(text), "#%s", r->error_at);
-		json_str(w, text);
+		snprintf(at, sizeof(at), "#%s", r->error_at);
+		json_str(w, at);
 		json_key(w, "detail");
 		json_str(w, r->error_text);
 		json_object_end(w);

@@ -315,6 +315,14 @@ transfer_links(void *storage)
 	return c->files_s3_redirect && strcmp(c->files_store, "s3") == 0;
 }
 
+static const char *
+transfer_kind(void *storage)
+{
+	const struct conf *c = ((struct role *)storage)->conf;
+
+	return strcmp(c->files_store, "s3") == 0 ? "s3" : "local-fs";
+}
+
 static const struct storage role_storage = {
 	.begin = transfer_begin,
 	.write = transfer_write,
@@ -322,6 +330,7 @@ static const struct storage role_storage = {
 	.want = transfer_want,
 	.close = transfer_close,
 	.links = transfer_links,
+	.kind = transfer_kind,
 };
 
 void
