@@ -288,6 +288,21 @@ subtest 'who is in it' => sub {
 	is(join(' ', map { "$_->{name}:$_->{role}" } @{ asks($ann,
 	    'list_channel_members', channel => 'team')->{members} }),
 	    'peer-a:owner peer-b:member', 'the list');
+	my $seen = sub {
+		my ($n) = grep { $_->{name} eq 'peer-b' } @{ asks($ann,
+		    'list_channel_members', channel => 'team')->{members} };
+		return join ' ', $n->{online} ? 'online' : 'away',
+		    $n->{status} // '';
+	};
+	is($seen->(), 'online idle', 'it is there');
+	asks($_, 'set_status', status => 'working') for $bob, $far;
+	ok((wait_until { $seen->() eq 'online working' }), 'what it does');
+	asks($_, 'set_visible', visible => \0) for $bob, $far;
+	ok((wait_until { $seen->() eq 'away ' }), 'who hides is not seen');
+	for ($bob, $far) {
+		asks($_, 'set_visible', visible => \1);
+		asks($_, 'set_status', status => 'idle');
+	}
 	refused(asks($bob, 'remove_channel_member', channel => 'team',
 	    member => $ann->member_key), 'forbidden', 'has no hand in it');
 	asks($bob, 'follow_channel', channel => 'team', after => 0);

@@ -3,6 +3,7 @@
  * Members of channels.  Of a public one they say who takes part; of a private
  * one, who may know of it.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "core/channel.h"
@@ -267,6 +268,8 @@ struct member_row {
 	struct slice name;
 	struct slice role;
 	int64_t joined_ms;
+	bool online;
+	struct slice status;
 };
 
 #define ROW(field) offsetof(struct member_row, field)
@@ -277,6 +280,10 @@ static const struct field member_row_fields[] = {
 	    "What it is there." },
 	{ "joinedAt", F_TIME, ROW(joined_ms), 0, 0, 0, NULL, NULL, 0,
 	    "Since when." },
+	{ "online", F_BOOL, ROW(online), 0, 0, 0, NULL, NULL, 0,
+	    "It has a session that others see." },
+	{ "status", F_STR, ROW(status), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "The most idle one of its sessions: idle, working or dnd." },
 	{ .type = F_END },
 };
 #undef ROW
@@ -299,6 +306,29 @@ static const struct field members_out_fields[] = {
 };
 #undef OUT
 
+/* Is the member there, as its peers may know? */
+static void
+members_presence(const struct mesh *m, struct member_row *row)
+{
+	const struct roster_set *set = roster_member(&m->roster, &row->id);
+	const struct roster_link *l;
+	const struct session_info *i;
+	unsigned status = UINT_MAX;
+
+	if (set == NULL)
+		return;
+	LIST_FOREACH (l, &set->links, entry) {
+		i = &l->session->info;
+		if (i->live && !i->hidden && !i->control && i->status < status)
+			status = i->status;
+	}
+	row->online = status != UINT_MAX;
+	if (!row->online)
+		return;
+	row->status.p = table_statuses[status];
+	row->status.n = strlen(row->status.p);
+}
+
 static void
 members_found(void *arg, const struct db_result *res)
 {
@@ -318,6 +348,8 @@ members_found(void *arg, const struct db_result *res)
 		rows[i].name = db_text(res, i, 1);
 		rows[i].role = db_text(res, i, 3);
 		rows[i].joined_ms = db_time(res, i, 4);
+		if (r->client != NULL)
+			members_presence(r->client->session->mesh, &rows[i]);
 	}
 	out->members = (struct list){ rows, n };
 	if (db_rows(res) > limit) {
