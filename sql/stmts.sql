@@ -2222,6 +2222,148 @@ order by e.n;
 select n from event where channel_id = $1::uuid and seq <= $2::int8
 order by seq desc, n desc limit 1;
 
+-- Search ---------------------------------------------------------------------
+
+-- As the functions of these names say.
+-- name: search
+select * from search_page($1::uuid, $2::uuid, $3::text, $4::text[], $5::text,
+    $6::int8, $7::uuid, $8::timestamptz, $9::int8, $10::int8, $11::bool,
+    $12::int8, $13::int8, $14::uuid, $15::int8);
+
+-- name: search_suggest
+select * from search_suggest($1::uuid, $2::uuid, $3::text, $4::text[],
+    $5::text, $6::bool, $7::int8);
+
+-- Units of memory, as a member may see them: memory_unit_row() says the columns.
+-- Of a channel that it may see, the newest first, only promoted ones if $5.
+-- name: unit_list
+select r.* from channel c join memory_unit u on u.channel_id = c.id,
+    memory_unit_row(u, $2::uuid) r
+where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2)
+and u.id < $3::uuid and (not $5::bool or u.promoted_at is not null)
+order by u.id desc limit $4::int8;
+
+-- Of a mesh, promoted ones.
+-- name: unit_list_promoted
+select r.* from memory_unit u join channel c on c.id = u.channel_id,
+    memory_unit_row(u, $2::uuid) r
+where u.mesh_id = $1::uuid and u.promoted_at is not null
+and c.closed_at is null and u.id < $3::uuid
+order by u.id desc limit $4::int8;
+
+-- name: unit_get
+select r.* from memory_unit u join channel c on c.id = u.channel_id,
+    memory_unit_row(u, $2::uuid) r
+where u.mesh_id = $1::uuid and u.id = $3::uuid and c.closed_at is null
+and (u.promoted_at is not null or channel_admits(c, $2));
+
+-- A page of search_page(); passages, then the unit's columns.
+-- name: unit_search
+select p.kind, p.id, p.score, p.marks, r.*
+from search_page($1::uuid, $2::uuid, $3::text, $4::text[], $5::text,
+    $6::int8, $7::uuid, $8::timestamptz, $9::int8, $10::int8, $11::bool,
+    $12::int8, $13::int8, $14::uuid, $15::int8) with ordinality p
+left join memory_unit u on u.id = p.id
+left join lateral memory_unit_row(u, $2) r on u.id is not null
+order by p.ordinality;
+
+-- Units are shown to all of their mesh.  Columns: 0 done, 1 no such unit; was
+-- anything changed; the channel; the place of the entry.
+-- name: unit_promote batch 6
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::text[]) as t(n, mesh_id, id, by_member, summary, at)
+), checked as (
+	select i.*, u.channel_id, case when u.id is null or c.id is null
+	    or not channel_admits(c, i.by_member) then 1 else 0 end as code,
+	u.promoted_at is null as fresh,
+	i.n = min(i.n) over (partition by i.id) as counts
+	from i left join memory_unit u on u.id = i.id
+	and u.mesh_id = i.mesh_id
+	left join channel c on c.id = u.channel_id and c.closed_at is null
+), news as (
+	select * from checked where code = 0 and fresh and counts
+), changed as (
+	update memory_unit u set promoted_at = news.at::timestamptz,
+	    promoted_by = news.by_member, promoted_summary = news.summary
+	from news where u.id = news.id
+), lines as materialized (
+	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
+	    l.id, l.type, news.channel_id, null, l.payload,
+	    news.at)::journal_line) as v
+	from unnest($7::int4[], $8::int8[], $9::uuid[], $10::text[],
+	    $11::text[]) as l(n, k, id, type, payload)
+	join news using (n)) a, journal_write(a.v) w
+)
+select c.n, c.code, l.n is not null, c.channel_id, l.n
+from checked c left join lines l on l.k = c.n::int8 << 32;
+
+-- Meshes whose journal goes on behind what was read of it for memory, and that
+-- no other host reads.
+-- name: unit_behind
+select j.mesh_id from journal j left join memory_mark m using (mesh_id)
+where j.n > coalesce(m.n, 0) and (m.mesh_id is null
+    or m.host_id = $1::uuid or m.until < now()) limit 100;
+
+-- A host takes the next lines of a journal, unless another one does: from where
+-- to where, and the texts of each message that was said or edited there, as it
+-- is now.  No row: there is nothing to do.
+-- name: unit_claim
+with mark as (
+	insert into memory_mark as m (mesh_id, host_id, until)
+	select j.mesh_id, $2::uuid, now() + interval '30 seconds'
+	from journal j left join memory_mark k using (mesh_id)
+	where j.mesh_id = $1::uuid and j.n > coalesce(k.n, 0)
+	on conflict (mesh_id) do update set host_id = excluded.host_id,
+	    until = excluded.until
+	where m.host_id = excluded.host_id or m.until < now()
+	returning m.n
+), lines as materialized (
+	select e.n, case when e.type in ('message.appended', 'message.edited')
+	    then (e.payload::json ->> 'messageId')::uuid end as post_id
+	from mark, event e where e.mesh_id = $1 and e.n > mark.n
+	order by e.n limit $3::int8
+)
+select mark.n, coalesce((select max(n) from lines), mark.n), l.n, p.id,
+    p.fingerprint, post_texts(p.parts)
+from mark left join (lines l join post p on p.id = l.post_id
+    and p.redacted_at is null) on true order by l.n;
+
+-- What was made of them, once: from $3 to $4, where $5 is the end of the
+-- journal.  A message that changed meanwhile has another line.
+-- name: unit_put batch 5
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::int8[], $4::int8[],
+	    $5::bool[]) as t(n, mesh_id, was, now, ends)
+), moved as (
+	update memory_mark m set n = i.now, until = case when i.ends
+	    then '-infinity' else m.until end
+	from i where m.mesh_id = i.mesh_id and m.n = i.was returning i.n
+), said as materialized (
+	select l.*, p.mesh_id, p.channel_id, p.member_id, p.created_at
+	from unnest($6::int4[], $7::uuid[], $8::uuid[], $9::bytea[],
+	    $10::int8[], $11::text[], $12::bytea[], $13::text[], $14::text[])
+	    as l(n, id, post_id, fingerprint, place, content, hash, summary,
+	    keywords) join moved using (n)
+	join post p on p.id = l.post_id and p.fingerprint = l.fingerprint
+	and p.redacted_at is null
+	join channel c on c.id = p.channel_id and c.closed_at is null
+), stored as (
+	insert into memory_unit as u (id, mesh_id, channel_id, content, hash,
+	    summary, keywords, member_id, created_at, updated_at, place)
+	select distinct on (channel_id, hash) id, mesh_id, channel_id, content,
+	    hash, summary, keywords::text[], member_id, created_at, created_at,
+	    place from said order by channel_id, hash, place
+	on conflict (channel_id, hash) do update set
+	    updated_at = greatest(u.updated_at, excluded.updated_at)
+	returning u.id, u.channel_id, u.hash
+), sourced as (
+	insert into memory_source (unit_id, post_id)
+	select s.id, said.post_id from said join stored s
+	    using (channel_id, hash) on conflict do nothing
+)
+select i.n, m.n is not null from i left join moved m using (n);
+
 -- Upkeep ---------------------------------------------------------------------
 
 -- What is over: sent files after their time, and those whose bytes never came.

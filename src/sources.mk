@@ -43,11 +43,11 @@ src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h \
 	src/core/file.h src/core/hello.h src/core/memory.h src/core/message.h \
 	src/core/metrics.def src/core/ops.def src/core/principal.h \
 	src/core/roles.def src/core/schedule.h src/core/scopes.def \
-	src/core/state.h src/core/table.h src/core/token.h src/core/trace.h \
-	src/core/upkeep.h src/core/visitor.h src/core/announce.c \
-	src/core/artifact.c src/core/artifact_put.c src/core/attestation.c \
-	src/core/audience.c src/core/block.c src/core/channel.c \
-	src/core/channel_close.c src/core/channel_cursor.c \
+	src/core/search.h src/core/state.h src/core/table.h src/core/token.h \
+	src/core/trace.h src/core/unit.h src/core/upkeep.h src/core/visitor.h \
+	src/core/announce.c src/core/artifact.c src/core/artifact_put.c \
+	src/core/attestation.c src/core/audience.c src/core/block.c \
+	src/core/channel.c src/core/channel_close.c src/core/channel_cursor.c \
 	src/core/channel_list.c src/core/channel_member.c src/core/client.c \
 	src/core/client_ack.c src/core/core.c src/core/cron.c \
 	src/core/crowd.c src/core/delivery.c src/core/delivery_nudge.c \
@@ -69,11 +69,13 @@ src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h \
 	src/core/principal.c src/core/profile.c src/core/pull.c \
 	src/core/pull_read.c src/core/quota.c src/core/rate.c src/core/role.c \
 	src/core/roster.c src/core/schedule.c src/core/schedule_due.c \
+	src/core/search.c src/core/search_suggest.c src/core/search_text.c \
 	src/core/session.c src/core/session_row.c src/core/state.c \
 	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
 	src/core/table.c src/core/target.c src/core/token.c \
 	src/core/token_ops.c src/core/token_text.c src/core/trace.c \
-	src/core/upkeep.c src/core/visitor.c
+	src/core/unit.c src/core/unit_derive.c src/core/unit_search.c \
+	src/core/unit_text.c src/core/upkeep.c src/core/visitor.c
 
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \

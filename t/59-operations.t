@@ -1032,6 +1032,65 @@ $row{list_channels} = sub {
 	    [$c, 1, 1, 'owner'], 'with what bob said');
 };
 
+$row{search} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	posts($m->{bob}, $c, 'an owl by night');
+	my ($hit) = @{ ask($m->{alice}, 'search', query => 'owls')->{hits} };
+	is($hit->{title}, 'an owl by night', 'what bob said');
+};
+
+$row{suggest} = sub {
+	my ($m) = @_;
+	channel($m);
+	is_deeply([map { $_->{label} } @{ ask($m->{alice}, 'suggest',
+	    query => 'ch')->{suggestions} }], ['ch'], 'the channel');
+};
+
+# What is remembered of what bob says.
+sub remembers {
+	my ($m) = @_;
+	my $c = channel($m);
+	posts($m->{bob}, $c, 'the owl hunts by night');
+	my @units;
+	ok(wait_until { @units = @{ $m->{bob}->request({
+	    type => 'list_memory_units', channel => $c })->{units} } },
+	    'it is remembered');
+	return $units[0]{id};
+}
+
+$row{list_memory_units} = sub {
+	my ($m) = @_;
+	my $id = remembers($m);
+	is(ask($m->{alice}, 'list_memory_units', channel => 'ch')->{units}[0]
+	    {id}, $id, 'what bob said');
+};
+
+$row{search_memory_units} = sub {
+	my ($m) = @_;
+	my $id = remembers($m);
+	is(ask($m->{alice}, 'search_memory_units', query => 'owls')->{hits}[0]
+	    {unit}{id}, $id, 'what bob said');
+};
+
+$row{get_memory_unit} = sub {
+	my ($m) = @_;
+	my $id = remembers($m);
+	is(ask($m->{alice}, 'get_memory_unit', memoryId => $id)->{unit}
+	    {content}, 'the owl hunts by night', 'what bob said');
+};
+
+$row{promote_memory_unit} = sub {
+	my ($m) = @_;
+	my $id = remembers($m);
+	is($m->{bob}->request({ type => 'promote_memory_unit',
+	    memoryId => $id })->{code}, 'forbidden', 'not by a member');
+	ok(ask($m->{alice}, 'promote_memory_unit', memoryId => $id)->{unit}
+	    {promoted}, 'by who keeps order');
+	is(happened($m->{bob}, 'memory.promoted')->{memoryId}, $id,
+	    'bob is told');
+};
+
 $row{list_threads} = sub {
 	my ($m) = @_;
 	my $c = channel($m);

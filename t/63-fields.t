@@ -24,6 +24,10 @@ my $other = $broker->peer($seed->{peerB}, name => 'other', session_key => 1);
 my $id = '0' x 31 . '1';
 my $channels = 0;
 $other->request({ type => 'create_channel', name => 'there' });
+$other->request({ type => 'post', channel => 'there', text => "wombat $_" })
+    for 1 .. 2;
+my $place = $other->request({ type => 'search', query => 'wombat',
+    limit => 1 })->{next};
 
 # What is asked when nothing is wrong with it.
 my $stamp = int(time * 1000);
@@ -65,6 +69,15 @@ my %good = (
 	restore => sub { { memoryId => $id } },
 	list_memories => sub { { tags => ['t'], by => 'x', limit => 1,
 	    after => "0.$id", forgotten => JSON::PP::true } },
+	search => sub { { query => 'x', entityTypes => ['member'],
+	    channel => 'there', limit => 1, after => $place } },
+	suggest => sub { { query => 'x', limit => 1 } },
+	list_memory_units => sub { { channel => 'there', limit => 1,
+	    promoted => JSON::PP::true, after => $id } },
+	search_memory_units => sub { { query => 'x', channel => 'there',
+	    limit => 1, after => $place } },
+	get_memory_unit => sub { { memoryId => $id } },
+	promote_memory_unit => sub { { memoryId => $id, summary => 'x' } },
 	share_file => sub { { name => 'x', size => 1, tags => ['t'],
 	    mimeType => 'text/plain', sha256 => 'f' x 64 } },
 	get_file => sub { { fileId => $id } },

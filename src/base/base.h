@@ -168,6 +168,13 @@ int crypto_seal_as(void *out, const uint8_t nonce[CRYPTO_NONCE_LEN],
 int crypto_open(void *out, const uint8_t nonce[CRYPTO_NONCE_LEN],
     const void *box, size_t n, const uint8_t from[CRYPTO_KEY_LEN],
     const uint8_t secret[CRYPTO_SECRET_LEN]) MUST_CHECK;
+/* For who has the key: out has n + CRYPTO_LOCK_EXTRA bytes; unlock: n less
+ * those. -1: it was not locked with this key. */
+#define CRYPTO_LOCK_EXTRA 40
+void crypto_lock(
+    void *out, const void *msg, size_t n, const uint8_t key[CRYPTO_KEY_LEN]);
+int crypto_unlock(void *out, const void *box, size_t n,
+    const uint8_t key[CRYPTO_KEY_LEN]) MUST_CHECK;
 /* Lower-case hex and a NUL: out has 2 * n + 1 bytes. */
 void crypto_hex(char *out, const void *p, size_t n);
 /* Exactly 2 * n hex digits of either case, or -1. */

@@ -185,6 +185,35 @@ crypto_open(void *out, const uint8_t nonce[CRYPTO_NONCE_LEN], const void *box,
 	return rc == 0 ? 0 : -1;
 }
 
+_Static_assert(CRYPTO_LOCK_EXTRA ==
+		   crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES,
+    "a nonce, then the box");
+
+void
+crypto_lock(
+    void *out, const void *msg, size_t n, const uint8_t key[CRYPTO_KEY_LEN])
+{
+	uint8_t *nonce = out;
+
+	randombytes_buf(nonce, crypto_secretbox_NONCEBYTES);
+	if (crypto_secretbox_easy(
+		nonce + crypto_secretbox_NONCEBYTES, msg, n, nonce, key) != 0)
+		fatalx("crypto_secretbox");
+}
+
+int
+crypto_unlock(
+    void *out, const void *box, size_t n, const uint8_t key[CRYPTO_KEY_LEN])
+{
+	const uint8_t *nonce = box;
+
+	if (n < CRYPTO_LOCK_EXTRA)
+		return -1;
+	return crypto_secretbox_open_easy(out,
+	    nonce + crypto_secretbox_NONCEBYTES,
+	    n - crypto_secretbox_NONCEBYTES, nonce, key);
+}
+
 void
 crypto_hex(char *out, const void *p, size_t n)
 {

@@ -133,6 +133,7 @@ core_free(struct core *c)
 	db_close(c->reads);
 	session_close(c);
 	schedule_close(c);
+	unit_close(c);
 	file_jobs_close(c);
 	file_watch_close(c);
 	moderation_close(c);

@@ -41,6 +41,7 @@ struct event;
 struct state_change;
 struct entry;
 struct schedules;
+struct units;
 struct trace;
 struct deputy;
 struct tokens;
@@ -490,6 +491,8 @@ void event_member(struct core *c, const struct id *mesh,
 void event_kick(struct core *c, const struct session_info *s, enum err why,
     int64_t before_ms, struct slice reason);
 void event_entry(struct core *c, const struct entry *e);
+/* jobs wants what event_entry() tells of any mesh. */
+void event_want_entries(struct core *c);
 void event_block(struct core *c, const struct id *mesh, const struct id *member,
     const struct id *other, unsigned what, int64_t version);
 /* A program that has no place on the bus changed a mesh ("MESH", in hex) or a
@@ -596,6 +599,7 @@ struct core_limits {
 	int64_t transfer_ms; /* that a file takes at most */
 	int64_t hook_rate;   /* per minute */
 	bool hook_loopback;
+	bool memory; /* units are made of messages */
 };
 
 struct core {
@@ -646,6 +650,7 @@ struct core {
 	struct hash rates;		  /* buckets of rate.c */
 	int64_t rates_ms;		  /* when they were looked at */
 	struct schedules *schedules;	  /* in jobs, else NULL */
+	struct units *units;		  /* in jobs, else NULL */
 	uint32_t sweeping;		  /* what upkeep.c is cleaning */
 	LIST_HEAD(, deputy) deputies;	  /* that are over */
 	LIST_HEAD(, deputy) visiting;	  /* clients with a visitor's session */

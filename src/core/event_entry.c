@@ -8,6 +8,15 @@
 #include "core/channel.h"
 #include "core/event_record.h"
 
+/* In place of a mesh: who wants this, wants the entries of all. */
+static const struct id every_entry = { .b = { 0xff } };
+
+void
+event_want_entries(struct core *c)
+{
+	bus_interest_add(c->bus, &every_entry);
+}
+
 static void
 pack_post(struct buf *b, const struct post *p)
 {
@@ -39,7 +48,8 @@ take_post(struct event_in *in, const struct entry *e, struct post *p)
 void
 event_entry(struct core *c, const struct entry *e)
 {
-	uint64_t to = event_mesh_procs(c, &e->mesh);
+	uint64_t to =
+	    event_mesh_procs(c, &e->mesh) | event_mesh_procs(c, &every_entry);
 	struct buf b;
 
 	event_buf(c, &b);
@@ -74,6 +84,8 @@ event_receive_entry(struct core *c, struct event_in *in, unsigned from)
 	event_take_bytes(in, e.mesh.b, ID_LEN);
 	event_take_bytes(in, e.channel.b, ID_LEN);
 	e.n = (int64_t)event_take_num(in);
+	if (!in->bad)
+		unit_told(c, &e.mesh);
 	if (!in->bad && in->left == 0) {
 		follow_news(c, &e.channel, e.n);
 		return;

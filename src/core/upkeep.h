@@ -24,6 +24,19 @@ void schedule_told(struct core *c, int64_t due_ms);
 void schedule_turn(struct core *c);
 
 /*
+ * unit_derive.c: makes units of memory of what is in the journals, in the jobs
+ * process of each host.
+ */
+void unit_open(struct core *c);
+void unit_close(struct core *c);
+/* There may be something new in the journal of a mesh. */
+void unit_told(struct core *c, const struct id *mesh);
+/* Looks for meshes whose journals were not read to their end. */
+void unit_look(struct core *c);
+/* At the end of a turn: goes on. */
+void unit_turn(struct core *c);
+
+/*
  * upkeep.c: what jobs does, by statements that any number of hosts may run.
  */
 void upkeep_reap(struct core *c, const struct id *live, size_t n);

@@ -93,6 +93,13 @@ jobs_schedules(struct jobs *j)
 	schedule_look(j->role.core);
 }
 
+/* The journals of which nobody told. */
+static void
+jobs_units(struct jobs *j)
+{
+	unit_look(j->role.core);
+}
+
 static void
 jobs_files(struct jobs *j)
 {
@@ -112,6 +119,7 @@ static const struct job {
 	{ 1, jobs_due },
 	{ 1, jobs_reap },
 	{ 5, jobs_schedules },
+	{ 10, jobs_units },
 	{ 1, jobs_lease },
 	{ 2, jobs_hosts },
 	{ 1, jobs_visitors },
@@ -208,6 +216,7 @@ jobs_turn(struct role *r)
 	struct timeval tv;
 
 	schedule_turn(r->core);
+	unit_turn(r->core);
 	if (at == j->due_ms)
 		return;
 	j->due_ms = at;
@@ -237,6 +246,7 @@ jobs_open(struct role *r)
 	for (i = 0; i < r->start.nlive; i++)
 		jobs_add_live(j, &r->start.live[i].id);
 	schedule_open(r->core);
+	unit_open(r->core);
 	file_jobs_open(r->core);
 	role_transfers(r);
 	j->due_ms = INT64_MAX;

@@ -75,6 +75,7 @@ role_limits(const struct conf *c, struct core_limits *l)
 		.transfer_ms = c->files_transfer_time,
 		.hook_rate = c->hook_rate,
 		.hook_loopback = c->hook_loopback,
+		.memory = c->plugin_memory,
 	};
 }
 
