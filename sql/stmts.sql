@@ -446,27 +446,62 @@ from member m join mesh on mesh.id = m.mesh_id
 left join ban b on b.member_id = m.id
 where m.id = $1::uuid and m.mesh_id = $2::uuid;
 
+-- What the operator does has no member that did it.
 -- name: member_role
-update member set role = $2::text where id = $1::uuid returning id;
+with m as materialized (
+	select id, journal_hold(mesh_id) as mesh_id from member
+	where id = $1::uuid
+), done as (
+	update member set role = $2::text from m
+	where member.id = m.id and member.role <> $2
+	returning member.id, member.mesh_id
+)
+select journal_note(mesh_id, 'membership.updated', jsonb_build_object(
+    'actorId', journal_id(id), 'addedByActorId', null, 'role', $2,
+    'scope', 'org')) from done;
 
 -- name: member_rename
-update member set name = $2::text, name_folded = $3::text
-where id = $1::uuid returning id;
+with m as materialized (
+	select id, journal_hold(mesh_id) as mesh_id from member
+	where id = $1::uuid
+), done as (
+	update member set name = $2::text, name_folded = $3::text from m
+	where member.id = m.id and member.name <> $2
+	returning member.id, member.mesh_id
+)
+select journal_note(mesh_id, 'actor.updated', jsonb_build_object(
+    'actorId', journal_id(id), 'displayName', $2)) from done;
 
 -- name: member_revoke
-update member set revoked_at = now()
-where id = $1::uuid and revoked_at is null returning id;
+with m as materialized (
+	select id, journal_hold(mesh_id) as mesh_id from member
+	where id = $1::uuid
+), done as (
+	update member set revoked_at = now() from m
+	where member.id = m.id and member.revoked_at is null
+	returning member.id, member.mesh_id
+)
+select journal_note(mesh_id, 'membership.updated', jsonb_build_object(
+    'actorId', journal_id(id), 'removedByActorId', null, 'role', null,
+    'scope', 'org')) from done;
 
 -- name: member_create
-insert into member (id, mesh_id, key, name, name_folded, role)
-values ($1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text)
-returning id;
+with made as (
+	insert into member (id, mesh_id, key, name, name_folded, role)
+	select $1::uuid, journal_hold($2::uuid), $3::bytea, $4::text, $5::text,
+	    $6::text
+	returning id
+)
+select journal_note($2, 'membership.updated', jsonb_build_object(
+    'actorId', journal_id(id), 'addedByActorId', null, 'displayName', $4,
+    'role', $6, 'scope', 'org')) from made;
 
 -- One use of an invite, whole or not at all.  Column status: why not.
 -- name: member_join
 with inv as (
 	select i.*, m.owner_key, m.archived_at, m.id as mesh
-	from invite i join mesh m on m.id = i.mesh_id
+	from invite i join mesh m on m.id = i.mesh_id,
+	    journal_hold(i.mesh_id) as held
 	where i.digest = $1::bytea for update of i
 ), there as (
 	select m.id from member m join inv on inv.mesh_id = m.mesh_id
@@ -501,14 +536,23 @@ with inv as (
 	from used returning id, role
 )
 select nullif(p.status, 'again'), coalesce((select id from made), (select id from there)),
-    (select slug from mesh where id = $2), (select name from mesh where id = $2)
+    (select slug from mesh where id = $2), (select name from mesh where id = $2),
+    (select journal_note($2, 'membership.updated', jsonb_build_object(
+	'actorId', journal_id(made.id), 'addedByActorId', null,
+	'displayName', $6, 'inviteId', journal_id(used.id),
+	'role', made.role, 'scope', 'org')) from made, used)
 from problem p;
 
 -- name: invite_create
-insert into invite (id, mesh_id, digest, role, max_uses, expires_at)
-values ($1::uuid, $2::uuid, $3::bytea, $4::text, $5::int8,
-    to_timestamp($6::int8 / 1000.0))
-returning id;
+with made as (
+	insert into invite (id, mesh_id, digest, role, max_uses, expires_at)
+	select $1::uuid, journal_hold($2::uuid), $3::bytea, $4::text, $5::int8,
+	    to_timestamp($6::int8 / 1000.0)
+	returning id, expires_at
+)
+select journal_note($2, 'invite.created', jsonb_build_object(
+    'createdByActorId', null, 'expiresAt', journal_time(expires_at),
+    'inviteId', journal_id(id), 'maxUses', $5, 'role', $4)) from made;
 
 -- name: invite_list
 select id, role, used, max_uses, created_at, expires_at, revoked_at,
@@ -519,11 +563,18 @@ from invite where mesh_id = $1::uuid order by created_at, id;
 
 -- Column 0: it was not revoked before.
 -- name: invite_revoke
-with done as (
-	update invite set revoked_at = now()
-	where id = $1::uuid and revoked_at is null returning id
+with i as materialized (
+	select id, journal_hold(mesh_id) as mesh_id from invite
+	where id = $1::uuid
+), done as (
+	update invite set revoked_at = now() from i
+	where invite.id = i.id and invite.revoked_at is null
+	returning invite.id, invite.mesh_id
 )
-select exists (select from done) from invite where id = $1;
+select exists (select from done),
+    (select journal_note(mesh_id, 'invite.revoked', jsonb_build_object(
+	'inviteId', journal_id(id), 'revokedByActorId', null)) from done)
+from i;
 
 -- name: mesh_create
 insert into mesh (id, slug, name, owner_key, owner_sealed, root_key)
@@ -575,32 +626,51 @@ from mesh m, lateral (select coalesce(sum(r.n), 0)::int8 as n,
 where m.id = $1::uuid;
 
 -- name: mesh_rename
-update mesh set name = $2::text where id = $1::uuid returning id;
+with m as materialized (
+	select journal_hold($1::uuid) as id
+), done as (
+	update mesh set name = $2::text from m
+	where mesh.id = m.id and mesh.name <> $2 returning mesh.id
+)
+select journal_note(id, 'org.updated', jsonb_build_object('name', $2))
+from done;
 
 -- $2: bits say which of them are set; null: what the configuration says.
 -- name: mesh_set
-update mesh set
-    max_sessions = case when $2::int8 & 1 <> 0 then $3::int8
-	else max_sessions end,
-    max_queue = case when $2 & 2 <> 0 then $4::int8 else max_queue end,
-    max_recipient_queue = case when $2 & 4 <> 0 then $5::int8
-	else max_recipient_queue end,
-    max_state_keys = case when $2 & 8 <> 0 then $6::int8
-	else max_state_keys end,
-    max_state_bytes = case when $2 & 16 <> 0 then $7::int8
-	else max_state_bytes end,
-    max_memories = case when $2 & 32 <> 0 then $8::int8 else max_memories end,
-    max_files = case when $2 & 64 <> 0 then $9::int8 else max_files end,
-    max_storage = case when $2 & 128 <> 0 then $10::int8 else max_storage end,
-    max_file_bytes = case when $2 & 256 <> 0 then $11::int8
-	else max_file_bytes end
-where id = $1::uuid returning id;
+with m as materialized (
+	select journal_hold($1::uuid) as held
+), done as (
+	update mesh set
+	    max_sessions = case when $2::int8 & 1 <> 0 then $3::int8
+		else max_sessions end,
+	    max_queue = case when $2 & 2 <> 0 then $4::int8 else max_queue end,
+	    max_recipient_queue = case when $2 & 4 <> 0 then $5::int8
+		else max_recipient_queue end,
+	    max_state_keys = case when $2 & 8 <> 0 then $6::int8
+		else max_state_keys end,
+	    max_state_bytes = case when $2 & 16 <> 0 then $7::int8
+		else max_state_bytes end,
+	    max_memories = case when $2 & 32 <> 0 then $8::int8 else max_memories end,
+	    max_files = case when $2 & 64 <> 0 then $9::int8 else max_files end,
+	    max_storage = case when $2 & 128 <> 0 then $10::int8 else max_storage end,
+	    max_file_bytes = case when $2 & 256 <> 0 then $11::int8
+		else max_file_bytes end
+	from m where id = m.held returning mesh.*
+)
+select journal_note(id, 'org.updated', jsonb_build_object('limits',
+    jsonb_strip_nulls(jsonb_build_object('fileBytes', max_file_bytes,
+    'files', max_files, 'memories', max_memories, 'queue', max_queue,
+    'recipientQueue', max_recipient_queue, 'sessions', max_sessions,
+    'stateBytes', max_state_bytes, 'stateKeys', max_state_keys,
+    'storage', max_storage)))) from done;
 
 -- Nobody gets in any more, and its sessions are over.
 -- name: mesh_archive
-with done as (
-	update mesh set archived_at = now()
-	where id = $1::uuid and archived_at is null returning id
+with m as materialized (
+	select journal_hold($1::uuid) as id
+), done as (
+	update mesh set archived_at = now() from m
+	where mesh.id = m.id and mesh.archived_at is null returning mesh.id
 ), ended as (
 	update session s set ended_at = now(), returns = false from done
 	where s.mesh_id = done.id and s.ended_at is null
@@ -611,13 +681,19 @@ with done as (
 	and d.holder = e.id and d.state < 2
 	returning d.message_id
 )
-select (select count(*) from ended), (select count(*) from freed) from done;
+select (select count(*) from ended), (select count(*) from freed),
+    journal_note(id, 'org.archived', '{}') from done;
 
 -- name: mesh_unarchive
-update mesh set archived_at = null
-where id = $1::uuid and archived_at is not null returning id;
+with m as materialized (
+	select journal_hold($1::uuid) as id
+), done as (
+	update mesh set archived_at = null from m
+	where mesh.id = m.id and mesh.archived_at is not null returning mesh.id
+)
+select journal_note(id, 'org.unarchived', '{}') from done;
 
--- With all that refers to it, and the messages, which do not.
+-- With all that refers to it, its journal too, and the messages, which do not.
 -- name: mesh_delete
 with messages as (
 	delete from message where mesh_id = $1::uuid
@@ -1342,19 +1418,41 @@ with visitor as (
 	and ended_at is null
 )
 select pg_notify('linnet', 'kick ' || replace(mesh_id::text, '-', '') || ' '
-    || replace(id::text, '-', '') || ' ' || ref || ' ' || $3::text)
+    || replace(id::text, '-', '') || ' ' || ref || ' ' || $3::text),
+    journal_note(mesh_id, 'session.kicked', jsonb_build_object(
+    'actorId', journal_id(member_id), 'kickedByActorId', null,
+    'reason', $3, 'sessionId', journal_id(id)))
 from session where id = $1::uuid and ref = $2::int8 and ended_at is null;
 
+-- By a member, or, where that is zero, by the operator.
 -- name: ban_put
-insert into ban (member_id, mesh_id, reason, by_member, by_name)
-values ($1::uuid, $2::uuid, $3::text, $4::uuid, $5::text)
-on conflict (member_id) do update set reason = excluded.reason,
-    by_member = excluded.by_member, by_name = excluded.by_name
-returning banned_at;
+with put as (
+	insert into ban (member_id, mesh_id, reason, by_member, by_name)
+	select $1::uuid, journal_hold($2::uuid), $3::text, $4::uuid, $5::text
+	on conflict (member_id) do update set reason = excluded.reason,
+	    by_member = excluded.by_member, by_name = excluded.by_name
+	returning banned_at
+)
+select banned_at, case when not exists (select from ban b
+	-- Again: the answer to that was lost.
+	where b.member_id = $1 and b.reason = $3 and b.by_member = $4)
+    then journal_note($2, 'member.banned', jsonb_build_object(
+	'actorId', journal_id($1), 'bannedByActorId', journal_id(nullif($4,
+	'00000000-0000-0000-0000-000000000000')), 'reason', $3)) end
+from put;
 
+-- By the operator: $3 is null.
 -- name: ban_drop
-delete from ban where member_id = $1::uuid and mesh_id = $2::uuid
-returning member_id;
+with held as materialized (
+	select journal_hold($2::uuid) as mesh_id
+), gone as (
+	delete from ban using held
+	where ban.member_id = $1::uuid and ban.mesh_id = held.mesh_id
+	returning ban.member_id
+)
+select journal_note($2, 'member.unbanned', jsonb_build_object(
+    'actorId', journal_id(member_id), 'unbannedByActorId',
+    journal_id($3::uuid))) from gone;
 
 -- name: ban_list
 select m.id, m.key, m.name, b.reason, b.by_name, b.banned_at
@@ -1450,8 +1548,8 @@ select count(*) = 1000 from gone;
 
 -- Tokens ---------------------------------------------------------------------
 
--- Up to $9 of one member that are good; an answer without rows: there are so
--- many.  Of those that are over as many stay, or making and revoking would fill
+-- Up to $9 of one member that are good, by a member (null: the operator); an
+-- answer without rows: there are so many.  Of those that are over as many stay, or making and revoking would fill
 -- the disk.
 -- name: token_put
 with gone as (
@@ -1459,16 +1557,24 @@ with gone as (
 	    select t.id from token t where t.member_id = $3::uuid
 	    and least(t.expires_at, t.revoked_at) <= now()
 	    order by t.id desc offset $9::int8) for update skip locked)
+), put as (
+	insert into token (id, mesh_id, member_id, digest, key_name, name,
+	    scopes, expires_at)
+	select $1::uuid, journal_hold($2::uuid), $3::uuid, $4::bytea, $5::bytea,
+	    $6::text, $7::text[], to_timestamp($8::int8 / 1000.0)
+	where (select count(*) from token t where t.member_id = $3
+	    and t.revoked_at is null and t.expires_at > now() and t.id <> $1)
+	    < $9::int8
+	on conflict (id) do update set id = excluded.id
+	returning created_at, expires_at
 )
-insert into token (id, mesh_id, member_id, digest, key_name, name, scopes,
-    expires_at)
-select $1::uuid, $2::uuid, $3::uuid, $4::bytea, $5::bytea, $6::text,
-    $7::text[], to_timestamp($8::int8 / 1000.0)
-where (select count(*) from token t where t.member_id = $3
-    and t.revoked_at is null and t.expires_at > now() and t.id <> $1)
-    < $9::int8
-on conflict (id) do update set id = excluded.id
-returning created_at, expires_at;
+select created_at, expires_at,
+    case when not exists (select from token t where t.id = $1)
+    then journal_note($2, 'token.created', jsonb_build_object(
+	'actorId', journal_id($3), 'createdByActorId', journal_id($10::uuid),
+	'expiresAt', journal_time(expires_at), 'name', $6,
+	'scopes', to_jsonb($7), 'tokenId', journal_id($1))) end
+from put;
 
 -- Whose token it is, what it may do, what speaks against it, and for how many
 -- milliseconds it is still good.  Its use is noted, once a minute.
@@ -1537,8 +1643,9 @@ and t.id < $3::uuid order by t.id desc limit $4::int8;
 -- that is null: by who runs the server.  Answers whether that was allowed, and
 -- whether it was good before.
 -- name: token_revoke
-with t as (
-	select t.id, t.mesh_id, t.member_id, $2::uuid is null
+with t as materialized (
+	select t.id, journal_hold(t.mesh_id) as mesh_id, t.member_id,
+	    $2::uuid is null
 	    or t.member_id = $3::uuid or case when m.key = mesh.owner_key
 		then 'owner' else m.role end = any ($4::text[]) as may
 	from token t join member m on m.id = t.member_id
@@ -1550,7 +1657,10 @@ with t as (
 	returning token.expires_at > now() as was_good
 )
 select mesh_id, member_id, may,
-    coalesce((select was_good from done), false) from t;
+    coalesce((select was_good from done), false),
+    (select journal_note(t.mesh_id, 'token.revoked', jsonb_build_object(
+	'actorId', journal_id(t.member_id), 'revokedByActorId',
+	journal_id($3), 'tokenId', journal_id(t.id))) from done) from t;
 
 -- Sessions of MCP over HTTP --------------------------------------------------
 
@@ -1652,12 +1762,24 @@ and not incarnation = any ($2::text[]::uuid[]);
 
 -- They are stored; again: the answer to that was lost.
 -- name: file_store
-update file set state = 2, changed_at = now(), size = $2::int8,
-    sha256 = $3::bytea, expires_at = case when attached then
-	now() + $4::int8 * interval '1 ms' end
-where id = $1::uuid and claim = $5::uuid
-and (state = 1 or state = 2 and sha256 = $3)
-returning name, mime;
+with f as materialized (
+	select id, state, journal_hold(mesh_id) as mesh_id from file
+	where id = $1::uuid and claim = $5::uuid
+), done as (
+	update file set state = 2, changed_at = now(), size = $2::int8,
+	    sha256 = $3::bytea, expires_at = case when attached then
+		now() + $4::int8 * interval '1 ms' end
+	from f where file.id = f.id and file.claim = $5
+	and (file.state = 1 or file.state = 2 and file.sha256 = $3)
+	returning file.*, f.state as before
+)
+select name, mime, case when before = 1
+    then journal_note(mesh_id, 'artifact.registered', jsonb_build_object(
+	'artifactId', journal_id(id), 'attached', attached,
+	'contentType', mime, 'createdByActorId', journal_id(member_id),
+	'filename', name, 'sha256', encode(sha256, 'hex'), 'size', size,
+	'streamId', null, 'streamType', null)) end
+from done;
 
 -- A file and what a member may do with it.
 -- name: file_find
@@ -1752,12 +1874,19 @@ order by m.name, m.id limit $2::int8;
 with f as (
 	select id, member_id = $3::uuid or $4::bool as may,
 	    not attached or member_id = $3 or $3 = any (readers) as sees
-	from file where mesh_id = $1::uuid and id = $2::uuid
-	and channel_id is null for update
+	from journal_hold($1::uuid) as held, file
+	where mesh_id = $1 and id = $2::uuid and channel_id is null
+	for update of file
 ), done as (
 	delete from file using f where file.id = f.id and f.may
+	returning file.id, file.mesh_id, file.name, file.state
 )
-select may, sees from f;
+select may, sees, (select journal_note(mesh_id, 'artifact.deleted',
+    jsonb_build_object('artifactId', journal_id(id),
+    'deletedAt', journal_time(now()), 'deletedByActorId', journal_id($3),
+    'filename', name, 'reason', '', 'streamId', null, 'streamType', null))
+    from done where state = 2)
+from f;
 
 -- Artifacts ------------------------------------------------------------------
 
@@ -2364,21 +2493,136 @@ with i as (
 )
 select i.n, m.n is not null from i left join moved m using (n);
 
+-- The audit trail ------------------------------------------------------------
+
+-- Lines that tell of what the database does not have.
+-- name: journal_add batch 3
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::text[])
+	    as t(n, mesh_id, at)
+), lines as materialized (
+	select count(w) from (select array_agg((i.n::int8 << 32 | l.k,
+	    i.mesh_id, l.id, l.type, null, null, l.payload, i.at)::journal_line)
+	    as v from unnest($4::int4[], $5::int8[], $6::uuid[], $7::text[],
+	    $8::text[]) as l(n, k, id, type, payload)
+	join i using (n)) a, journal_write(a.v) w
+)
+select i.n from i, lines;
+
+-- Lines of the journal between two others (null: from the end), the newest
+-- first: all, or those that are about an actor or that it made.
+-- name: audit_rows
+select e.n, e.id, e.type, e.payload, b.hash, e.hash, e.created_at from (
+	(select * from event where $4::text is null
+	and mesh_id = $1::uuid and n > $2::int8 and n < $3::int8
+	order by n desc limit $5::int8)
+	union
+	(select * from event where mesh_id = $1 and event_actor(payload) = $4
+	and n > $2 and n < $3 order by n desc limit $5)
+	union
+	(select * from event where mesh_id = $1 and event_by(payload) = $4
+	and n > $2 and n < $3 order by n desc limit $5)
+) e left join event b on b.mesh_id = $1 and b.n = e.n - 1
+order by e.n desc limit $5;
+
+-- The same, the oldest first.
+-- name: audit_rows_up
+select e.n, e.id, e.type, e.payload, b.hash, e.hash, e.created_at from (
+	(select * from event where $4::text is null
+	and mesh_id = $1::uuid and n > $2::int8 and n < $3::int8
+	order by n limit $5::int8)
+	union
+	(select * from event where mesh_id = $1 and event_actor(payload) = $4
+	and n > $2 and n < $3 order by n limit $5)
+	union
+	(select * from event where mesh_id = $1 and event_by(payload) = $4
+	and n > $2 and n < $3 order by n limit $5)
+) e left join event b on b.mesh_id = $1 and b.n = e.n - 1
+order by e.n limit $5;
+
+-- Lines between two others, for an export.
+-- name: audit_lines
+select n, id, type, payload, hash, created_at, channel_id, seq from event
+where mesh_id = $1::uuid and n > $2::int8 and n < $3::int8
+order by n limit $4::int8;
+
+-- What a journal says of itself, the last line that there is, and the newest
+-- checkpoint, with the hash of its line.
+-- name: audit_head
+select j.n, j.hash, coalesce((select max(n) from event
+    where mesh_id = j.mesh_id), 0), k.n, k.hash, k.at, k.key, k.signature,
+    (select e.hash from event e where e.mesh_id = j.mesh_id and e.n = k.n),
+    (select count(*) from checkpoint c where c.mesh_id = j.mesh_id)
+from journal j left join lateral (select * from checkpoint
+    where mesh_id = j.mesh_id order by n desc limit 1) k on true
+where j.mesh_id = $1::uuid;
+
+-- Lines behind $2, which has the hash $4, up to $3: how many, the last and its
+-- hash, the first place without a line, the first line with another hash than
+-- it should have.
+-- name: audit_slice
+with line as (
+	select n, hash, lag(n) over w as last, sha256(convert_to(
+	    encode(coalesce(lag(hash) over w, $4::bytea), 'hex') || '|' || type
+	    || '|' || payload || '|' || journal_time(created_at), 'UTF8'))
+	    as should
+	from event where mesh_id = $1::uuid and n > $2::int8 and n <= $3::int8
+	window w as (order by n)
+)
+select count(*), max(n), (select hash from line order by n desc limit 1),
+    min(coalesce(last, $2) + 1) filter (where n > coalesce(last, $2) + 1),
+    min(n) filter (where hash <> should)
+from line;
+
+-- Checkpoints behind a line, with what the journal has there: its last line,
+-- and the hash of this one.
+-- name: audit_checkpoints
+select k.n, k.hash, k.at, k.key, k.signature, j.n, e.hash
+from checkpoint k join journal j using (mesh_id)
+left join event e on e.mesh_id = k.mesh_id and e.n = k.n
+where k.mesh_id = $1::uuid and k.n > $2::int8 order by k.n limit $3::int8;
+
+-- Meshes with lines behind the last checkpoint, which is older than so many ms.
+-- name: audit_due
+select j.mesh_id from journal j left join lateral (select n, at from checkpoint
+    where mesh_id = j.mesh_id order by n desc limit 1) k on true
+where j.mesh_id > $1::uuid and j.n > coalesce(k.n, 0)
+and (k.at is null or k.at < now() - $2::int8 * interval '1 ms')
+order by j.mesh_id limit 1;
+
+-- name: checkpoint_put
+insert into checkpoint (mesh_id, n, hash, at, key, signature)
+values ($1::uuid, $2::int8, $3::bytea, $4::text::timestamptz, $5::bytea,
+    $6::bytea)
+on conflict (mesh_id, n) do nothing returning n;
+
 -- Upkeep ---------------------------------------------------------------------
 
 -- What is over: sent files after their time, and those whose bytes never came.
+-- Journals are held in one order, and none for what never came.
 -- name: file_expire
-with old as (
-	select id from file where state = 2 and expires_at < now()
-	order by expires_at limit 1000 for update skip locked
+with old as materialized (
+	select id, mesh_id from file where state = 2 and expires_at < now()
+	order by expires_at limit 1000
+), held as materialized (
+	select journal_hold(mesh_id) as mesh_id
+	from (select distinct mesh_id from old order by mesh_id) m
 ), never as (
 	select id from file where state < 2
 	and changed_at < now() - case state when 0 then $1::int8
 	    else $2::int8 end * interval '1 ms'
 	order by changed_at limit 1000 for update skip locked
+), ended as (
+	delete from file where id in (select id from never)
+), gone as (
+	delete from file using old join held using (mesh_id)
+	where file.id = old.id
+	returning file.id, file.mesh_id, file.name
 )
-delete from file
-where id in (select id from old union all select id from never);
+select count(journal_note(mesh_id, 'artifact.deleted', jsonb_build_object(
+    'artifactId', journal_id(id), 'deletedAt', journal_time(now()),
+    'deletedByActorId', null, 'filename', name, 'reason', 'expired',
+    'streamId', null, 'streamType', null))) from gone;
 
 -- What the storage has to delete, after an id.
 -- name: file_gone
@@ -2398,7 +2642,18 @@ order by id limit $3::int8;
 
 -- The storage does not have it.
 -- name: file_lost
-delete from file where id = $1::uuid and state = 2 returning name, mesh_id;
+with f as materialized (
+	select id, journal_hold(mesh_id) as mesh_id from file
+	where id = $1::uuid and state = 2
+), gone as (
+	delete from file using f where file.id = f.id and file.state = 2
+	returning file.id, file.mesh_id, file.name, file.channel_id
+)
+select name, mesh_id, journal_note(mesh_id, 'artifact.deleted',
+    jsonb_build_object('artifactId', journal_id(id), 'deletedAt',
+    journal_time(now()), 'deletedByActorId', null, 'filename', name,
+    'reason', 'lost', 'streamId', journal_id(channel_id), 'streamType', null))
+from gone;
 
 -- How many there are, and their bytes.
 -- name: file_count

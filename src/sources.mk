@@ -37,7 +37,7 @@ src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
 	src/db/db_sync.c
 
 noinst_LIBRARIES += src/libcore.a
-src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h \
+src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h src/core/audit.h \
 	src/core/channel.h src/core/domain.h src/core/entry.h \
 	src/core/errors.def src/core/event_record.h src/core/events.def \
 	src/core/file.h src/core/hello.h src/core/memory.h src/core/message.h \
@@ -46,8 +46,10 @@ src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h \
 	src/core/search.h src/core/state.h src/core/table.h src/core/token.h \
 	src/core/trace.h src/core/unit.h src/core/upkeep.h src/core/visitor.h \
 	src/core/announce.c src/core/artifact.c src/core/artifact_put.c \
-	src/core/attestation.c src/core/audience.c src/core/block.c \
-	src/core/channel.c src/core/channel_close.c src/core/channel_cursor.c \
+	src/core/attestation.c src/core/audience.c src/core/audit.c \
+	src/core/audit_checkpoint.c src/core/audit_jobs.c \
+	src/core/audit_ops.c src/core/block.c src/core/channel.c \
+	src/core/channel_close.c src/core/channel_cursor.c \
 	src/core/channel_list.c src/core/channel_member.c src/core/client.c \
 	src/core/client_ack.c src/core/core.c src/core/cron.c \
 	src/core/crowd.c src/core/delivery.c src/core/delivery_nudge.c \
@@ -118,12 +120,13 @@ src_libfiles_a_SOURCES = src/files/files.h src/files/files.c \
 	src/files/files_pool.c src/files/files_transfer.c
 
 noinst_LIBRARIES += src/libctl.a
-src_libctl_a_SOURCES = src/ctl/ctl.h src/ctl/ctl.c src/ctl/ctl_args.c \
-	src/ctl/ctl_daemon.c src/ctl/ctl_invite.c src/ctl/ctl_member.c \
-	src/ctl/ctl_mesh.c src/ctl/ctl_mesh_change.c src/ctl/ctl_order.c \
-	src/ctl/ctl_out.c src/ctl/ctl_qr.c src/ctl/ctl_seal.c \
-	src/ctl/ctl_seed.c src/ctl/ctl_status.c src/ctl/ctl_table.c \
-	src/ctl/ctl_token.c src/ctl/ctl_trace.c
+src_libctl_a_SOURCES = src/ctl/ctl.h src/ctl/ctl_audit.h src/ctl/ctl.c \
+	src/ctl/ctl_args.c src/ctl/ctl_audit.c src/ctl/ctl_audit_export.c \
+	src/ctl/ctl_audit_file.c src/ctl/ctl_daemon.c src/ctl/ctl_invite.c \
+	src/ctl/ctl_member.c src/ctl/ctl_mesh.c src/ctl/ctl_mesh_change.c \
+	src/ctl/ctl_order.c src/ctl/ctl_out.c src/ctl/ctl_qr.c \
+	src/ctl/ctl_seal.c src/ctl/ctl_seed.c src/ctl/ctl_status.c \
+	src/ctl/ctl_table.c src/ctl/ctl_token.c src/ctl/ctl_trace.c
 
 noinst_LIBRARIES += src/libmaster.a
 src_libmaster_a_SOURCES = src/master/master.h src/master/master.c \

@@ -681,6 +681,29 @@ $row{list_bans} = sub {
 	is_deeply(ask($m->{alice}, 'list_bans')->{bans}, [], 'and no more');
 };
 
+$row{audit_rows} = sub {
+	my ($m) = @_;
+	my $c = $m->{bob}->request({ type => 'create_channel', name => 'it',
+	    private => $true })->{channelId};
+	my $r = ask($m->{alice}, 'audit_rows', limit => 1);
+	is_deeply([$r->{rows}[0]{eventType}, $r->{rows}[0]{payload}{channelId}],
+	    ['channel.created', $c], 'what bob did, also behind the wall');
+	is($m->{bob}->request({ type => 'audit_rows' })->{code}, 'forbidden',
+	    'who keeps no order reads nothing');
+};
+
+$row{audit_verify} = sub {
+	my ($m) = @_;
+	my $n = $m->{alice}->request({ type => 'audit_rows', limit => 1 })
+	    ->{rows}[0]{n};
+	my $r = ask($m->{alice}, 'audit_verify');
+	is_deeply([@$r{qw(valid firstBadIndex total)}], [$true, undef, $n],
+	    'it is what it was');
+	$m->{bob}->request({ type => 'create_channel', name => 'more' });
+	is($m->{alice}->request({ type => 'audit_verify' })->{total}, $n + 1,
+	    'and goes on');
+};
+
 # What bob may still do to alice: send to it, be among all, change state.
 sub open_ok {
 	my ($m, $want, $what) = @_;
@@ -1290,7 +1313,7 @@ subtest 'two hosts' => sub {
 	chmod 0777, $files;
 	($here, $there) = map { Linnet->broker(workers => 1,
 	    options => [$database, "host_name $_", "token.key $key",
-		"files.dir $files/of-both"]) }
+		"audit.key $key", "files.dir $files/of-both"]) }
 	    qw(here there);
 	$sql = sub { my ($st, undef, $err) = $pg->psql($_[0]);
 	    die $err if $st != 0; };

@@ -559,6 +559,17 @@ subtest 'without a daemon, and with two' => sub {
 	}
 };
 
+# More in t/72-audit-ctl.t.
+subtest 'the audit trail' => sub {
+	good(qr/^[0-9a-f]{64}$/, 'audit', 'key');
+	good(qr/checkpoint of line/, 'audit', 'checkpoint');
+	good(qr/^mesh \S+: \d+ lines are valid/, 'audit', 'verify');
+	good(qr/"format":"linnet-audit"/, 'audit', 'export');
+	bad(66, qr/no mesh/, 'audit', $_, 'nowhere')
+	    for qw(verify checkpoint export);
+	bad(73, qr{/none/x}, 'audit', 'export', 'nowhere', '/none/x');
+};
+
 subtest 'the end' => sub {
 	my $p = $b->peer($b->seed->{peerA}, name => 'p');
 	my $pid = trace('end');

@@ -313,6 +313,21 @@ conf_check_origins(const struct conf *c)
 }
 
 static const char *
+conf_check_trust(const struct conf *c)
+{
+	uint8_t key[CRYPTO_KEY_LEN];
+	size_t i;
+
+	for (i = 0; i < c->audit_trust.n; i++)
+		if (!conf_audit_trust(c, i, key))
+			return "audit.trust has an entry that is no public "
+			       "key of 64 hex digits";
+	if (c->audit_checkpoint_time > 0 && c->audit_checkpoint_time < 1000)
+		return "audit.checkpoint_time is less than a second";
+	return NULL;
+}
+
+static const char *
 conf_check_order(const struct conf *c)
 {
 	if (c->limit_ping_time >= c->limit_dead_time)
@@ -350,6 +365,7 @@ conf_check(const struct conf *c, char **error)
 		conf_check_words,
 		conf_check_tls,
 		conf_check_origins,
+		conf_check_trust,
 		conf_check_order,
 		conf_files_check,
 		conf_check_size,

@@ -165,6 +165,12 @@ int conf_secret_read(const char *path, bool secret, size_t max, struct buf *out,
  * not there.  -1: *error is a sentence, the caller's to free. */
 int conf_token_key(
     const struct conf *c, uint8_t key[CRYPTO_KEY_LEN], char **error) MUST_CHECK;
+/* The same of the key that signs checkpoints: the seed of an Ed25519 pair. */
+int conf_audit_key(const struct conf *c, uint8_t seed[CRYPTO_KEY_LEN],
+    char **error) MUST_CHECK;
+/* Entry i of audit.trust; false: it is no key. */
+bool conf_audit_trust(
+    const struct conf *c, size_t i, uint8_t key[CRYPTO_KEY_LEN]) MUST_CHECK;
 /* The digest of platform.key_file under that key; zero: there is none.  As
  * before. */
 int conf_platform_digest(const struct conf *c,

@@ -173,20 +173,22 @@ secret_is_word(const char *p, size_t n)
 	return true;
 }
 
-int
-conf_token_key(const struct conf *c, uint8_t key[CRYPTO_KEY_LEN], char **error)
+/* What an option names, or a file of state_dir. */
+static int
+secret_key(const struct conf *c, const char *word, const char *file,
+    uint8_t key[CRYPTO_KEY_LEN], char **error)
 {
 	char *path;
 	int r = -1;
 
-	if (c->token_key[0] != '\0') {
-		path = conf_secret_path(c->token_key, error);
+	if (word[0] != '\0') {
+		path = conf_secret_path(word, error);
 		if (path != NULL)
 			r = secret_read_key(path, key, error);
 		free(path);
 		return r;
 	}
-	path = xasprintf("%s/token.key", c->state_dir);
+	path = xasprintf("%s/%s", c->state_dir, file);
 	if (access(path, F_OK) == -1 && errno == ENOENT &&
 	    !secret_make_key(c->state_dir, path))
 		*error = xasprintf("%s: %s", path, strerror(errno));
@@ -194,6 +196,26 @@ conf_token_key(const struct conf *c, uint8_t key[CRYPTO_KEY_LEN], char **error)
 		r = secret_read_key(path, key, error);
 	free(path);
 	return r;
+}
+
+int
+conf_token_key(const struct conf *c, uint8_t key[CRYPTO_KEY_LEN], char **error)
+{
+	return secret_key(c, c->token_key, "token.key", key, error);
+}
+
+int
+conf_audit_key(const struct conf *c, uint8_t seed[CRYPTO_KEY_LEN], char **error)
+{
+	return secret_key(c, c->audit_key, "audit.key", seed, error);
+}
+
+bool
+conf_audit_trust(const struct conf *c, size_t i, uint8_t key[CRYPTO_KEY_LEN])
+{
+	const char *hex = c->audit_trust.v[i];
+
+	return crypto_unhex(key, CRYPTO_KEY_LEN, hex, strlen(hex)) == 0;
 }
 
 static int

@@ -102,6 +102,9 @@ core_new(const struct core_config *config)
 	LIST_INIT(&c->nudged);
 	LIST_INIT(&c->transfers);
 	TAILQ_INIT(&c->unclaims);
+	c->audit_keys = config->audit_keys;
+	if (config->audit_seed != NULL)
+		memcpy(c->audit_seed, config->audit_seed, CRYPTO_KEY_LEN);
 	token_open(c, config->token_key);
 	memcpy(c->platform, config->platform, sizeof(c->platform));
 	file_link_open(c, config->token_key);

@@ -16,6 +16,7 @@
 
 #include "base/base.h"
 #include "bus/bus.h"
+#include "core/audit.h"
 #include "core/table.h"
 #include "db/db.h"
 
@@ -45,6 +46,7 @@ struct units;
 struct trace;
 struct deputy;
 struct tokens;
+struct audit_job;
 
 /*
  * op.c: operations and their gate.
@@ -596,6 +598,7 @@ struct core_limits {
 	int64_t schedules;
 	int64_t tokens;
 	int64_t token_ms;
+	int64_t audit_ms;    /* between checkpoints; 0: none by the clock */
 	int64_t transfer_ms; /* that a file takes at most */
 	int64_t hook_rate;   /* per minute */
 	bool hook_loopback;
@@ -645,16 +648,19 @@ struct core {
 		struct id id;
 		int64_t until_ms; /* the database has it for certain */
 	} audiences[256];
-	TAILQ_HEAD(, crowd) dirty_crowds; /* that have something to say */
-	TAILQ_HEAD(, kick) kicks;	  /* waiting for other processes */
-	struct hash rates;		  /* buckets of rate.c */
-	int64_t rates_ms;		  /* when they were looked at */
-	struct schedules *schedules;	  /* in jobs, else NULL */
-	struct units *units;		  /* in jobs, else NULL */
-	uint32_t sweeping;		  /* what upkeep.c is cleaning */
-	LIST_HEAD(, deputy) deputies;	  /* that are over */
-	LIST_HEAD(, deputy) visiting;	  /* clients with a visitor's session */
-	LIST_HEAD(, deputy) nudged;	  /* of those, who is to hear of it */
+	TAILQ_HEAD(, crowd) dirty_crowds;   /* that have something to say */
+	TAILQ_HEAD(, kick) kicks;	    /* waiting for other processes */
+	struct hash rates;		    /* buckets of rate.c */
+	int64_t rates_ms;		    /* when they were looked at */
+	struct schedules *schedules;	    /* in jobs, else NULL */
+	struct units *units;		    /* in jobs, else NULL */
+	uint32_t sweeping;		    /* what upkeep.c is cleaning */
+	struct audit_keys audit_keys;	    /* the first is this server's */
+	uint8_t audit_seed[CRYPTO_KEY_LEN]; /* of that, in jobs */
+	struct audit_job *audit_job;	    /* a checkpoint on its way */
+	LIST_HEAD(, deputy) deputies;	    /* that are over */
+	LIST_HEAD(, deputy) visiting; /* clients with a visitor's session */
+	LIST_HEAD(, deputy) nudged;   /* of those, who is to hear of it */
 	struct tokens *tokens;
 	uint8_t file_key[CRYPTO_KEY_LEN]; /* of links, see file.h */
 	uint8_t visitor_key[CRYPTO_KEY_LEN];
@@ -679,8 +685,10 @@ struct core_config {
 	struct id host;
 	struct id incarnation;
 	const char *host_name;
-	const uint8_t *token_key; /* CRYPTO_KEY_LEN bytes */
-	const uint8_t *platform;  /* CRYPTO_DIGEST_LEN bytes; see principal.h */
+	const uint8_t *token_key;     /* CRYPTO_KEY_LEN bytes */
+	struct audit_keys audit_keys; /* live as long as core */
+	const uint8_t *audit_seed;    /* CRYPTO_KEY_LEN bytes */
+	const uint8_t *platform; /* CRYPTO_DIGEST_LEN bytes; see principal.h */
 	const struct core_limits *limits;
 	void (*db_state)(void *arg, bool up);
 	void *arg;

@@ -4,13 +4,14 @@
  *
  * Who ended the session of another process is answered when that process has
  * said that it is over, or, of one that was not stale after all, what it did
- * last: only the process that has a session knows that for certain.
+ * last: only the process that has a session knows that for certain.  The
+ * journal has it before it is done.
  *
  * Nobody acts on a greater role than its own, nor on itself.
  */
 #include <string.h>
 
-#include "core/domain.h"
+#include "core/channel.h"
 
 #define MODERATION_REASON_MAX 200
 #define MODERATION_WAIT_MS 2000
@@ -62,6 +63,7 @@ static const struct field kick_out_fields[] = {
 /* A session that has to end. */
 struct kick_one {
 	struct id id;
+	struct id member;
 	uint64_t ref;
 	struct slice name;
 };
@@ -195,6 +197,7 @@ kick_add(struct kick *k, struct session *s)
 		k->outranks = true;
 	else {
 		o->id = s->info.id;
+		o->member = s->info.member;
 		o->ref = s->info.ref;
 		o->name = (struct slice){ pool_dup(&r->pool, s->info.name.p,
 					      s->info.name.n),
@@ -311,6 +314,63 @@ kick_end_all(struct kick *k, struct mesh *m)
 }
 
 static void
+kick_noted(void *arg, const struct db_result *res)
+{
+	struct kick *k = arg;
+	struct request *r = k->request;
+	struct mesh *m;
+
+	if (op_db_failed(r, res))
+		return;
+	if ((m = mesh_find(r->core, &k->mesh)) != NULL)
+		kick_end_all(k, m);
+	k->deadline_ms = clock_mono() + MODERATION_WAIT_MS;
+	TAILQ_INSERT_TAIL(&r->core->kicks, k, entry);
+}
+
+static void
+kick_line(struct db_params *row, const struct kick *k, size_t i)
+{
+	struct journal_line l;
+
+	journal_begin(&l, row);
+	json_key(&l.w, "actorId");
+	json_id(&l.w, &k->v[i].member);
+	json_key(&l.w, "kickedByActorId");
+	json_id(&l.w, &k->request->client->session->info.member);
+	json_key(&l.w, "orgId");
+	json_id(&l.w, &k->mesh);
+	json_key(&l.w, "reason");
+	json_strn(&l.w, k->reason.p, k->reason.n);
+	json_key(&l.w, "sessionId");
+	json_id(&l.w, &k->v[i].id);
+	journal_end(&l, (int64_t)i,
+	    k->why == ERR_DISCONNECTED ? "session.disconnected"
+				       : "session.kicked");
+}
+
+/* Nobody's session is ended of which the journal does not tell. */
+static void
+kick_note(struct kick *k)
+{
+	struct core *c = k->request->core;
+	char at[CLOCK_RFC3339_LEN + 1];
+	struct db_params *row;
+	size_t i;
+
+	if (k->n == 0) {
+		kick_answer(k);
+		return;
+	}
+	clock_format(clock_wall(), at);
+	row = journal_row(c, STMT_journal_add, &k->mesh, kick_noted, k);
+	db_put_id(row, &k->mesh);
+	db_put_str(row, at);
+	for (i = 0; i < k->n; i++)
+		kick_line(row, k, i);
+}
+
+static void
 kick_run(struct request *r, const struct kick_in *in, enum err why)
 {
 	struct mesh *m = r->client->session->mesh;
@@ -327,7 +387,6 @@ kick_run(struct request *r, const struct kick_in *in, enum err why)
 	k->mesh = m->id;
 	k->why = why;
 	k->reason = in->reason;
-	k->deadline_ms = clock_mono() + MODERATION_WAIT_MS;
 	if (in->stale_ms > 0 && in->stale_ms < clock_wall())
 		k->before_ms = clock_wall() - in->stale_ms;
 	else if (in->stale_ms > 0)
@@ -342,8 +401,7 @@ kick_run(struct request *r, const struct kick_in *in, enum err why)
 		kick_refuse(k, in->target);
 		return;
 	}
-	kick_end_all(k, m);
-	TAILQ_INSERT_TAIL(&r->core->kicks, k, entry);
+	kick_note(k);
 }
 
 static void
@@ -550,6 +608,7 @@ unban_member(struct request *r, const struct member *m)
 	p = db_params(STMT_ban_drop);
 	db_put_id(p, &m->id);
 	db_put_id(p, &b->mesh);
+	db_put_id(p, &r->client->session->info.member);
 	db_query(r->core->reads, p, ban_dropped, b);
 }
 

@@ -181,6 +181,7 @@ create_store(struct token_create *t)
 	db_put_texts(p, t->out.scopes.v, t->out.scopes.n);
 	db_put_int(p, t->out.expires_ms);
 	db_put_int(p, r->core->limits.tokens);
+	db_put_id(p, &s->info.member);
 	db_query(r->core->reads, p, create_stored, t);
 }
 

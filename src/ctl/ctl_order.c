@@ -282,6 +282,7 @@ ctl_unban(struct ctl *c)
 	p = db_params(STMT_ban_drop);
 	db_put_id(p, &member.id);
 	db_put_id(p, &m.id);
+	db_put_id(p, NULL);
 	if (ctl_query_rows(c, p) == 0)
 		ctl_fail(EX_NOINPUT,
 		    "%s is not banned; linnetctl bans %s shows who is",

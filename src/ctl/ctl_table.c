@@ -109,6 +109,16 @@ static const struct usage_option token_options[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
+static const struct usage_option audit_verify_options[] = {
+	{ "file", 0, "file",
+	    "Verify what linnetctl audit export wrote, without a server and "
+	    "without a database; - is standard input." },
+	{ "key", 0, "key",
+	    "A public key whose checkpoints count, 64 hex digits, in place of "
+	    "the server's own and audit.trust; may be given more than once." },
+	{ NULL, 0, NULL, NULL },
+};
+
 static const struct usage_option help_options[] = {
 	{ "mdoc", 0, NULL, NULL }, /* for the manual */
 	{ NULL, 0, NULL, NULL },
@@ -192,7 +202,8 @@ const struct ctl_command table_commands[] = {
 	    ctl_mesh_unarchive, "Open an archived mesh again.", NULL },
 	{ "mesh delete", "mesh", yes_options, CTL_DATABASE, ctl_mesh_delete,
 	    "Delete a mesh with all that is in it.",
-	    "Says what goes, and asks for the short name." },
+	    "Says what goes, and asks for the short name. Its audit trail goes "
+	    "too: linnetctl audit export it before." },
 	{ "member list", "mesh", no_options, CTL_DATABASE, ctl_member_list,
 	    "List the members of a mesh.", NULL },
 	{ "member show", "mesh member", no_options, CTL_DATABASE,
@@ -229,6 +240,26 @@ const struct ctl_command table_commands[] = {
 	    "that are over, but for the newest limit.tokens." },
 	{ "token revoke", "id", no_options, CTL_DATABASE, ctl_token_revoke,
 	    "Make a token worthless.", "At once, on every host." },
+	{ "audit verify", "[mesh]", audit_verify_options, CTL_DAEMON,
+	    ctl_audit_verify, "Verify the audit trail of a mesh, or of all.",
+	    "Every hash is computed again, and every checkpoint compared with "
+	    "the line that it is of. Says the first line that is wrong; exits "
+	    "with 65 then. linnet-security(7) says what this proves." },
+	{ "audit export", "[mesh] [file]", no_options, CTL_DATABASE,
+	    ctl_audit_export,
+	    "Write the audit trail of a mesh, or of all, as JSON lines.",
+	    "To standard output, or to a file, which only its owner can read. "
+	    "audit verify --file verifies it, wherever it is kept." },
+	{ "audit checkpoint", "[mesh]", no_options, CTL_DATABASE,
+	    ctl_audit_checkpoint,
+	    "Sign what the audit trail of a mesh, or of each, is now.",
+	    "linnetd does so by the clock (audit.checkpoint_time). What is "
+	    "printed can be kept elsewhere: line and hash say what the trail "
+	    "was. Needs the key of the daemon (audit.key)." },
+	{ "audit key", "", no_options, CTL_DAEMON, ctl_audit_key,
+	    "Show the public key of the checkpoints that this server signs.",
+	    "For audit verify --key elsewhere, and for audit.trust of other "
+	    "hosts on the database." },
 	{ "seed", "", no_options, CTL_DATABASE, ctl_seed,
 	    "Make a mesh for tests, with two members and an invite.",
 	    "Prints one JSON object with meshId, slug, brokerUrl, ownerPubkey, "

@@ -148,6 +148,7 @@ token_store(struct ctl *c, const struct token_new *t)
 	db_put_texts(p, t->scopes, t->nscopes);
 	db_put_int(p, t->expires_ms);
 	db_put_int(p, c->conf->limit_tokens);
+	db_put_id(p, NULL);
 	ctl_query(c, p, token_stored, &stored);
 	if (!stored)
 		ctl_fail(EX_UNAVAILABLE,

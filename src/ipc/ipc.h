@@ -60,7 +60,9 @@ struct ipc_config {
 	uint32_t relay; /* the relay's number on the bus */
 	uint32_t uid;	/* to run as when the process is root; 0: stay */
 	uint32_t gid;
-	uint8_t token_key[CRYPTO_KEY_LEN]; /* zero for who has no use for it */
+	uint8_t token_key[CRYPTO_KEY_LEN];  /* zero for who has no use for it */
+	uint8_t audit_key[CRYPTO_KEY_LEN];  /* the public half of: */
+	uint8_t audit_seed[CRYPTO_KEY_LEN]; /* for jobs; else zero */
 	uint8_t
 	    platform[CRYPTO_DIGEST_LEN]; /* of the platform's key, or zero */
 };

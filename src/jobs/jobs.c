@@ -100,6 +100,16 @@ jobs_units(struct jobs *j)
 	unit_look(j->role.core);
 }
 
+/* As often as checkpoints are to be made, and at least each minute. */
+static void
+jobs_audit(struct jobs *j)
+{
+	int64_t seconds = j->role.core->limits.audit_ms / 1000;
+
+	if (seconds > 0 && j->seconds % (seconds < 60 ? seconds : 60) == 0)
+		audit_jobs_look(j->role.core);
+}
+
 static void
 jobs_files(struct jobs *j)
 {
@@ -126,6 +136,7 @@ static const struct job {
 	{ 30, jobs_depth },
 	{ 60, jobs_clean },
 	{ 2, jobs_files },
+	{ 1, jobs_audit },
 	{ 5, jobs_repair },
 };
 

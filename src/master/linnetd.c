@@ -184,7 +184,7 @@ static int
 run(struct master_args *args, enum action action)
 {
 	struct master_tls *tls = NULL;
-	uint8_t token_key[CRYPTO_KEY_LEN];
+	uint8_t key[CRYPTO_KEY_LEN];
 	struct conf *c;
 	char *error;
 	int r;
@@ -193,14 +193,16 @@ run(struct master_args *args, enum action action)
 	if (c == NULL ||
 	    (action != PRINT && (tls = master_tls_read(c, &error)) == NULL) ||
 	    (action == CHECK && c->token_key[0] != '\0' &&
-		conf_token_key(c, token_key, &error) != 0)) {
+		conf_token_key(c, key, &error) != 0) ||
+	    (action == CHECK && c->audit_key[0] != '\0' &&
+		conf_audit_key(c, key, &error) != 0)) {
 		fprintf(stderr, "linnetd: %s\n", error);
 		free(error);
 		master_tls_free(tls);
 		conf_free(c);
 		return EX_CONFIG;
 	}
-	crypto_wipe(token_key, sizeof(token_key));
+	crypto_wipe(key, sizeof(key));
 	if (action != SERVE) {
 		r = show(c, action);
 		master_tls_free(tls);

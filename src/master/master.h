@@ -118,6 +118,8 @@ struct master {
 	int lock_fd;
 	struct id host;
 	uint8_t token_key[CRYPTO_KEY_LEN];
+	uint8_t audit_key[CRYPTO_KEY_LEN]; /* the public half of: */
+	uint8_t audit_seed[CRYPTO_KEY_LEN];
 	uint8_t platform[CRYPTO_DIGEST_LEN];
 
 	/* master_spawn.c */

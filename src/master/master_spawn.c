@@ -241,6 +241,9 @@ child_brief_config(struct master_child *c)
 
 	if (c->role->role != IPC_RELAY)
 		memcpy(config.token_key, m->token_key, sizeof(m->token_key));
+	memcpy(config.audit_key, m->audit_key, sizeof(m->audit_key));
+	if (c->role->role == IPC_JOBS)
+		memcpy(config.audit_seed, m->audit_seed, sizeof(m->audit_seed));
 	if (c->role->role == IPC_WORKER)
 		memcpy(config.platform, m->platform, sizeof(m->platform));
 	buf_init(&text, IPC_TAIL_MAX);

@@ -227,17 +227,30 @@ state_host(struct master *m)
 /* In the state directory it is made, and read, as its user; elsewhere it may be
  * a file that only root can read. */
 static void
-state_keys(struct master *m)
+state_key(struct master *m, const char *word,
+    int (*read)(const struct conf *, uint8_t *, char **), uint8_t *key)
 {
-	bool ours = m->conf->token_key[0] == '\0';
+	bool ours = word[0] == '\0';
 	char *error;
 
 	if (!ours)
 		master_state_root(m, true);
-	if (conf_token_key(m->conf, m->token_key, &error) != 0)
+	if (read(m->conf, key, &error) != 0)
 		fatalx("%s", error);
 	if (!ours)
 		master_state_root(m, false);
+}
+
+static void
+state_keys(struct master *m)
+{
+	uint8_t secret[CRYPTO_SECRET_LEN];
+	char *error;
+
+	state_key(m, m->conf->token_key, conf_token_key, m->token_key);
+	state_key(m, m->conf->audit_key, conf_audit_key, m->audit_seed);
+	crypto_seed_pair(m->audit_key, secret, m->audit_seed);
+	crypto_wipe(secret, sizeof(secret));
 	master_state_root(m, true);
 	if (conf_platform_digest(m->conf, m->token_key, m->platform, &error) !=
 	    0)
@@ -355,6 +368,7 @@ master_state_close(struct master *m)
 		fatal("becoming user %u", (unsigned)m->uid);
 #endif
 	crypto_wipe(m->token_key, sizeof(m->token_key));
+	crypto_wipe(m->audit_seed, sizeof(m->audit_seed));
 	free(m->user);
 	close(m->lock_fd);
 }

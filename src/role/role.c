@@ -72,6 +72,7 @@ role_limits(const struct conf *c, struct core_limits *l)
 		.schedules = c->limit_schedules,
 		.tokens = c->limit_tokens,
 		.token_ms = c->token_max_time,
+		.audit_ms = c->audit_checkpoint_time,
 		.transfer_ms = c->files_transfer_time,
 		.hook_rate = c->hook_rate,
 		.hook_loopback = c->hook_loopback,
@@ -215,6 +216,21 @@ role_drop(struct role *r, struct buf *conninfo)
 	free(root);
 }
 
+/* Whose checkpoints count: this server's own, first, and those that are named.
+ */
+static void
+role_audit_keys(struct role *r)
+{
+	const struct conf *c = r->conf;
+	size_t i;
+
+	r->audit_keys = xcalloc(c->audit_trust.n + 1, CRYPTO_KEY_LEN);
+	memcpy(r->audit_keys[0], r->start.config.audit_key, CRYPTO_KEY_LEN);
+	for (i = 0; i < c->audit_trust.n; i++)
+		if (!conf_audit_trust(c, i, r->audit_keys[i + 1]))
+			fatalx("audit.trust: no key");
+}
+
 static void
 role_open(struct role *r, const char *conninfo)
 {
@@ -240,6 +256,12 @@ role_open(struct role *r, const char *conninfo)
 	config.incarnation = me->incarnation;
 	config.host_name = r->conf->host_name;
 	config.token_key = me->token_key;
+	role_audit_keys(r);
+	config.audit_keys = (struct audit_keys){
+		(const uint8_t(*)[CRYPTO_KEY_LEN])r->audit_keys,
+		r->conf->audit_trust.n + 1,
+	};
+	config.audit_seed = me->audit_seed;
 	config.platform = me->platform;
 	config.limits = &limits;
 	config.db_state = role_database_up;
@@ -247,6 +269,8 @@ role_open(struct role *r, const char *conninfo)
 	r->core = core_new(&config);
 	crypto_wipe(
 	    r->start.config.token_key, sizeof(r->start.config.token_key));
+	crypto_wipe(
+	    r->start.config.audit_seed, sizeof(r->start.config.audit_seed));
 	if (r->desc->open != NULL)
 		r->desc->open(r);
 	r->tick = event_new(r->base, -1, EV_PERSIST, role_tick_cb, r);
@@ -293,6 +317,7 @@ role_close(struct role *r)
 	ipc_close(r->master);
 	event_base_free(r->base);
 	conf_free(r->conf);
+	free(r->audit_keys);
 	free(r->start.text);
 }
 

@@ -25,6 +25,7 @@ struct role {
 	struct ipc_peer *files; /* NULL: that process does not run */
 	struct bus *bus;
 	struct core *core;
+	uint8_t (*audit_keys)[CRYPTO_KEY_LEN]; /* core's */
 	struct event *tick;
 	struct event *wake;
 	bool ready; /* the master knows that it serves */
