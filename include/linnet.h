@@ -48,6 +48,7 @@ extern "C" {
 #define LINNET_ATTESTATION_SIZE 512 /* of an attestation with its NUL */
 
 struct linnet;
+struct linnet_entry; /* linnet_channels.h */
 
 /*
  * Errors: a code, for programs, and a sentence that says what to do.  The
@@ -281,6 +282,8 @@ struct linnet_callbacks {
 	/* What a later broker may send beside these: its type and JSON. */
 	void (*other)(void *arg, struct linnet *l, const char *type,
 	    const char *text, size_t n);
+	void (*entry)(
+	    void *arg, struct linnet *l, const struct linnet_entry *e);
 };
 
 struct linnet_group {
@@ -741,6 +744,8 @@ int linnet_ban(struct linnet *l, const char *target, const char *reason,
 int linnet_unban(
     struct linnet *l, const char *target, linnet_reply_fn *fn, void *arg);
 int linnet_list_bans(struct linnet *l, linnet_reply_fn *fn, void *arg);
+
+#include "linnet_channels.h"
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

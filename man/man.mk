@@ -4,9 +4,10 @@
 # @TOOLS@ what `linnet mcp --mdoc` does, and @PROMPTS@ --mdoc-prompts.  The pages are in
 # the tarball; they are made again when prose or tables changed, not when only
 # these programs were built.
-MAN_PAGES = man/linnet.1 man/linnet-bench.1 man/liblinnet.3 man/linnet-internals.7 \
-	man/linnet-mcp.7 man/linnet-protocol.7 man/linnet-schema.7 \
-	man/linnet-security.7 man/linnetctl.8 man/linnetd.8 man/linnetd.conf.5
+MAN_PAGES = man/linnet.1 man/linnet-bench.1 man/liblinnet.3 \
+	man/linnet-internals.7 man/linnet-mcp.7 man/linnet-protocol.7 \
+	man/linnet-schema.7 man/linnet-security.7 man/linnetctl.8 \
+	man/linnetd.8 man/linnetd.conf.5 man/linnet-rest.7
 dist_man_MANS = $(MAN_PAGES)
 EXTRA_DIST += $(MAN_PAGES:%=%.in) man/expand.awk
 MAINTAINERCLEANFILES = $(MAN_PAGES)

@@ -2333,23 +2333,93 @@ on true
 where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2::uuid)
 order by p.seq;
 
--- What happened after a line of the journal, as posts_after; with a message
--- that was posted.
+-- What happened in a channel after a line of the journal, with the messages that
+-- were posted if $5; at least one line, and so many as have a megabyte.  No row:
+-- there is no such channel, or it may not be seen.  n null: nothing happened.
+-- Columns: n, type, seq, payload, time, channel, mesh, the last line that there
+-- is about the channel, and of the journal; then a message, as posts_after.
 -- name: events_after
-select e.n, e.id, e.type, e.seq, e.payload, e.created_at, p.id, p.seq,
-    p.member_id, p.by_name, p.client_id, p.reply_to, p.parts, p.created_at,
-    p.edited_at, p.redacted_at, c.mesh_id, c.id, post_reactions(p.id)
-from channel c left join lateral (select * from event
-    where channel_id = c.id and n > $3::int8 order by n limit $4::int8) e
-on true left join post p on e.type = 'message.appended'
-and p.channel_id = c.id and p.seq = e.seq
+select n, type, seq, payload, created_at, channel_id, mesh_id, last_n, head,
+    post_id, post_seq, member_id, by_name, client_id, reply_to, parts,
+    posted_at, edited_at, redacted_at, mesh_id, channel_id,
+    post_reactions(post_id), id
+from (select e.id, e.n, e.type, e.seq, e.payload, e.created_at, c.id as channel_id,
+    c.mesh_id, c.last_n, j.n as head, p.id as post_id, p.seq as post_seq,
+    p.member_id, p.by_name, p.client_id, p.reply_to, p.parts,
+    p.created_at as posted_at, p.edited_at, p.redacted_at,
+    sum(octet_length(e.payload) + coalesce(octet_length(p.parts::text), 0))
+    over (order by e.n rows between unbounded preceding and 1 preceding)
+    as before
+    from channel c join journal j on j.mesh_id = c.mesh_id
+    left join lateral (select * from event where channel_id = c.id
+	and n > $3::int8 order by n limit $4::int8) e on true
+    left join post p on $5::bool and e.type = 'message.appended'
+    and p.channel_id = c.id and p.seq = e.seq
+    where c.id = $1::uuid and c.closed_at is null
+    and channel_admits(c, $2::uuid)) e
+where coalesce(before, 0) < 1048576 order by n;
+
+-- The same of what came with messages after a seq, without the messages.
+-- name: events_of_posts
+select e.n, e.type, e.seq, e.payload, e.created_at, c.id, c.mesh_id, c.last_n,
+    j.n, null, null, null, null, null, null, null, null, null, null, null,
+    null, null, e.id
+from channel c join journal j on j.mesh_id = c.mesh_id
+left join lateral (select * from event where channel_id = c.id
+    and seq > $3::int8 order by seq, n limit $4::int8) e on true
 where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2::uuid)
 order by e.n;
 
--- The last line that is about a message up to a seq.
--- name: event_place
-select n from event where channel_id = $1::uuid and seq <= $2::int8
-order by seq desc, n desc limit 1;
+-- The same of a whole mesh.  Lines that are not for the member have n alone; it
+-- sees those about channels that it may see, and of the others all ($6) or
+-- those that name it.
+-- name: mesh_events_after
+select n, case when sees then type end, seq, case when sees then payload end,
+    created_at, channel_id, mesh_id, head, head, post_id, post_seq, member_id,
+    by_name, client_id, reply_to, parts, posted_at, edited_at, redacted_at,
+    mesh_id, channel_id, post_reactions(post_id), id
+from (select e.*, p.id as post_id, p.seq as post_seq, p.member_id, p.by_name,
+    p.client_id, p.reply_to, p.parts, p.created_at as posted_at, p.edited_at,
+    p.redacted_at, sum(case when e.sees then octet_length(e.payload)
+	+ coalesce(octet_length(p.parts::text), 0) else 0 end)
+    over (order by e.n rows between unbounded preceding and 1 preceding)
+    as before
+    from (select j.mesh_id, j.n as head, l.id, l.n, l.type, l.seq, l.payload,
+	l.created_at, l.channel_id, case when c.id is null
+	    then $6::bool or l.channel_id is null
+		and event_concerns(l.payload, $2::uuid)
+	else c.closed_at is null and channel_admits(c, $2) end as sees
+	from journal j left join lateral (select * from event
+	    where mesh_id = j.mesh_id and n > $3::int8 order by n
+	    limit $4::int8) l on true
+	left join channel c on c.id = l.channel_id
+	where j.mesh_id = $1::uuid) e
+    left join post p on $5::bool and e.sees and e.type = 'message.appended'
+    and p.channel_id = e.channel_id and p.seq = e.seq) e
+where coalesce(before, 0) < 1048576 order by n;
+
+-- The line after which comes what came after a message ($2): the last about it
+-- or one before it; after none that before the first about a message; but if
+-- the line of this id ($3) is behind that, that.  Without a seq $4.  And the id
+-- of that line.
+-- name: follow_place
+with posted as (
+	select case when $2::int8 is null then $4::int8 else coalesce((
+	    select n from event where channel_id = $1::uuid and seq <= $2
+	    order by seq desc, n desc limit 1),
+	    (select n - 1 from event where channel_id = $1 and seq > 0
+	    order by seq, n limit 1), $4) end as n
+), place as (
+	select coalesce((select e.n from event e where e.channel_id = $1
+	    and e.n > posted.n and e.id = $3::uuid limit 1), posted.n) as n
+	from posted
+)
+select p.n, e.id from place p
+left join event e on e.channel_id = $1 and e.n = p.n;
+
+-- The last line of a journal.
+-- name: journal_end
+select n from journal where mesh_id = $1::uuid;
 
 -- Search ---------------------------------------------------------------------
 

@@ -40,26 +40,27 @@ noinst_LIBRARIES += src/libcore.a
 src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h src/core/audit.h \
 	src/core/channel.h src/core/domain.h src/core/entry.h \
 	src/core/errors.def src/core/event_record.h src/core/events.def \
-	src/core/file.h src/core/hello.h src/core/memory.h src/core/message.h \
-	src/core/metrics.def src/core/ops.def src/core/principal.h \
-	src/core/roles.def src/core/schedule.h src/core/scopes.def \
-	src/core/search.h src/core/state.h src/core/table.h src/core/token.h \
-	src/core/trace.h src/core/unit.h src/core/upkeep.h src/core/visitor.h \
-	src/core/announce.c src/core/artifact.c src/core/artifact_put.c \
-	src/core/attestation.c src/core/audience.c src/core/audit.c \
-	src/core/audit_checkpoint.c src/core/audit_jobs.c \
-	src/core/audit_ops.c src/core/block.c src/core/channel.c \
-	src/core/channel_close.c src/core/channel_cursor.c \
+	src/core/file.h src/core/follow.h src/core/hello.h src/core/memory.h \
+	src/core/message.h src/core/metrics.def src/core/ops.def \
+	src/core/principal.h src/core/roles.def src/core/schedule.h \
+	src/core/scopes.def src/core/search.h src/core/state.h \
+	src/core/table.h src/core/token.h src/core/trace.h src/core/unit.h \
+	src/core/upkeep.h src/core/visitor.h src/core/announce.c \
+	src/core/artifact.c src/core/artifact_put.c src/core/attestation.c \
+	src/core/audience.c src/core/audit.c src/core/audit_checkpoint.c \
+	src/core/audit_jobs.c src/core/audit_ops.c src/core/block.c \
+	src/core/channel.c src/core/channel_close.c src/core/channel_cursor.c \
 	src/core/channel_list.c src/core/channel_member.c src/core/client.c \
 	src/core/client_ack.c src/core/core.c src/core/cron.c \
 	src/core/crowd.c src/core/delivery.c src/core/delivery_nudge.c \
-	src/core/deputy.c src/core/event.c src/core/event_entry.c \
-	src/core/event_message.c src/core/event_moderation.c \
-	src/core/event_relay.c src/core/event_schedule.c \
-	src/core/event_session.c src/core/event_state.c src/core/file.c \
-	src/core/file_attach.c src/core/file_jobs.c src/core/file_link.c \
-	src/core/file_list.c src/core/file_repair.c src/core/file_transfer.c \
-	src/core/file_watch.c src/core/follow.c src/core/group.c \
+	src/core/deputy.c src/core/entry.c src/core/entry_list.c \
+	src/core/event.c src/core/event_entry.c src/core/event_message.c \
+	src/core/event_moderation.c src/core/event_relay.c \
+	src/core/event_schedule.c src/core/event_session.c \
+	src/core/event_state.c src/core/file.c src/core/file_attach.c \
+	src/core/file_jobs.c src/core/file_link.c src/core/file_list.c \
+	src/core/file_repair.c src/core/file_transfer.c src/core/file_watch.c \
+	src/core/follow.c src/core/follow_ops.c src/core/group.c \
 	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
 	src/core/hook.c src/core/invite.c src/core/journal.c \
 	src/core/mcp_session.c src/core/member.c src/core/memory.c \
@@ -75,23 +76,25 @@ src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h src/core/audit.h \
 	src/core/session.c src/core/session_row.c src/core/state.c \
 	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
 	src/core/table.c src/core/target.c src/core/token.c \
-	src/core/token_ops.c src/core/token_text.c src/core/trace.c \
-	src/core/unit.c src/core/unit_derive.c src/core/unit_search.c \
-	src/core/unit_text.c src/core/upkeep.c src/core/visitor.c
+	src/core/token_ops.c src/core/token_text.c src/core/token_watch.c \
+	src/core/trace.c src/core/unit.c src/core/unit_derive.c \
+	src/core/unit_search.c src/core/unit_text.c src/core/upkeep.c \
+	src/core/visitor.c
 
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
-	src/proto/proto_mcp.h src/proto/proto_rest.h src/proto/proto.c \
-	src/proto/proto_decode.c src/proto/proto_encode.c \
+	src/proto/proto_live.h src/proto/proto_mcp.h src/proto/proto_rest.h \
+	src/proto/proto.c src/proto/proto_decode.c src/proto/proto_encode.c \
 	src/proto/proto_enter.c src/proto/proto_file.c \
 	src/proto/proto_file_get.c src/proto/proto_file_post.c \
 	src/proto/proto_file_put.c src/proto/proto_file_redirect.c \
-	src/proto/proto_http.c src/proto/proto_mcp.c \
+	src/proto/proto_http.c src/proto/proto_live.c src/proto/proto_mcp.c \
 	src/proto/proto_mcp_ask.c src/proto/proto_mcp_file.c \
 	src/proto/proto_mcp_head.c src/proto/proto_mcp_mesh.c \
 	src/proto/proto_mesh.c src/proto/proto_metrics.c \
 	src/proto/proto_rest.c src/proto/proto_rest_args.c \
-	src/proto/proto_rest_error.c
+	src/proto/proto_rest_error.c src/proto/proto_room.c \
+	src/proto/proto_sse.c src/proto/proto_ws.c
 
 noinst_LIBRARIES += src/librole.a
 src_librole_a_SOURCES = src/role/role.h src/role/role.c src/role/role_files.c \
@@ -141,11 +144,13 @@ src_libmaster_a_SOURCES = src/master/master.h src/master/master.c \
 # independent, of its names only those of linnet.h.  The archive is one object
 # in which all others are local, so that it cannot clash with a program's own.
 noinst_LIBRARIES += src/liblib.a src/liblibpic.a
-src_liblib_a_SOURCES = src/lib/lib.h src/lib/linnet.c src/lib/linnet_config.c \
-	src/lib/linnet_error.c src/lib/linnet_file.c src/lib/linnet_hello.c \
-	src/lib/linnet_hook.c src/lib/linnet_http.c src/lib/linnet_identity.c \
-	src/lib/linnet_invite.c src/lib/linnet_join.c src/lib/linnet_json.c \
-	src/lib/linnet_loop.c src/lib/linnet_message.c src/lib/linnet_ops.c \
+src_liblib_a_SOURCES = src/lib/lib.h src/lib/linnet.c \
+	src/lib/linnet_channel.c src/lib/linnet_config.c \
+	src/lib/linnet_error.c src/lib/linnet_file.c src/lib/linnet_follow.c \
+	src/lib/linnet_hello.c src/lib/linnet_hook.c src/lib/linnet_http.c \
+	src/lib/linnet_identity.c src/lib/linnet_invite.c \
+	src/lib/linnet_join.c src/lib/linnet_json.c src/lib/linnet_loop.c \
+	src/lib/linnet_message.c src/lib/linnet_ops.c \
 	src/lib/linnet_receive.c src/lib/linnet_request.c \
 	src/lib/linnet_result.c src/lib/linnet_retry.c src/lib/linnet_seen.c \
 	src/lib/linnet_send.c src/lib/linnet_socket.c src/lib/linnet_target.c \
@@ -159,7 +164,7 @@ LINNET_LIBS = src/liblib.a src/libbase.a $(WSLAY_LIBS) $(SODIUM_LIBS) \
 # The soname changes when programs would have to be built again.
 LINNET_SO = liblinnet.so.0
 LINNET_SO_FILE = $(LINNET_SO).0.0
-include_HEADERS = include/linnet.h
+include_HEADERS = include/linnet.h include/linnet_channels.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = src/lib/linnet.pc
 noinst_DATA = liblinnet.a $(LINNET_SO_FILE)
@@ -196,27 +201,29 @@ uninstall-local:
 
 noinst_LIBRARIES += src/libmcp.a
 src_libmcp_a_SOURCES = src/mcp/mcp.h src/mcp/mcp_request.h src/mcp/mcp.c \
-	src/mcp/mcp_args.c src/mcp/mcp_complete.c src/mcp/mcp_file.c \
-	src/mcp/mcp_file_table.c src/mcp/mcp_guide.c src/mcp/mcp_hello.c \
-	src/mcp/mcp_inbox.c src/mcp/mcp_input.c src/mcp/mcp_message.c \
-	src/mcp/mcp_project.c src/mcp/mcp_prompt.c src/mcp/mcp_push.c \
-	src/mcp/mcp_resource.c src/mcp/mcp_rpc.c src/mcp/mcp_schema.c \
-	src/mcp/mcp_subscribe.c src/mcp/mcp_tool.c src/mcp/mcp_tools.c
+	src/mcp/mcp_args.c src/mcp/mcp_channel.c src/mcp/mcp_channel_table.c \
+	src/mcp/mcp_complete.c src/mcp/mcp_file.c src/mcp/mcp_file_table.c \
+	src/mcp/mcp_guide.c src/mcp/mcp_hello.c src/mcp/mcp_inbox.c \
+	src/mcp/mcp_input.c src/mcp/mcp_message.c src/mcp/mcp_project.c \
+	src/mcp/mcp_prompt.c src/mcp/mcp_push.c src/mcp/mcp_resource.c \
+	src/mcp/mcp_rpc.c src/mcp/mcp_schema.c src/mcp/mcp_subscribe.c \
+	src/mcp/mcp_tool.c src/mcp/mcp_tools.c
 
 noinst_LIBRARIES += src/libcli.a
 src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli_doctor.h src/cli/cli_edit.h \
 	src/cli/cli_host.h src/cli/cli_mcp.h src/cli/cli.c src/cli/cli_args.c \
-	src/cli/cli_ask.c src/cli/cli_block.c src/cli/cli_commands.c \
-	src/cli/cli_config.c src/cli/cli_diff.c src/cli/cli_doctor.c \
-	src/cli/cli_doctor_mesh.c src/cli/cli_edit.c src/cli/cli_file.c \
-	src/cli/cli_file_place.c src/cli/cli_follow.c src/cli/cli_foreign.c \
-	src/cli/cli_group.c src/cli/cli_hook.c src/cli/cli_host.c \
-	src/cli/cli_inbox.c src/cli/cli_install.c src/cli/cli_join.c \
-	src/cli/cli_json.c src/cli/cli_launch.c src/cli/cli_mcp.c \
-	src/cli/cli_mcp_child.c src/cli/cli_mcp_file.c src/cli/cli_mcp_mesh.c \
-	src/cli/cli_mcp_self.c src/cli/cli_mcp_send.c src/cli/cli_memory.c \
-	src/cli/cli_mesh.c src/cli/cli_order.c src/cli/cli_peers.c \
-	src/cli/cli_presence.c src/cli/cli_print.c src/cli/cli_prompt.c \
+	src/cli/cli_ask.c src/cli/cli_block.c src/cli/cli_channel.c \
+	src/cli/cli_commands.c src/cli/cli_config.c src/cli/cli_diff.c \
+	src/cli/cli_doctor.c src/cli/cli_doctor_mesh.c src/cli/cli_edit.c \
+	src/cli/cli_file.c src/cli/cli_file_place.c src/cli/cli_follow.c \
+	src/cli/cli_foreign.c src/cli/cli_group.c src/cli/cli_hook.c \
+	src/cli/cli_host.c src/cli/cli_inbox.c src/cli/cli_install.c \
+	src/cli/cli_join.c src/cli/cli_json.c src/cli/cli_launch.c \
+	src/cli/cli_mcp.c src/cli/cli_mcp_channel.c src/cli/cli_mcp_child.c \
+	src/cli/cli_mcp_file.c src/cli/cli_mcp_mesh.c src/cli/cli_mcp_self.c \
+	src/cli/cli_mcp_send.c src/cli/cli_memory.c src/cli/cli_mesh.c \
+	src/cli/cli_order.c src/cli/cli_peers.c src/cli/cli_presence.c \
+	src/cli/cli_print.c src/cli/cli_prompt.c src/cli/cli_replay.c \
 	src/cli/cli_schedule.c src/cli/cli_screen.c src/cli/cli_send.c \
 	src/cli/cli_session.c src/cli/cli_slot.c src/cli/cli_state.c \
 	src/cli/cli_status.c src/cli/cli_table.c src/cli/cli_token.c \

@@ -1200,6 +1200,31 @@ $row{unfollow_channel} = sub {
 	said($m->{alice}, 'b', 'only the other one');
 };
 
+$row{follow_mesh} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	ask($m->{alice}, 'follow_mesh');
+	posts($m->{bob}, $c, 'a');
+	said($m->{alice}, 'a', 'whatever channel it is in');
+};
+
+$row{channel_events} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	posts($m->{bob}, $c, $_) for 'a', 'b';
+	is(join(' ', map { $_->{streamSeq} } @{ ask($m->{alice},
+	    'channel_events', channel => $c)->{events} }), '1 2',
+	    'both messages');
+};
+
+$row{mesh_events} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	posts($m->{bob}, $c, 'a');
+	is(ask($m->{alice}, 'mesh_events')->{events}[-1]{streamId}, $c,
+	    'the last is in the channel');
+};
+
 sub file {
 	my ($m, %o) = @_;
 	my $r = ask($m->{alice}, 'share_file', name => 'plan.txt', size => 5,

@@ -79,12 +79,14 @@ SKIP: {
 	is($ran, 0, 'and runs');
 }
 
+my $header = join '', map { slurp("$src/include/$_") }
+    qw(linnet.h linnet_channels.h);
 my @declared;
 # Names: what the header declares, of one version, and no other.
 {
 	my ($so) = glob "$libdir/liblinnet.so.0.*";
 	@declared = sort grep { !/^linnet_reply_fn$/ }
-	    slurp("$src/include/linnet.h")
+	    $header
 	    =~ /^(?:[a-z][\w ]*[ *])(linnet_\w+)\(/mg;
 	my @exported = map { (split)[-1] }
 	    grep { !/ A / } split /\n/, `nm -D --defined-only $so`;
@@ -260,7 +262,7 @@ over($pid{own}, 10);
 	is($conflicts, 'version_conflict', 'a condition that does not hold');
 	my @bad = grep { $said{$_} !~ /^(?:good|forbidden)/ } sort keys %said;
 	is_deeply([map { "$_: $said{$_}" } @bad], [], 'the broker knows all');
-	my ($ops) = slurp("$src/include/linnet.h") =~ /(int linnet_message_status\(.*)/s;
+	my ($ops) = $header =~ /(int linnet_message_status\(.*)/s;
 	my @never = grep { !exists $said{$_} } $ops =~ /^int linnet_(\w+)\(/mg;
 	is("@never", '', 'and all were asked');
 }
@@ -268,7 +270,7 @@ over($pid{own}, 10);
 # The manual has every function and every error of the library.
 {
 	my $page = slurp("$src/man/liblinnet.3.in");
-	my $h = slurp("$src/include/linnet.h");
+	my $h = $header;
 	my ($codes) = $h =~ /The library's own:\n(.*?)\*\//s;
 	my @missing = grep { $page !~ /^\.It Ic .*\b$_\b/m }
 	    $codes =~ /^ \*\t([a-z_]+)\t/mg;

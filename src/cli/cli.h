@@ -384,6 +384,28 @@ int cli_launch(struct cli *c);
 int cli_send(struct cli *c);
 int cli_inbox(struct cli *c);
 int cli_message_status(struct cli *c);
+int cli_message_edit(struct cli *c);
+int cli_message_redact(struct cli *c);
+int cli_message_react(struct cli *c);
+/* What a message in a channel shall say, from --parts or the text of the
+ * arguments from the second on.  0, or an exit status. */
+int cli_post_said(struct cli *c, struct linnet_post *p);
+/* send, to a #channel. */
+int cli_post_send(struct cli *c);
+int cli_channel_create(struct cli *c);
+int cli_channel_list(struct cli *c);
+int cli_channel_join(struct cli *c);
+int cli_channel_leave(struct cli *c);
+int cli_channel_members(struct cli *c);
+int cli_channel_add(struct cli *c);
+int cli_channel_remove(struct cli *c);
+int cli_channel_delete(struct cli *c);
+int cli_thread_create(struct cli *c);
+int cli_thread_list(struct cli *c);
+int cli_replay(struct cli *c);
+int cli_replay_follow(struct cli *c);
+int cli_replay_read(struct cli *c);
+int cli_replay_mark(struct cli *c);
 int cli_schedule_add(struct cli *c);
 int cli_schedule_list(struct cli *c);
 int cli_schedule_cancel(struct cli *c);

@@ -26,6 +26,36 @@ ask_print_list(
 		cli_print_note(c, "%s", q->none);
 }
 
+/* What is said where a list has more pages, as a shell takes it. */
+static void
+ask_print_next(struct cli *c, const struct json *j)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	const char *next = cli_json_str(c, j, 0, "next"), *s;
+	struct buf b;
+
+	if (next[0] == '\0' ||
+	    (json_get(j, 0, "more") != 0 && !cli_json_bool(j, 0, "more")))
+		return;
+	buf_init(&b, SIZE_MAX / 2);
+	if (next[strspn(next, plain)] == '\0')
+		buf_adds(&b, next);
+	else {
+		buf_addc(&b, '\'');
+		for (s = next; *s != '\0'; s++)
+			if (*s == '\'')
+				buf_adds(&b, "'\\''");
+			else
+				buf_addc(&b, *s);
+		buf_addc(&b, '\'');
+	}
+	if (buf_str(&b) == NULL)
+		fatalx("out of memory");
+	cli_print_note(c, "there are more; go on with --after %s", b.data);
+	buf_free(&b);
+}
+
 int
 cli_ask_over(struct cli *c, struct linnet *l, const struct cli_question *q,
     const void *arg, struct linnet_result *r, struct json *j)
@@ -60,9 +90,8 @@ cli_ask(struct cli *c, const struct cli_question *q, const void *arg)
 		ask_print_list(c, q, &j);
 	if (q->print != NULL)
 		status = q->print(c, &j);
-	if (q->list != NULL && cli_json_bool(&j, 0, "more"))
-		cli_print_note(c, "there are more; go on with --after %s",
-		    cli_json_str(c, &j, 0, "next"));
+	if (q->list != NULL)
+		ask_print_next(c, &j);
 fail:
 	json_free(&j);
 	linnet_result_free(&r);

@@ -77,6 +77,13 @@ static const struct usage_option launch_options[] = {
 		    "idle, the default; low: the same, and less urgent." \
 	}
 
+#define PARTS_OPTION                                                       \
+	{                                                                  \
+		"parts", 0, "json",                                        \
+		    "To a channel, instead of a text: an array of objects" \
+		    " with type and payload; - for standard input."        \
+	}
+
 static const struct usage_option send_options[] = {
 	PRIORITY_OPTION,
 	{ "also", 'a', "target",
@@ -92,6 +99,83 @@ static const struct usage_option send_options[] = {
 	{ "id", 0, "id",
 	    "Your own id for it: what was sent under it before is not sent "
 	    "again." },
+	PARTS_OPTION,
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option edit_options[] = {
+	PARTS_OPTION,
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option react_options[] = {
+	{ "remove", 0, NULL, "Take it back." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option channel_options[] = {
+	{ "private", 0, NULL, "Only its members know of it." },
+	{ "topic", 't', "text", "What it is about." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option thread_options[] = {
+	{ "private", 0, NULL, "Only members of the channel may read it." },
+	NO_MORE_OPTIONS,
+};
+
+#define PAGE_OPTIONS                                                       \
+	{ "limit", 'n', "number", "At most so many; else 100." },          \
+	{                                                                  \
+		"after", 0, "next", "The page after the one that said so." \
+	}
+
+static const struct usage_option channel_list_options[] = {
+	{ "joined", 'j', NULL, "Only those that you are a member of." },
+	PAGE_OPTIONS,
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option page_options[] = {
+	PAGE_OPTIONS,
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option role_options[] = {
+	{ "role", 'r', "member|admin|owner", "What it is there; else member." },
+	NO_MORE_OPTIONS,
+};
+
+#define AFTER_OPTION                                                 \
+	{                                                            \
+		"after", 'a', "seq",                                 \
+		    "What comes after this message; 0: everything, " \
+		    "from the beginning."                            \
+	}
+
+static const struct usage_option replay_options[] = {
+	AFTER_OPTION,
+	{ "limit", 'n', "number",
+	    "At most so many; else all, without --after the newest 50." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option read_options[] = {
+	{ "limit", 'n', "number", "At most so many; else all." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option mark_options[] = {
+	{ "back", 0, NULL, "Also when that is less than before." },
+	NO_MORE_OPTIONS,
+};
+
+static const struct usage_option follow_options[] = {
+	AFTER_OPTION,
+	{ "events", 'e', NULL,
+	    "Also what happens beside: edits, reactions, members." },
+	{ "count", 'n', "number", "End after so many lines." },
+	{ "timeout", 't', "time", "End when nothing came for so long." },
 	NO_MORE_OPTIONS,
 };
 
@@ -320,10 +404,11 @@ const struct cli_command cli_commands[] = {
 	    cli_hook },
 	{ { "send", NULL, "target [text ...]", send_options,
 	      "Send a message and print its id.",
-	      "The target is a name, a public key, @group, @all, or * for everybody. The "
+	      "The target is a name, a public key, @group, @all, * for everybody, or "
+	      "#channel, where # and the id is a thread. The "
 	      "text is read from standard input when it is - or missing. To a name or "
-	      "key it is encrypted so that only that peer can read it; to groups and "
-	      "everybody it is not. When the connection breaks off, the send is "
+	      "key it is encrypted so that only that peer can read it; to all others "
+	      "it is not. When the connection breaks off, the send is "
 	      "repeated, and stored once." },
 	    cli_send },
 	{ { "inbox", NULL, "", inbox_options,
@@ -337,6 +422,77 @@ const struct cli_command cli_commands[] = {
 	{ { "message status", NULL, "id", no_options,
 	      "Say where a message is, for each recipient.", NULL },
 	    cli_message_status },
+	{ { "message edit", NULL, "id [text ...]", edit_options,
+	      "Say something else in a message that you sent to a channel.",
+	      "The text is read from standard input when it is - or missing." },
+	    cli_message_edit },
+	{ { "message redact", NULL, "id", reason_options,
+	      "Take back what a message in a channel said.",
+	      "Its place stays. For who sent it, and owners and admins of the channel." },
+	    cli_message_redact },
+	{ { "message react", NULL, "id reaction", react_options,
+	      "Say in a character or a word what you think of a message.",
+	      NULL },
+	    cli_message_react },
+	{ { "channel create", NULL, "name", channel_options,
+	      "Make a channel and print its id.",
+	      "A channel keeps what is said there, in one order, for who comes later. "
+	      "Its name is given without #." },
+	    cli_channel_create },
+	{ { "channel list", NULL, "", channel_list_options,
+	      "List the channels that you may see, with what you have not read.",
+	      NULL },
+	    cli_channel_list },
+	{ { "channel join", NULL, "channel", no_options,
+	      "Be a member of a channel.", NULL },
+	    cli_channel_join },
+	{ { "channel leave", NULL, "channel", no_options,
+	      "Be no member of it any more.",
+	      "Who leaves a private one does not see it again." },
+	    cli_channel_leave },
+	{ { "channel members", NULL, "channel", page_options,
+	      "List who is in a channel.", NULL },
+	    cli_channel_members },
+	{ { "channel add", NULL, "channel member", role_options,
+	      "Make somebody a member, or give it another role.",
+	      "By name, key or id; for owners and admins of the channel." },
+	    cli_channel_add },
+	{ { "channel remove", NULL, "channel member", no_options,
+	      "Take somebody out of a channel.", NULL },
+	    cli_channel_remove },
+	{ { "channel delete", NULL, "channel", no_options,
+	      "Delete a channel with all that was said there.",
+	      "With its threads, for everybody; it does not come back." },
+	    cli_channel_delete },
+	{ { "thread create", NULL, "channel message", thread_options,
+	      "Begin a thread at a message of a channel, and print its id.",
+	      "With its id it is used as a channel is with its name. The message is "
+	      "given by its id." },
+	    cli_thread_create },
+	{ { "thread list", NULL, "channel", page_options,
+	      "List the threads of a channel, the oldest first.", NULL },
+	    cli_thread_list },
+	{ { "replay", NULL, "channel", replay_options,
+	      "Print what was said in a channel or thread, the oldest first.",
+	      "Elsewhere than on a terminal a message is a line of six fields: channel, "
+	      "seq, time, sender, id, text." },
+	    cli_replay },
+	{ { "follow", NULL, "channel ...", follow_options,
+	      "Print what is said in channels and threads, as it is said.",
+	      "With --after first what was said since, and then what is new, everything "
+	      "once. Connects again by itself, and goes on where it was. Lines are as "
+	      "those of replay; an event has - for its seq, its kind, its id and its "
+	      "JSON." },
+	    cli_replay_follow },
+	{ { "read", NULL, "channel", read_options,
+	      "Print what you have not read in a channel, and mark it as read.",
+	      "How far you have read is yours, not this machine's. Lines are as those of "
+	      "replay." },
+	    cli_replay_read },
+	{ { "mark", NULL, "channel [seq]", mark_options,
+	      "Mark a channel as read, up to a message, and print how many are left.",
+	      NULL },
+	    cli_replay_mark },
 	{ { "schedule add", "remind", "target [text ...]", schedule_options,
 	      "Have a message sent later, and print its id.",
 	      "The broker keeps the text and can read it. The target is looked up when "

@@ -43,7 +43,10 @@ struct mcp_mesh {
 	char *summary;	/* what the agent said of itself, or NULL */
 	char *status;
 	TAILQ_HEAD(, mesh_group) groups;
+	struct mesh_channels *channels;
 };
+
+struct mesh_channels; /* cli_mcp_channel.c */
 
 enum mesh_what {
 	MESH_CALL,
@@ -81,6 +84,22 @@ void cli_mcp_mesh_end(struct mcp_mesh *h);
 /* The two ways in which a question ends; it is gone then. */
 void cli_mcp_fail(struct mesh_ask *a, const struct linnet_error *e);
 void cli_mcp_answer(struct mesh_ask *a, const struct buf *b);
+
+/*
+ * cli_mcp_channel.c: what is said in channels that the agent follows.
+ */
+struct mesh_channels *cli_mcp_channels_new(struct mcp_mesh *h);
+void cli_mcp_channels_free(struct mesh_channels *v);
+/* Asks, if it is about following, or notes what is said; false: it is to be
+ * asked as anything else. */
+bool cli_mcp_channel_call(struct mesh_ask *a);
+/* The callback of liblinnet. */
+void cli_mcp_channel_entry(
+    void *arg, struct linnet *l, const struct linnet_entry *e);
+/* The agent has a message; false: it is not of a channel. */
+bool cli_mcp_channel_ack(struct mesh_channels *v, const char *id);
+/* Tells the broker how far the agent has read. */
+void cli_mcp_channel_turn(struct mesh_channels *v);
 
 /* cli_mcp_send.c */
 void cli_mcp_send(struct mesh_ask *a);

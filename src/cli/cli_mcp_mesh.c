@@ -108,7 +108,7 @@ static unsigned
 mesh_repeats(const struct mesh_ask *a)
 {
 	static const char *const once[] = { "remember", "schedule", "set_state",
-		NULL };
+		"create_channel", "create_thread", "leave_channel", NULL };
 	size_t i;
 
 	for (i = 0; once[i] != NULL; i++)
@@ -120,6 +120,8 @@ mesh_repeats(const struct mesh_ask *a)
 static void
 mesh_call(struct mesh_ask *a)
 {
+	if (cli_mcp_channel_call(a))
+		return;
 	if (linnet_request(a->h->s.linnet, a->op, a->fields, mesh_repeats(a),
 		mesh_called, a) != 0)
 		cli_mcp_fail(a, linnet_last_error(a->h->s.linnet));
@@ -365,7 +367,7 @@ backend_ack(void *arg, const char *id)
 	struct mcp_mesh *h = arg;
 
 	mcp_inbox_drop(h->inbox, id);
-	if (h->s.linnet != NULL)
+	if (!cli_mcp_channel_ack(h->channels, id) && h->s.linnet != NULL)
 		linnet_ack(h->s.linnet, id);
 }
 
@@ -555,6 +557,7 @@ cli_mcp_mesh_init(struct mcp_mesh *h, struct cli *c)
 	memset(h, 0, sizeof(*h));
 	h->c = c;
 	h->inbox = mcp_inbox_new();
+	h->channels = cli_mcp_channels_new(h);
 	h->slot.fd = -1;
 	h->lost_ms = mesh_now();
 	TAILQ_INIT(&h->asks);
@@ -602,7 +605,8 @@ cli_mcp_mesh_start(struct mcp_mesh *h)
 		.channel = "mcp",
 		.callbacks = { .phase = mesh_phase,
 		    .message = mesh_message,
-		    .state = mesh_state },
+		    .state = mesh_state,
+		    .entry = cli_mcp_channel_entry },
 		.arg = h,
 	};
 
@@ -645,6 +649,7 @@ cli_mcp_mesh_turn(struct mcp_mesh *h)
 	if (h->s.linnet != NULL && linnet_phase(h->s.linnet) != LINNET_STOPPED)
 		(void)linnet_process(h->s.linnet);
 	cli_mcp_file_turn(h);
+	cli_mcp_channel_turn(h->channels);
 	mesh_retry(h);
 	mesh_note_unread(h);
 }
@@ -657,10 +662,12 @@ cli_mcp_mesh_end(struct mcp_mesh *h)
 	h->ending = true;
 	TAILQ_FOREACH (a, &h->asks, entry)
 		(void)cli_mcp_file_leave(a);
+	cli_mcp_channel_turn(h->channels);
 	if (h->s.linnet != NULL)
 		cli_session_close(&h->s);
 	while (!TAILQ_EMPTY(&h->asks))
 		ask_free(TAILQ_FIRST(&h->asks));
 	cli_mcp_forget(h);
+	cli_mcp_channels_free(h->channels);
 	mcp_inbox_free(h->inbox);
 }

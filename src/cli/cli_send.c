@@ -84,6 +84,8 @@ cli_send(struct cli *c)
 
 	if (m.ttl_ms < 0)
 		return EX_USAGE;
+	if (m.to[0] == '#' || cli_given(c, "parts") != NULL)
+		return cli_post_send(c);
 	if ((m.text = cli_args_text(c, 1, &m.length, &status)) == NULL)
 		return status;
 	if ((status = cli_session_open(c, &s)) != 0)

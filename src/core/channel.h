@@ -61,6 +61,13 @@ struct journal_line {
 void journal_begin(struct journal_line *l, struct db_params *row);
 void journal_hole(struct journal_line *l, const char *key);
 void journal_end(struct journal_line *l, int64_t k, const char *type);
+/* What stands before and behind its hole; before journal_end(), of a pool. */
+struct journal_text {
+	struct slice head;
+	struct slice tail;
+};
+void journal_text(
+    const struct journal_line *l, struct pool *pool, struct journal_text *t);
 
 /*
  * post.c: messages of channels.
@@ -103,17 +110,71 @@ void post_read(
     struct post *p, const struct db_result *res, size_t row, unsigned column);
 
 /*
- * follow.c: who is told of what is said, from where.
+ * entry.c: lines of the journal, as statements answer them.
+ */
+#define ENTRY_N 0    /* null: there is none */
+#define ENTRY_TYPE 1 /* null: the line is not for the member */
+#define ENTRY_SEQ 2
+#define ENTRY_END 7  /* the last line that could be here */
+#define ENTRY_HEAD 8 /* and of the journal */
+/* Reads a row; texts are the answer's.  p is what it points to where it is
+ * about a message that was posted. */
+void entry_read(
+    struct entry *n, struct post *p, const struct db_result *res, size_t row);
+/* May it see what is not in a channel? */
+bool entry_sees_all(const struct client *c);
+
+/*
+ * follow.c: who is told of what happens, from where.
  */
 /* It was stored here, or a record tells of it. */
 void follow_entry(struct core *c, const struct entry *e);
-/* There is this entry, to be read; 0: some. */
+/* There is this line about it, to be read; 0: some. */
 void follow_news(struct core *c, const struct id *channel, int64_t n);
+/* The same of a mesh; event_entry() says it. */
+void follow_mesh(struct core *c, const struct id *mesh, int64_t n);
 /* Records were lost. */
 void follow_reload(struct core *c);
 /* The client's output was taken up to there. */
 void follow_written(struct client *c, uint64_t pos);
 void follow_end(struct client *c);
+/* At the end of a turn; and once a second. */
+void follow_turn(struct core *c);
 void follow_tick(struct core *c);
+void follow_close(struct core *c);
+
+struct follow_start {
+	unsigned flags;
+	bool mesh;	/* the id is a mesh's */
+	struct id root; /* of a thread, its channel; or zero */
+	int64_t last;	/* after this line */
+	int64_t until;	/* what was there: up to this one */
+	int64_t after;	/* without the messages up to this seq */
+};
+enum follow_may {
+	FOLLOW_MAY,
+	FOLLOW_MAY_AGAIN, /* it follows it already */
+	FOLLOW_MAY_NOT,	  /* it follows too many */
+};
+enum follow_may follow_may(const struct client *c, const struct id *id);
+void follow_begin(
+    struct client *c, const struct id *id, const struct follow_start *start);
+/* False: it did not follow it. */
+bool follow_stop(struct client *c, const struct id *id);
+
+/* A request that waits for something new in a channel or a mesh, at most for
+ * so long.  It begins before it looks what there is. */
+struct follow_wait;
+#define FOLLOW_WAIT_MAX 60 /* seconds that are asked for */
+struct follow_wait *follow_wait_begin(
+    struct request *r, const struct id *id, int64_t ms);
+/* Before it looks: may it still?  What was good when it began need not be. */
+enum err follow_wait_may(const struct request *r) MUST_CHECK;
+/* There was nothing: fn looks again, when there is something new or the time
+ * is over, each at the end of a turn.  False: its time was over before. */
+typedef void follow_wait_fn(struct request *r);
+bool follow_wait_more(struct follow_wait *w, follow_wait_fn *fn) MUST_CHECK;
+/* Before the request ends. */
+void follow_wait_end(struct follow_wait *w);
 
 #endif

@@ -140,6 +140,7 @@ core_free(struct core *c)
 	file_jobs_close(c);
 	file_watch_close(c);
 	moderation_close(c);
+	follow_close(c);
 	deputy_turn(c);
 	mesh_free_all(c);
 	hook_close(c);
@@ -192,6 +193,7 @@ core_turn(struct core *c)
 	message_record(c);
 	crowd_turn(c);
 	visitor_turn(c);
+	follow_turn(c);
 	deputy_turn(c);
 	db_flush(c->writes);
 	db_flush(c->marks);

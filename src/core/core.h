@@ -48,6 +48,16 @@ struct deputy;
 struct tokens;
 struct audit_job;
 
+/* What became of following something; see follow.h. */
+enum follow_state {
+	FOLLOW_CAUGHT_UP, /* all that was there at first was told; at: the
+			   * greatest seq of that, or what it began after */
+	FOLLOW_GAP,	  /* the journal ends at this line, before that which
+			   * was asked for: it goes on from there */
+	FOLLOW_LOST,	  /* the channel is no more, or not for the member: it
+			   * is over */
+};
+
 /*
  * op.c: operations and their gate.
  *
@@ -153,6 +163,8 @@ struct op {
 /* A member that lacks its scope may have been granted it: the handler looks,
  * where request.by_grant says so. */
 #define OP_GRANTABLE 0x200
+/* For connections that stay, and hear of things. */
+#define OP_HEARS 0x400
 
 /* NULL-ended, in the order of ops.def. */
 extern const struct op *const op_table[];
@@ -219,6 +231,9 @@ struct client_calls {
 	/* Calls client_written() when output reached the kernel. */
 	void (*want_written)(struct client *c, bool on);
 	void (*pause)(struct client *c, bool on);
+	/* What became of what it follows, see follow.h. */
+	void (*followed)(struct client *c, const struct id *id,
+	    enum follow_state state, int64_t at);
 	/* Ends the connection, after what is queued. */
 	void (*close)(struct client *c, enum err why, const char *text);
 	/* What stands for the peer where addresses are counted; false: it has
@@ -234,13 +249,14 @@ struct client {
 	struct deputy *deputy;	 /* it acts without one of its own, or NULL */
 	uint64_t scopes;
 	bool loopback; /* the peer is on this machine */
+	bool hears;    /* it can be told of things, and has `followed` */
 	bool paused;
 	unsigned pending;
 	struct bucket rate; /* of its requests */
 	TAILQ_HEAD(, request) requests;
 	LIST_HEAD(, state_watch) watches;
-	LIST_HEAD(, follow) follows;
-	unsigned written; /* bits of who wants client_written() */
+	struct follower *follower; /* or NULL */
+	unsigned written;	   /* bits of who wants client_written() */
 };
 
 void client_init(struct client *c, struct core *core,
@@ -273,6 +289,8 @@ void op_go_on(struct client *c);
  * own sentence, here and in op_fail(). */
 void op_refuse(struct request *r, enum err e, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+/* The same of one that is answered with nothing. */
+void op_nothing(struct request *r);
 /* Sets the text of an error; returns e. */
 enum err op_error(struct request *r, enum err e, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
@@ -638,8 +656,10 @@ struct core {
 	LIST_HEAD(, session) busy;
 	TAILQ_HEAD(, outbox) late; /* whose drain was put off */
 	size_t nlate;
-	struct hash followed; /* channels */
+	struct hash followed; /* channels and meshes */
 	LIST_HEAD(, follow) put_off;
+	LIST_HEAD(, follow_wait) waits;
+	LIST_HEAD(, follow_wait) woken;
 	struct overtaken *overtaken; /* NULL: no drain brought anything yet */
 	TAILQ_HEAD(, multicast) multicasts; /* pushed, not recorded yet */
 	int64_t recorded_ms;		    /* when the last of them was */
@@ -661,6 +681,7 @@ struct core {
 	LIST_HEAD(, deputy) deputies;	    /* that are over */
 	LIST_HEAD(, deputy) visiting; /* clients with a visitor's session */
 	LIST_HEAD(, deputy) nudged;   /* of those, who is to hear of it */
+	LIST_HEAD(, deputy) watched;  /* whose tokens are looked at */
 	struct tokens *tokens;
 	uint8_t file_key[CRYPTO_KEY_LEN]; /* of links, see file.h */
 	uint8_t visitor_key[CRYPTO_KEY_LEN];
@@ -710,6 +731,7 @@ uint64_t core_metric(struct core *c, enum metric m);
 /* Parts of this face. */
 #include "core/entry.h"
 #include "core/file.h"
+#include "core/follow.h"
 #include "core/principal.h"
 #include "core/trace.h"
 #include "core/upkeep.h"

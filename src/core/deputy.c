@@ -97,6 +97,7 @@ deputy_end(struct client *c)
 	struct deputy *d = c->deputy;
 
 	visitor_leave(d);
+	token_unwatch(d);
 	c->deputy = NULL;
 	c->session = NULL;
 	c->scopes = SCOPE_BIT(SCOPE_PUBLIC);

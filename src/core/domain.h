@@ -284,8 +284,13 @@ struct deputy {
 	uint8_t secret[CRYPTO_SECRET_LEN]; /* of the session that it visits */
 	struct pool pool;		   /* what the session says */
 	struct token token;
-	bool shown; /* it acts by that token */
-	bool waits; /* for its mesh */
+	bool shown;		    /* it acts by that token */
+	bool vouched;		    /* by a back end, with that token */
+	LIST_ENTRY(deputy) watched; /* in core, see token_watch.c */
+	struct token_asking *asking;
+	bool is_watched;
+	bool is_doubtful; /* the token is to be looked at again */
+	bool waits;	  /* for its mesh */
 	uint64_t scopes;
 	void (*fn)(void *arg, bool good);
 	void *arg;

@@ -30,8 +30,8 @@ extern const struct field post_fields[];
 struct entry {
 	struct id mesh;
 	struct id channel;
-	int64_t n;	   /* its place in the journal; 0: the channel is no
-			    * more, or not for the client */
+	struct id id;	   /* its own; zero: it is told of by its post */
+	int64_t n;	   /* its place in the journal; 0: some, to be read */
 	int64_t before;	   /* that of the one before about this channel */
 	struct slice type; /* {NULL, 0}: to be read; "message.appended" ... */
 	int64_t seq;	   /* of the message that it is about, or 0 */

@@ -52,6 +52,7 @@ event_entry(struct core *c, const struct entry *e)
 	    event_mesh_procs(c, &e->mesh) | event_mesh_procs(c, &every_entry);
 	struct buf b;
 
+	follow_mesh(c, &e->mesh, e->n);
 	event_buf(c, &b);
 	event_pack_id(&b, &e->mesh);
 	event_pack_id(&b, &e->channel);
@@ -84,8 +85,10 @@ event_receive_entry(struct core *c, struct event_in *in, unsigned from)
 	event_take_bytes(in, e.mesh.b, ID_LEN);
 	event_take_bytes(in, e.channel.b, ID_LEN);
 	e.n = (int64_t)event_take_num(in);
-	if (!in->bad)
+	if (!in->bad) {
 		unit_told(c, &e.mesh);
+		follow_mesh(c, &e.mesh, e.n);
+	}
 	if (!in->bad && in->left == 0) {
 		follow_news(c, &e.channel, e.n);
 		return;

@@ -40,6 +40,18 @@ journal_hole(struct journal_line *l, const char *key)
 }
 
 void
+journal_text(
+    const struct journal_line *l, struct pool *pool, struct journal_text *t)
+{
+	const size_t head = l->hole == SIZE_MAX ? 0 : l->hole;
+
+	t->head = (struct slice){ pool_dup(pool, l->b.data, head), head };
+	t->tail.p = pool_printf(
+	    pool, "%.*s}", (int)(l->b.len - head), l->b.data + head);
+	t->tail.n = l->b.len - head + 1;
+}
+
+void
 journal_end(struct journal_line *l, int64_t k, const char *type)
 {
 	size_t head = l->hole == SIZE_MAX ? 0 : l->hole;

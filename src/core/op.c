@@ -270,6 +270,16 @@ op_refuse(struct request *r, enum err e, const char *fmt, ...)
 	op_failed(r, e);
 }
 
+void
+op_nothing(struct request *r)
+{
+	core_count(r->core, REQUESTS);
+	if (rate_request(r) != ERR_NONE)
+		op_failed(r, r->error);
+	else
+		op_done(r, NULL);
+}
+
 static enum err
 op_admit(struct request *r, const char *name, size_t n)
 {
@@ -293,6 +303,11 @@ op_admit(struct request *r, const char *name, size_t n)
 		return op_error(r, ERR_FORBIDDEN,
 		    "%s is for sessions that said hello on /ws; a token is "
 		    "not enough.",
+		    r->op->name);
+	if (!c->hears && r->op->flags & OP_HEARS)
+		return op_error(r, ERR_FORBIDDEN,
+		    "%s is for connections that stay; see linnet-rest(7), "
+		    "STREAMS.",
 		    r->op->name);
 	if (c->deputy != NULL && r->op->flags & OP_PRESENCE &&
 	    c->deputy->visits == NULL)

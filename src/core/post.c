@@ -3,6 +3,7 @@
  * Messages to channels: stored, numbered and written to the journal in one
  * transaction, then told to who follows.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/channel.h"
@@ -69,6 +70,7 @@ struct posting {
 	bool is_thread;
 	size_t nparts;
 	post_fn *done;
+	struct journal_text line; /* of the journal */
 };
 
 /* n, before: of its entry. */
@@ -84,6 +86,11 @@ post_tell(struct core *c, const struct posting *g, int64_t n, int64_t before)
 		.seq = p->seq,
 		.at_ms = p->created_ms,
 		.post = p };
+
+	e.payload.p =
+	    pool_printf(&g->request->pool, SLICE_FMT "%" PRId64 SLICE_FMT,
+		SLICE_ARG(g->line.head), p->seq, SLICE_ARG(g->line.tail));
+	e.payload.n = strlen(e.payload.p);
 
 	follow_entry(c, &e);
 	event_entry(c, &e);
@@ -125,7 +132,7 @@ posted(void *arg, const struct db_result *res)
 /* The line about it; that its parts are what they are is not for the journal.
  */
 static void
-post_line(struct db_params *row, const struct posting *g)
+post_line(struct db_params *row, struct posting *g)
 {
 	const struct post *p = &g->post;
 	struct journal_line l;
@@ -146,6 +153,7 @@ post_line(struct db_params *row, const struct posting *g)
 	journal_hole(&l, "streamSeq");
 	json_key(&l.w, "streamType");
 	json_str(&l.w, g->is_thread ? "thread" : "channel");
+	journal_text(&l, &g->request->pool, &g->line);
 	journal_end(&l, 0, POST_ENTRY);
 }
 

@@ -85,6 +85,7 @@ struct read_in {
 	struct slice channel;
 	int64_t after;
 	int64_t limit;
+	int64_t wait;
 };
 
 #define IN(field) offsetof(struct read_in, field)
@@ -95,6 +96,8 @@ static const struct field read_fields[] = {
 	    "What comes after this seq; without it the newest messages." },
 	{ "limit", F_INT, IN(limit), 1, POST_PAGE_MAX, 0, NULL, NULL, 0,
 	    "At most so many; 50 when absent." },
+	{ "wait", F_INT, IN(wait), 0, FOLLOW_WAIT_MAX, FIELD_REST, NULL, NULL,
+	    0, "Where there is nothing yet, wait so many seconds for it." },
 	{ .type = F_END },
 };
 #undef IN
@@ -104,6 +107,9 @@ struct read_out {
 	struct list posts;
 	int64_t seq;
 	bool more;
+	/* Not fields: */
+	int64_t after;
+	struct follow_wait *wait;
 };
 
 #define OUT(field) offsetof(struct read_out, field)
@@ -120,6 +126,20 @@ static const struct field read_out_fields[] = {
 };
 #undef OUT
 
+static void read_ask(struct request *r);
+
+/* It does not wait any more. */
+static struct read_out *
+read_over(struct request *r)
+{
+	struct read_out *out = r->context;
+
+	if (out->wait != NULL)
+		follow_wait_end(out->wait);
+	out->wait = NULL;
+	return out;
+}
+
 static void
 read_done(void *arg, const struct db_result *res)
 {
@@ -128,13 +148,20 @@ read_done(void *arg, const struct db_result *res)
 	struct post *v;
 	size_t i, n, bytes = 0;
 
-	if (op_db_failed(r, res))
+	if (db_status(res) != DB_OK) {
+		(void)read_over(r);
+		(void)op_db_failed(r, res);
 		return;
+	}
 	if ((n = db_rows(res)) == 0) {
+		(void)read_over(r);
 		channel_unknown(r, ((const struct read_in *)r->in)->channel);
 		return;
 	}
 	n -= db_null(res, 0, 0);
+	if (n == 0 && out->wait != NULL &&
+	    follow_wait_more(out->wait, read_ask))
+		return;
 	v = pool_alloc(&r->pool, (n + 1) * sizeof(*v));
 	/* One always fits. */
 	for (i = 0; i < n && (i == 0 || bytes < POST_PAGE_BYTES); i++) {
@@ -145,7 +172,23 @@ read_done(void *arg, const struct db_result *res)
 	if (i > 0 && v[i - 1].seq > out->seq)
 		out->seq = v[i - 1].seq;
 	out->more = i > 0 && v[i - 1].seq < out->seq;
-	op_reply(r, out);
+	op_reply(r, read_over(r));
+}
+
+static void
+read_ask(struct request *r)
+{
+	const struct read_in *in = r->in;
+	struct read_out *out = r->context;
+	enum err e;
+
+	if ((e = follow_wait_may(r)) != ERR_NONE) {
+		(void)read_over(r);
+		op_fail(r, e, "The token is not good any more.");
+		return;
+	}
+	post_ask(r->core, &out->channel, &r->client->session->info.member,
+	    out->after, in->limit > 0 ? in->limit : POST_PAGE, read_done, r);
 }
 
 static void
@@ -153,16 +196,17 @@ read_found(struct request *r, struct channel *c)
 {
 	const struct read_in *in = r->in;
 	int64_t limit = in->limit > 0 ? in->limit : POST_PAGE;
-	int64_t after = in->after;
 	struct read_out *out = pool_zalloc(&r->pool, sizeof(*out));
 
-	if (after == -1)
-		after = c->seq > limit ? c->seq - limit : 0;
+	out->after = in->after;
+	if (in->after == -1)
+		out->after = c->seq > limit ? c->seq - limit : 0;
 	out->channel = c->id;
 	out->seq = c->seq;
 	r->context = out;
-	post_ask(r->core, &c->id, &r->client->session->info.member, after,
-	    limit, read_done, r);
+	if (in->wait > 0)
+		out->wait = follow_wait_begin(r, &c->id, in->wait * 1000);
+	read_ask(r);
 }
 
 static void

@@ -19,6 +19,8 @@ struct principal_entering {
 	struct id mesh;
 	struct id member;
 	uint64_t scopes;
+	bool vouched;
+	struct token token; /* of the back end, without its texts */
 	token_fn *fn;
 };
 
@@ -44,6 +46,8 @@ principal_begun(void *arg, bool good)
 	else if (!good)
 		op_fail(r, ERR_UNAVAILABLE, NULL);
 	else {
+		r->client->deputy->vouched = n->vouched;
+		r->client->deputy->token = n->token;
 		r->state = REQUEST_WAITS;
 		n->fn(r);
 	}
@@ -100,6 +104,12 @@ principal_enter(
 	if (!platform && !id_same(&t->mesh, &p->mesh)) {
 		op_refuse(r, ERR_FORBIDDEN, "actor is not in org");
 		return;
+	}
+	n->vouched = !platform;
+	if (n->vouched) {
+		n->token = *t;
+		n->token.name = n->token.slug = n->token.member_name =
+		    n->token.role = (struct slice){ NULL, 0 };
 	}
 	if (c->deputy != NULL)
 		deputy_end(c);

@@ -92,6 +92,7 @@ token_told(struct core *c, const struct id *mesh, const struct id *member)
 	size_t i;
 
 	t->told++;
+	token_watch_told(c, mesh, member);
 	if (member != NULL) {
 		while ((e = hash_find(&t->members, member->b, ID_LEN)) != NULL)
 			token_forget(
@@ -113,6 +114,7 @@ token_tick(struct core *c)
 	struct token_known *k;
 	size_t i;
 
+	token_watch_tick(c);
 	HASH_FOREACH (e, next, i, &t->digests) {
 		k = CONTAINER(e, struct token_known, by_digest);
 		if (clock_mono() >= k->until_ms)
@@ -292,6 +294,7 @@ token_found(void *arg, const struct db_result *res)
 	if (token_refuse(r, res))
 		return;
 	token_read(&t, res);
+	memcpy(t.digest, n->digest, sizeof(t.digest));
 	bytes = db_bytes(res, 0, 3);
 	if (bytes.n == sizeof(key))
 		memcpy(key, bytes.p, bytes.n);

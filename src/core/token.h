@@ -32,6 +32,7 @@ struct token {
 	uint64_t scopes;  /* those of them that its member has now */
 	int64_t created_ms;
 	int64_t expires_ms;
+	uint8_t digest[CRYPTO_DIGEST_LEN];
 };
 void token_open(struct core *c, const uint8_t key[CRYPTO_KEY_LEN]);
 void token_close(struct core *c);
@@ -42,5 +43,17 @@ void token_told(struct core *c, const struct id *mesh, const struct id *member);
 void token_tick(struct core *c);
 /* The key of this host, for a token that is made. */
 const uint8_t *token_key(const struct core *c);
+
+/*
+ * token_watch.c: connections that stay.
+ */
+struct deputy;
+/* A client that shows a token is closed when that is not good any more. */
+void token_watch(struct client *c);
+void token_unwatch(struct deputy *d);
+/* As token_told(); and once a second. */
+void token_watch_told(
+    struct core *c, const struct id *mesh, const struct id *member);
+void token_watch_tick(struct core *c);
 
 #endif

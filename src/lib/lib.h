@@ -7,9 +7,11 @@
  *	linnet_retry.c		what its end means, and when to try again
  *	linnet_config.c		what the caller wants; linnet_identity.c: who
  *				it is; linnet_hello.c: saying so
- *	linnet_request.c	requests; linnet_ops.c: those of the broker;
+ *	linnet_request.c	requests; linnet_ops.c, linnet_channel.c: those
+ *				of the broker;
  *				linnet_result.c: waiting for the answers;
- *				linnet_watch.c: watches of state
+ *				linnet_watch.c: watches of state,
+ *				linnet_follow.c: channels
  *	linnet_receive.c	what the broker sends; linnet_seen.c: ids
  *	linnet_send.c		messages: linnet_target.c: to whom,
  *				linnet_message.c: sealed
@@ -287,6 +289,25 @@ int64_t linnet_request_deadline(const struct linnet *l);
 void linnet_request_fields(struct buf *out, const char *names, va_list ap);
 
 /*
+ * linnet_ops.c, linnet_channel.c: what the broker can be asked.
+ */
+struct linnet_ops_call {
+	struct linnet *l;
+	const char *type;
+	unsigned flags;
+	linnet_reply_fn *fn;
+	void *arg;
+};
+/* Of the arguments that each operation has. */
+#define OPS_REPEAT(type) \
+	(&(const struct linnet_ops_call){ l, type, LINNET_REPEAT, fn, arg })
+#define OPS_ONCE(type) (&(const struct linnet_ops_call){ l, type, 0, fn, arg })
+/* names and values as of linnet_fields(). */
+int linnet_ops_ask(const struct linnet_ops_call *c, const char *names, ...);
+/* A number that is left out when it is 0. */
+const char *linnet_ops_number(char text[24], int64_t n);
+
+/*
  * linnet_receive.c
  */
 /* A message came in. */
@@ -302,6 +323,18 @@ TAILQ_HEAD(linnet_watches, linnet_watch);
 /* The connection is a new one. */
 void linnet_watch_again(struct linnet *l);
 void linnet_watch_forget(struct linnet *l);
+
+/*
+ * linnet_follow.c
+ */
+struct linnet_follow;
+TAILQ_HEAD(linnet_follows, linnet_follow);
+/* Something about a channel came, which is in l->json; false: it is not. */
+bool linnet_follow_receive(
+    struct linnet *l, const struct json_node *type, const char *text, size_t n);
+/* The connection is a new one. */
+void linnet_follow_again(struct linnet *l);
+void linnet_follow_forget(struct linnet *l);
 
 /*
  * linnet_seen.c: ids of messages that came, the newest ones.
@@ -419,6 +452,7 @@ struct linnet {
 	struct linnet_names names;
 	struct linnet_seen seen;
 	struct linnet_watches watches;
+	struct linnet_follows follows;
 	int64_t next_id;
 	int64_t stamp;	  /* of the last hello */
 	int64_t deadline; /* of this step, or INT64_MAX */

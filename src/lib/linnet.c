@@ -50,6 +50,7 @@ linnet_new(const struct linnet_config *config, struct linnet_error *error)
 	TAILQ_INIT(&l->sendings);
 	TAILQ_INIT(&l->partses);
 	TAILQ_INIT(&l->watches);
+	TAILQ_INIT(&l->follows);
 	linnet_names_init(&l->names);
 	linnet_seen_init(&l->seen, l->config.max_seen);
 	l->pending_until = l->deadline = INT64_MAX;
@@ -68,6 +69,7 @@ linnet_free(struct linnet *l)
 	linnet_request_forget(l);
 	linnet_send_forget(l);
 	linnet_watch_forget(l);
+	linnet_follow_forget(l);
 	linnet_ws_free(&l->ws);
 	linnet_socket_close(&l->socket);
 	linnet_tls_free(l->tls);
@@ -301,6 +303,7 @@ linnet_opened(struct linnet *l, const char *text, size_t n)
 	l->opening = false;
 	/* Before the rest, so that unwatching them later counts. */
 	linnet_watch_again(l);
+	linnet_follow_again(l);
 	linnet_request_flush(l);
 	linnet_tell(l, &(const struct linnet_change){
 			   .phase = LINNET_OPEN, .text = text, .n = n });

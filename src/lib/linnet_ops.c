@@ -10,20 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct ops_call {
-	struct linnet *l;
-	const char *type;
-	unsigned flags;
-	linnet_reply_fn *fn;
-	void *arg;
-};
-
-#define OPS_REPEAT(type) \
-	(&(const struct ops_call){ l, type, LINNET_REPEAT, fn, arg })
-#define OPS_ONCE(type) (&(const struct ops_call){ l, type, 0, fn, arg })
-
-static int
-ops_ask(const struct ops_call *c, const char *names, ...)
+int
+linnet_ops_ask(const struct linnet_ops_call *c, const char *names, ...)
 {
 	struct buf b;
 	va_list ap;
@@ -41,49 +29,51 @@ ops_ask(const struct ops_call *c, const char *names, ...)
 int
 linnet_mesh_info(struct linnet *l, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("mesh_info"), "");
+	return linnet_ops_ask(OPS_REPEAT("mesh_info"), "");
 }
 
 int
 linnet_message_status(
     struct linnet *l, const char *message_id, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("message_status"), "messageId:s", message_id);
+	return linnet_ops_ask(
+	    OPS_REPEAT("message_status"), "messageId:s", message_id);
 }
 
 int
 linnet_list_peers(struct linnet *l, bool all, const char *group,
     linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("list_peers"), "all:b group:s", all, group);
+	return linnet_ops_ask(
+	    OPS_REPEAT("list_peers"), "all:b group:s", all, group);
 }
 
 int
 linnet_set_status(
     struct linnet *l, const char *status, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("set_status"), "status:s", status);
+	return linnet_ops_ask(OPS_REPEAT("set_status"), "status:s", status);
 }
 
 int
 linnet_set_summary(
     struct linnet *l, const char *summary, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("set_summary"), "summary:s", summary);
+	return linnet_ops_ask(OPS_REPEAT("set_summary"), "summary:s", summary);
 }
 
 int
 linnet_set_visible(
     struct linnet *l, bool visible, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("set_visible"), "visible:b", visible);
+	return linnet_ops_ask(OPS_REPEAT("set_visible"), "visible:b", visible);
 }
 
 int
 linnet_set_profile(struct linnet *l, const struct linnet_profile *profile,
     linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("set_profile"),
+	return linnet_ops_ask(OPS_REPEAT("set_profile"),
 	    "avatar:s title:s bio:s capabilities:a", profile->avatar,
 	    profile->title, profile->bio, profile->capabilities);
 }
@@ -117,7 +107,7 @@ linnet_set_stats(struct linnet *l, const struct linnet_stats *stats,
 		json_num(&w, rows[i].value);
 	}
 	json_object_end(&w);
-	r = ops_ask(OPS_REPEAT("set_stats"), "stats:j", buf_str(&b));
+	r = linnet_ops_ask(OPS_REPEAT("set_stats"), "stats:j", buf_str(&b));
 	buf_free(&b);
 	return r;
 }
@@ -126,21 +116,22 @@ int
 linnet_join_group(struct linnet *l, const char *name, const char *role,
     linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("join_group"), "name:s role:s", name, role);
+	return linnet_ops_ask(
+	    OPS_REPEAT("join_group"), "name:s role:s", name, role);
 }
 
 int
 linnet_leave_group(
     struct linnet *l, const char *name, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("leave_group"), "name:s", name);
+	return linnet_ops_ask(OPS_REPEAT("leave_group"), "name:s", name);
 }
 
 int
 linnet_get_state(
     struct linnet *l, const char *key, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("get_state"), "key:s", key);
+	return linnet_ops_ask(OPS_REPEAT("get_state"), "key:s", key);
 }
 
 int
@@ -148,10 +139,10 @@ linnet_set_state(struct linnet *l, const char *key, const char *value,
     int64_t if_version, linnet_reply_fn *fn, void *arg)
 {
 	if (if_version < 0)
-		return ops_ask(
+		return linnet_ops_ask(
 		    OPS_REPEAT("set_state"), "key:s value:j", key, value);
-	return ops_ask(OPS_ONCE("set_state"), "key:s value:j ifVersion:i", key,
-	    value, if_version);
+	return linnet_ops_ask(OPS_ONCE("set_state"),
+	    "key:s value:j ifVersion:i", key, value, if_version);
 }
 
 int
@@ -159,8 +150,8 @@ linnet_delete_state(struct linnet *l, const char *key, int64_t if_version,
     linnet_reply_fn *fn, void *arg)
 {
 	if (if_version < 0)
-		return ops_ask(OPS_REPEAT("delete_state"), "key:s", key);
-	return ops_ask(
+		return linnet_ops_ask(OPS_REPEAT("delete_state"), "key:s", key);
+	return linnet_ops_ask(
 	    OPS_ONCE("delete_state"), "key:s ifVersion:i", key, if_version);
 }
 
@@ -168,20 +159,19 @@ int
 linnet_list_state(
     struct linnet *l, const char *prefix, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("list_state"), "prefix:s", prefix);
+	return linnet_ops_ask(OPS_REPEAT("list_state"), "prefix:s", prefix);
 }
 
 int
 linnet_remember(struct linnet *l, const char *content, const char *const *tags,
     const char *language, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_ONCE("remember"), "content:s tags:a language:s",
-	    content, tags, language);
+	return linnet_ops_ask(OPS_ONCE("remember"),
+	    "content:s tags:a language:s", content, tags, language);
 }
 
-/* A number that is left out when it is 0. */
-static const char *
-ops_number(char text[24], int64_t n)
+const char *
+linnet_ops_number(char text[24], int64_t n)
 {
 	snprintf(text, 24, "%" PRId64, n);
 	return n > 0 ? text : NULL;
@@ -193,9 +183,10 @@ linnet_recall(struct linnet *l, const struct linnet_memory_query *q,
 {
 	char limit[24];
 
-	return ops_ask(OPS_REPEAT("recall"),
+	return linnet_ops_ask(OPS_REPEAT("recall"),
 	    "query:s language:s tags:a by:s limit:j after:s", q->query,
-	    q->language, q->tags, q->by, ops_number(limit, q->limit), q->after);
+	    q->language, q->tags, q->by, linnet_ops_number(limit, q->limit),
+	    q->after);
 }
 
 int
@@ -204,23 +195,23 @@ linnet_list_memories(struct linnet *l, const struct linnet_memory_query *q,
 {
 	char limit[24];
 
-	return ops_ask(OPS_REPEAT("list_memories"),
+	return linnet_ops_ask(OPS_REPEAT("list_memories"),
 	    "tags:a by:s limit:j after:s forgotten:b", q->tags, q->by,
-	    ops_number(limit, q->limit), q->after, q->forgotten);
+	    linnet_ops_number(limit, q->limit), q->after, q->forgotten);
 }
 
 int
 linnet_forget(
     struct linnet *l, const char *memory_id, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("forget"), "memoryId:s", memory_id);
+	return linnet_ops_ask(OPS_REPEAT("forget"), "memoryId:s", memory_id);
 }
 
 int
 linnet_restore(
     struct linnet *l, const char *memory_id, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("restore"), "memoryId:s", memory_id);
+	return linnet_ops_ask(OPS_REPEAT("restore"), "memoryId:s", memory_id);
 }
 
 int
@@ -234,24 +225,24 @@ linnet_schedule(struct linnet *l, const struct linnet_later *m,
 	/* At once is any time that is over. */
 	if (due <= 0 && m->cron == NULL)
 		due = 1;
-	return ops_ask(OPS_ONCE("schedule"),
+	return linnet_ops_ask(OPS_ONCE("schedule"),
 	    "to:s message:s priority:s cron:s subtype:s deliverAt:j until:j",
 	    m->to, m->message, m->priority, m->cron, subtype,
-	    ops_number(at, due), ops_number(until, m->until));
+	    linnet_ops_number(at, due), linnet_ops_number(until, m->until));
 }
 
 int
 linnet_list_scheduled(
     struct linnet *l, bool all, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("list_scheduled"), "all:b", all);
+	return linnet_ops_ask(OPS_REPEAT("list_scheduled"), "all:b", all);
 }
 
 int
 linnet_cancel_scheduled(
     struct linnet *l, const char *scheduled_id, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(
+	return linnet_ops_ask(
 	    OPS_REPEAT("cancel_scheduled"), "scheduledId:s", scheduled_id);
 }
 
@@ -259,20 +250,22 @@ int
 linnet_block(struct linnet *l, const char *target, const char *const *what,
     linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("block"), "target:s what:a", target, what);
+	return linnet_ops_ask(
+	    OPS_REPEAT("block"), "target:s what:a", target, what);
 }
 
 int
 linnet_unblock(struct linnet *l, const char *target, const char *const *what,
     linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("unblock"), "target:s what:a", target, what);
+	return linnet_ops_ask(
+	    OPS_REPEAT("unblock"), "target:s what:a", target, what);
 }
 
 int
 linnet_list_blocks(struct linnet *l, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("list_blocks"), "");
+	return linnet_ops_ask(OPS_REPEAT("list_blocks"), "");
 }
 
 int
@@ -283,8 +276,9 @@ linnet_create_token(struct linnet *l, const struct linnet_token *t,
 
 	if (t->expires_at > 0)
 		clock_format(t->expires_at, at);
-	return ops_ask(OPS_ONCE("create_token"), "name:s scopes:a expiresAt:s",
-	    t->name, t->scopes, t->expires_at > 0 ? at : NULL);
+	return linnet_ops_ask(OPS_ONCE("create_token"),
+	    "name:s scopes:a expiresAt:s", t->name, t->scopes,
+	    t->expires_at > 0 ? at : NULL);
 }
 
 int
@@ -293,23 +287,24 @@ linnet_list_tokens(struct linnet *l, const struct linnet_token_query *q,
 {
 	char limit[24];
 
-	return ops_ask(OPS_REPEAT("list_tokens"),
+	return linnet_ops_ask(OPS_REPEAT("list_tokens"),
 	    "target:s all:b limit:j after:s", q->target, q->all,
-	    ops_number(limit, q->limit), q->after);
+	    linnet_ops_number(limit, q->limit), q->after);
 }
 
 int
 linnet_revoke_token(
     struct linnet *l, const char *token_id, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("revoke_token"), "tokenId:s", token_id);
+	return linnet_ops_ask(
+	    OPS_REPEAT("revoke_token"), "tokenId:s", token_id);
 }
 
 int
 linnet_share_file(struct linnet *l, const struct linnet_file *f,
     linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_ONCE("share_file"),
+	return linnet_ops_ask(OPS_ONCE("share_file"),
 	    "name:s size:i mimeType:s sha256:s tags:a attachment:b", f->name,
 	    f->size, f->mime_type, f->sha256, f->tags, f->attachment);
 }
@@ -318,7 +313,7 @@ int
 linnet_get_file(
     struct linnet *l, const char *file_id, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("get_file"), "fileId:s", file_id);
+	return linnet_ops_ask(OPS_REPEAT("get_file"), "fileId:s", file_id);
 }
 
 int
@@ -327,37 +322,38 @@ linnet_list_files(struct linnet *l, const struct linnet_file_query *q,
 {
 	char limit[24];
 
-	return ops_ask(OPS_REPEAT("list_files"),
+	return linnet_ops_ask(OPS_REPEAT("list_files"),
 	    "query:s from:s tags:a limit:j after:s", q->query, q->from, q->tags,
-	    ops_number(limit, q->limit), q->after);
+	    linnet_ops_number(limit, q->limit), q->after);
 }
 
 int
 linnet_file_status(
     struct linnet *l, const char *file_id, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("file_status"), "fileId:s", file_id);
+	return linnet_ops_ask(OPS_REPEAT("file_status"), "fileId:s", file_id);
 }
 
 int
 linnet_delete_file(
     struct linnet *l, const char *file_id, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("delete_file"), "fileId:s", file_id);
+	return linnet_ops_ask(OPS_REPEAT("delete_file"), "fileId:s", file_id);
 }
 
 int
 linnet_kick(struct linnet *l, const char *target, const char *reason,
     linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_ONCE("kick"), "target:s reason:s", target, reason);
+	return linnet_ops_ask(
+	    OPS_ONCE("kick"), "target:s reason:s", target, reason);
 }
 
 int
 linnet_disconnect(struct linnet *l, const char *target, const char *reason,
     linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(
+	return linnet_ops_ask(
 	    OPS_ONCE("disconnect"), "target:s reason:s", target, reason);
 }
 
@@ -365,18 +361,19 @@ int
 linnet_ban(struct linnet *l, const char *target, const char *reason,
     linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("ban"), "target:s reason:s", target, reason);
+	return linnet_ops_ask(
+	    OPS_REPEAT("ban"), "target:s reason:s", target, reason);
 }
 
 int
 linnet_unban(
     struct linnet *l, const char *target, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("unban"), "target:s", target);
+	return linnet_ops_ask(OPS_REPEAT("unban"), "target:s", target);
 }
 
 int
 linnet_list_bans(struct linnet *l, linnet_reply_fn *fn, void *arg)
 {
-	return ops_ask(OPS_REPEAT("list_bans"), "");
+	return linnet_ops_ask(OPS_REPEAT("list_bans"), "");
 }

@@ -215,6 +215,6 @@ linnet_receive(struct linnet *l, const char *text, size_t n)
 		receive_push(l, text, n);
 	else if (json_is(type, "state_change"))
 		linnet_receive_state(l, 0);
-	else
+	else if (!linnet_follow_receive(l, type, text, n))
 		receive_other(l, text, n);
 }

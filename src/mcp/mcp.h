@@ -12,6 +12,7 @@
  *	mcp_args.c	arguments checked; mcp_project.c: answers made
  *			mcp_schema.c: the JSON Schemas of both
  *	mcp_message.c	messages: read, waited for, acknowledged
+ *	mcp_channel.c	channels; mcp_channel_table.c: their tools
  *	mcp_file.c	files: shared, fetched, sent with messages;
  *			mcp_file_table.c: their tools
  *	mcp_inbox.c	messages that arrived, for backends that are pushed to
@@ -94,7 +95,9 @@ struct mcp_backend {
 	 * (text), priority, replyToId, ttl, id: how it is encrypted is the
 	 * backend's.  It answers {"messages":[{"to":...}]}, of each to
 	 * messageId, recipients, duplicate, blocked as in the ack; or error,
-	 * a sentence. */
+	 * a sentence.
+	 * After follow_channel what others say there arrives as messages, until
+	 * unfollow_channel; where nothing arrives, it is not asked. */
 	void (*call)(
 	    void *arg, struct mcp_ask *a, const char *op, const char *fields);
 	/* Up to so many messages that were not used, the oldest first, which
@@ -227,6 +230,7 @@ struct mcp_message {
 	const char *subtype;
 	const char *mesh; /* slug */
 	bool encrypted;
+	int64_t seq;	   /* its place in a channel, which is `to`; or 0 */
 	const char *text;  /* UTF-8; NULL: it cannot be read here */
 	size_t length;	   /* bytes */
 	const char *files; /* id, name and size of each, JSON; or NULL */

@@ -92,6 +92,10 @@ inbox_write(struct buf *out, const struct mcp_message *m)
 	inbox_text(&w, "replyTo", m->reply_to);
 	inbox_text(&w, "subtype", m->subtype);
 	inbox_text(&w, "mesh", m->mesh);
+	if (m->seq > 0) {
+		json_key(&w, "seq");
+		json_num(&w, m->seq);
+	}
 	json_key(&w, "encrypted");
 	json_bool(&w, m->encrypted);
 	json_key(&w, "text");

@@ -125,7 +125,7 @@ mcp_push_message(struct mcp *m, const struct mcp_message *message)
 	size_t len = message->length;
 	struct mcp_notice *n;
 	struct json_writer w;
-	char *text = NULL;
+	char *text = NULL, seq[24] = "";
 	struct buf b;
 
 	if (!push_is_wanted(m) || strlen(message->id) > ID_HEX_LEN)
@@ -146,6 +146,9 @@ mcp_push_message(struct mcp *m, const struct mcp_message *message)
 	push_meta(&w, "from_name", message->from);
 	push_meta(&w, "from_key", message->from_key);
 	push_meta(&w, "to", message->to);
+	if (message->seq > 0)
+		snprintf(seq, sizeof(seq), "%" PRId64, message->seq);
+	push_meta(&w, "seq", seq);
 	push_meta(&w, "priority", message->priority);
 	push_meta(&w, "sent_at", message->sent_at);
 	push_meta(&w, "reply_to", message->reply_to);

@@ -95,6 +95,7 @@ enum mcp_kind {
 	TOOL_ACK,
 	TOOL_SHARE,
 	TOOL_FETCH,
+	TOOL_CHANNEL,
 };
 
 struct mcp_tool {
@@ -231,7 +232,7 @@ struct mcp_request {
 	int64_t progress_done;	   /* that were told */
 	/* Of a read or list of resources. */
 	const char *uri;
-	const char *key;
+	const char *key; /* or the channel that is posted to */
 	struct mcp_listen *listen;
 };
 
@@ -421,6 +422,24 @@ extern const struct mcp_field mcp_file_share_in[], mcp_file_share_out[],
     mcp_file_status_out[], mcp_file_delete_in[], mcp_file_delete_out[],
     mcp_file_message_rows[];
 extern const char *const mcp_file_share_need[];
+
+/*
+ * mcp_channel.c
+ */
+/* Says something in a channel; false: it is for others. */
+bool mcp_channel_send(struct mcp_request *r, size_t args);
+void mcp_channel_call(struct mcp_request *r, size_t args);
+
+/*
+ * mcp_channel_table.c
+ */
+extern const struct mcp_field mcp_channel_part_rows[], mcp_channel_create_in[],
+    mcp_channel_thread_in[], mcp_channel_made_out[], mcp_channel_list_in[],
+    mcp_channel_list_out[], mcp_channel_read_in[], mcp_channel_read_out[],
+    mcp_channel_mark_in[], mcp_channel_mark_out[], mcp_channel_follow_in[],
+    mcp_channel_follow_out[], mcp_channel_change_in[], mcp_channel_change_out[],
+    mcp_channel_member_in[], mcp_channel_member_out[], mcp_channel_members_in[],
+    mcp_channel_members_out[];
 
 /*
  * mcp_message.c

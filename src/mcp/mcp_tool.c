@@ -288,8 +288,6 @@ tool_run(struct mcp_request *r, size_t args)
 		    "was asked.");
 		return;
 	}
-	if (r->tool->kind == TOOL_SEND && args != 0)
-		r->reply_to = mcp_json_str(&r->pool, j, args, "reply_to");
 	buf_init(&fields, SIZE_MAX / 2);
 	mcp_args_fields(&fields, r->tool, j, args);
 	if (r->tool->kind != TOOL_SEND ||
@@ -336,8 +334,16 @@ mcp_tool_call(struct mcp_request *r, size_t params)
 	case TOOL_FETCH:
 		mcp_file_fetch(r, j, args);
 		break;
-	case TOOL_CALL:
+	case TOOL_CHANNEL:
+		if (tool_page(r, args))
+			mcp_channel_call(r, args);
+		break;
 	case TOOL_SEND:
+		r->reply_to = mcp_json_str(&r->pool, j, args, "reply_to");
+		if (!mcp_channel_send(r, args))
+			tool_run(r, args);
+		break;
+	case TOOL_CALL:
 		tool_run(r, args);
 		break;
 	}

@@ -51,10 +51,15 @@ static const char *const subtypes[] = { "reminder", NULL };
 	}
 
 static const struct mcp_field send_in[] = {
-	TO("to"),
-	{ "message", "message", M_TEXT, M_REQUIRED, 1, 0, NULL, NULL,
-	    "The text. To a name or key it is end-to-end encrypted; to groups and "
-	    "everybody it is not." },
+	{ "to", "to", M_TARGET, M_REQUIRED, 1, 1000, NULL, NULL,
+	    "Who gets it: a name or public key that list_peers shows, @group, "
+	    "@all or * for everybody; or an array of these. Or #channel, by name "
+	    "or id: whoever may see that." },
+	{ "message", "message", M_TEXT, 0, 1, 0, NULL, NULL,
+	    "The text. To a name or key it is end-to-end encrypted; to all others "
+	    "it is not." },
+	{ "parts", NULL, M_ROWS, 0, 1, 100, NULL, mcp_channel_part_rows,
+	    "For a #channel, instead of message: what is no text." },
 	{ "priority", "priority", M_ENUM, 0, 0, 0, mcp_priorities, NULL,
 	    "now: at once, also to who is working; next, when absent: as soon as "
 	    "the recipient is idle; low: the same, and less urgent." },
@@ -81,6 +86,7 @@ static const struct mcp_field sent_rows[] = {
 	    "Its id, for message_status." },
 	{ "recipients", "recipients", M_INT, 0, 0, 0, NULL, NULL,
 	    "How many sessions and members it is addressed to." },
+	{ "seq", "seq", M_INT, 0, 0, 0, NULL, NULL, "Its place in a channel." },
 	{ "duplicate", "duplicate", M_BOOL, 0, 0, 0, NULL, NULL,
 	    "It was sent before under the same id; nothing was sent now." },
 	{ "blocked", "blocked", M_TEXTS, 0, 0, 0, NULL, NULL,
@@ -89,6 +95,7 @@ static const struct mcp_field sent_rows[] = {
 	    "Why it was not sent to this target." },
 	END,
 };
+static const char *const send_what[] = { "message", "parts", NULL };
 static const struct mcp_field send_out[] = {
 	{ "messages", "messages", M_ROWS, M_REQUIRED, 0, 0, NULL, sent_rows,
 	    "What was sent: one for each peer, and one for all groups." },
@@ -107,7 +114,9 @@ static const struct mcp_field message_rows[] = {
 	{ "from_key", "fromKey", M_TEXT, M_REQUIRED, 0, 0, NULL, NULL,
 	    "The sender's key, to write back to." },
 	{ "to", "to", M_TEXT, M_REQUIRED, 0, 0, NULL, NULL,
-	    "What the sender addressed: you, a group, everybody." },
+	    "What the sender addressed: you, a group, everybody, or a #channel "
+	    "that you follow." },
+	{ "seq", "seq", M_INT, 0, 0, 0, NULL, NULL, "Its place in a channel." },
 	{ "priority", "priority", M_ENUM, M_REQUIRED, 0, 0, mcp_priorities,
 	    NULL, "How urgent it is." },
 	{ "sent_at", "sentAt", M_TIME, M_REQUIRED, 0, 0, NULL, NULL, "When." },
@@ -441,9 +450,11 @@ static const struct mcp_field cancel_out[] = {
 
 const struct mcp_tool mcp_tools[] = {
 	{ "send_message", "Send a message",
-	    "Send a message to a peer, several peers, a group or everybody. The "
-	    "answer means that it is stored; message_status tells who has it.",
-	    "send", TOOL_SEND, true, PAGE_NONE, 0, send_in, send_out, NULL },
+	    "Send a message to a peer, several peers, a group, everybody or a "
+	    "channel. The answer means that it is stored; message_status tells who "
+	    "has it, but of a channel.",
+	    "send", TOOL_SEND, true, PAGE_NONE, 0, send_in, send_out,
+	    send_what },
 	{ "check_messages", "Read messages",
 	    "Read the messages that wait for you. What is returned is "
 	    "acknowledged: its sender sees that you have it.",
@@ -557,6 +568,49 @@ const struct mcp_tool mcp_tools[] = {
 	    "Delete a file that you shared, for everybody.", "delete_file",
 	    TOOL_CALL, false, PAGE_NONE, HINT_DESTRUCTIVE | HINT_IDEMPOTENT,
 	    mcp_file_delete_in, mcp_file_delete_out, NULL },
+	{ "list_channels", "List channels",
+	    "List the channels that you may see, which keep what is said there, "
+	    "and what you have not read.",
+	    NULL, TOOL_CHANNEL, true, PAGE_THERE, HINT_READ | HINT_IDEMPOTENT,
+	    mcp_channel_list_in, mcp_channel_list_out, NULL },
+	{ "read_channel", "Read a channel",
+	    "Read what was said in a channel or thread. To say something there "
+	    "use send_message.",
+	    NULL, TOOL_CHANNEL, true, PAGE_THERE, HINT_READ | HINT_IDEMPOTENT,
+	    mcp_channel_read_in, mcp_channel_read_out, NULL },
+	{ "follow_channel", "Follow a channel",
+	    "Get what others say in a channel or thread as messages, from now on, "
+	    "until you or your host stop.",
+	    NULL, TOOL_CHANNEL, true, PAGE_NONE, HINT_IDEMPOTENT | HINT_LOCAL,
+	    mcp_channel_follow_in, mcp_channel_follow_out, NULL },
+	{ "mark_read", "Mark a channel as read",
+	    "Say how far you have read, so that unread counts are right. Messages "
+	    "of channels that you follow are marked when you acknowledge them.",
+	    "mark_read", TOOL_CALL, false, PAGE_NONE, HINT_IDEMPOTENT,
+	    mcp_channel_mark_in, mcp_channel_mark_out, NULL },
+	{ "create_channel", "Make a channel",
+	    "Make a channel, of which you are the owner.", "create_channel",
+	    TOOL_CALL, false, PAGE_NONE, 0, mcp_channel_create_in,
+	    mcp_channel_made_out, NULL },
+	{ "create_thread", "Begin a thread",
+	    "Begin a thread at a message of a channel. It is used as a channel is, "
+	    "by its id.",
+	    "create_thread", TOOL_CALL, false, PAGE_NONE, 0,
+	    mcp_channel_thread_in, mcp_channel_made_out, NULL },
+	{ "change_message", "Change a message in a channel",
+	    "Edit or take back a message that you sent to a channel, or react to "
+	    "one.",
+	    NULL, TOOL_CHANNEL, false, PAGE_NONE,
+	    HINT_DESTRUCTIVE | HINT_IDEMPOTENT, mcp_channel_change_in,
+	    mcp_channel_change_out, NULL },
+	{ "list_channel_members", "See who is in a channel",
+	    "See who is in a channel.", "list_channel_members", TOOL_CALL,
+	    false, PAGE_THERE, HINT_READ | HINT_IDEMPOTENT,
+	    mcp_channel_members_in, mcp_channel_members_out, NULL },
+	{ "change_channel_members", "Join or leave a channel, or let others in",
+	    "Join or leave a channel, add somebody or take somebody out.", NULL,
+	    TOOL_CHANNEL, false, PAGE_NONE, HINT_DESTRUCTIVE | HINT_IDEMPOTENT,
+	    mcp_channel_member_in, mcp_channel_member_out, NULL },
 	{ NULL, NULL, NULL, NULL, TOOL_CALL, false, PAGE_NONE, 0, NULL, NULL,
 	    NULL },
 };

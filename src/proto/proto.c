@@ -32,7 +32,9 @@ proto_new(struct core *core, const char *const *origins, bool metrics)
 	p->metrics = metrics;
 	p->started_ms = clock_mono();
 	json_init(&p->json, PROTO_JSON_NODES, PROTO_JSON_DEPTH);
+	json_init(&p->told, PROTO_JSON_NODES, PROTO_JSON_DEPTH);
 	buf_init(&p->out, PROTO_OUT_MAX);
+	LIST_INIT(&p->lives);
 	LIST_INIT(&p->mcps);
 	LIST_INIT(&p->over);
 	return p;
@@ -43,6 +45,7 @@ proto_free(struct proto *p)
 {
 	proto_turn(p);
 	json_free(&p->json);
+	json_free(&p->told);
 	buf_free(&p->out);
 	free(p);
 }
@@ -103,6 +106,7 @@ void
 proto_tick(struct proto *p)
 {
 	mcp_http_tick(p);
+	live_tick(p);
 }
 
 static void
@@ -114,9 +118,14 @@ proto_request(void *arg, struct conn *c, struct http_request *r)
 static void
 proto_message(void *arg, struct conn *c, enum ws_op op, const char *p, size_t n)
 {
+	struct peer *peer = conn_data(c);
+
 	(void)arg;
 	(void)op;
-	mesh_protocol_message(conn_data(c), p, n);
+	if (peer->live != NULL)
+		live_message(peer, p, n);
+	else
+		mesh_protocol_message(peer, p, n);
 }
 
 static void
@@ -127,6 +136,8 @@ proto_written(void *arg, struct conn *c, uint64_t pos)
 	(void)arg;
 	if (peer != NULL && peer->mcp != NULL)
 		mcp_http_written(peer, pos);
+	else if (peer != NULL && peer->live != NULL)
+		live_written(peer, pos);
 	else if (peer != NULL)
 		client_written(&peer->client, pos);
 }
@@ -146,6 +157,8 @@ proto_closed(void *arg, struct conn *c, enum net_end why, uint16_t code)
 	client_gone(&peer->client, code != PROTO_NORMAL && code != PROTO_AWAY);
 	if (peer->mcp != NULL)
 		mcp_http_gone(peer);
+	if (peer->live != NULL)
+		live_gone(peer);
 	proto_peer_over(peer);
 }
 
@@ -187,12 +200,16 @@ const struct net_handler proto_handler = {
 static void
 proto_drain_conn(void *arg, struct conn *c)
 {
-	const struct peer *peer = conn_data(c);
+	struct peer *peer = conn_data(c);
 
 	(void)arg;
 	/* It is about to answer, and closes then. */
 	if (peer != NULL && peer->mcp != NULL)
 		return;
+	if (peer != NULL && peer->live != NULL) {
+		live_stop(peer);
+		return;
+	}
 	conn_close(c, NET_END_SHUTDOWN, PROTO_RESTART, "service restart");
 }
 

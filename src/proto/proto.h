@@ -16,6 +16,7 @@
  */
 struct peer;
 struct mcp_http;
+struct live;
 struct proto {
 	struct core *core;
 	struct net *net;
@@ -25,7 +26,9 @@ struct proto {
 	bool metrics; /* serve /metrics? */
 	bool draining;
 	int64_t started_ms;
+	struct json told;	    /* of what is told */
 	LIST_HEAD(, mcp_http) mcps; /* requests to /mcp */
+	LIST_HEAD(, live) lives;    /* see proto_live.h */
 	LIST_HEAD(, peer) over;	    /* to be freed at the end of the turn */
 };
 
@@ -49,6 +52,7 @@ struct peer {
 	struct conn *conn;	/* NULL when it is gone */
 	struct mcp_http *mcp;	/* its request to /mcp, or NULL */
 	struct file_work *file; /* proto_file.c's, or NULL */
+	struct live *live;	/* proto_live.c's, or NULL */
 	LIST_ENTRY(peer) over;
 };
 struct peer *proto_peer(
@@ -105,11 +109,28 @@ void mcp_http_tick(struct proto *p);
 void mcp_http_stop(struct proto *p);
 
 /*
+ * proto_live.c: connections of applications that stay, linnet-rest(7).
+ */
+/* Is it for one of these?  Then it is dealt with. */
+bool live_request(
+    struct proto *p, struct conn *c, const struct http_request *r);
+/* Of the connection of a peer that is one: a WebSocket's message; as
+ * client_written(); it is gone; the server ends. */
+void live_message(struct peer *peer, const char *s, size_t n);
+void live_written(struct peer *peer, uint64_t pos);
+void live_gone(struct peer *peer);
+void live_stop(struct peer *peer);
+/* Once a second. */
+void live_tick(struct proto *p);
+
+/*
  * proto_http.c: every request, by its path.
  */
 void http_route(struct proto *p, struct conn *c, const struct http_request *r);
 /* The token of a request (RFC 6750 2.1); {NULL, 0}: it shows none. */
 struct slice http_bearer(const struct http_request *r);
+/* Does its query have this key? */
+bool http_asks(const struct http_request *r, const char *key);
 /* Headers that let a web page of an allowed origin read the answer, in out. */
 #define HTTP_CORS_MAX 512
 const char *http_cors(const struct proto *p, const struct http_request *r,

@@ -414,28 +414,6 @@ mcp_http_refused(struct mcp_http *m, const struct request *r)
 	mcp_http_answered(m);
 }
 
-static bool
-mcp_http_asks(const struct http_request *r, const char *key)
-{
-	const size_t n = strlen(key);
-	struct slice q = r->query;
-	const char *end;
-
-	for (; q.n > 0; q.n -= (size_t)(end - q.p), q.p = end) {
-		if (*q.p == '&') {
-			q.p++;
-			q.n--;
-		}
-		if (q.n >= n && memcmp(q.p, key, n) == 0 &&
-		    (q.n == n || q.p[n] == '=' || q.p[n] == '&'))
-			return true;
-		end = q.n > 0 ? memchr(q.p, '&', q.n) : NULL;
-		if (end == NULL)
-			break;
-	}
-	return false;
-}
-
 /* As whom it comes: name and hidden of the query.  NULL, or what is wrong. */
 static const char *
 mcp_http_visit(struct mcp_http *m, const struct http_request *r)
@@ -447,7 +425,7 @@ mcp_http_visit(struct mcp_http *m, const struct http_request *r)
 	char hidden[8];
 
 	m->visit.hidden = -1;
-	if (mcp_http_asks(r, "name")) {
+	if (http_asks(r, "name")) {
 		m->visit.name = (struct slice){ name, (size_t)(n > 0 ? n : 0) };
 		if (n <= 0 || (size_t)n > max || !str_is_name(name, (size_t)n))
 			return pool_printf(&m->pool,
@@ -460,7 +438,7 @@ mcp_http_visit(struct mcp_http *m, const struct http_request *r)
 		m->visit.hidden = 1;
 	else if (n == 5 && memcmp(hidden, "false", 5) == 0)
 		m->visit.hidden = 0;
-	else if (mcp_http_asks(r, "hidden"))
+	else if (http_asks(r, "hidden"))
 		return "hidden in the query has to be true or false.";
 	return NULL;
 }

@@ -304,11 +304,16 @@ mesh_write_entry(struct json_writer *w, const struct entry *e)
 		encode_fields(w, post_fields, e->post, FIELD_REST);
 		return;
 	}
-	json_str(w, e->n > 0 ? "channel_event" : "channel_closed");
+	json_str(w, "channel_event");
 	json_key(w, "channelId");
-	json_id(w, &e->channel);
-	if (e->n == 0)
-		return;
+	if (id_is_null(&e->channel))
+		json_null(w);
+	else
+		json_id(w, &e->channel);
+	if (!id_is_null(&e->id)) {
+		json_key(w, "eventId");
+		json_id(w, &e->id);
+	}
 	json_key(w, "event");
 	json_strn(w, e->type.p, e->type.n);
 	json_key(w, "at");
@@ -353,6 +358,30 @@ mesh_push(struct client *c, struct event *e)
 }
 
 static void
+mesh_followed(
+    struct client *c, const struct id *id, enum follow_state state, int64_t at)
+{
+	struct peer *peer = CONTAINER(c, struct peer, client);
+	struct json_writer w;
+	struct frame *f;
+
+	(void)at;
+	if (state != FOLLOW_LOST)
+		return;
+	buf_clear(&peer->proto->out);
+	json_start(&w, &peer->proto->out);
+	json_object(&w);
+	json_key(&w, "type");
+	json_str(&w, "channel_closed");
+	json_key(&w, "channelId");
+	json_id(&w, id);
+	json_object_end(&w);
+	f = mesh_frame(&peer->proto->out);
+	(void)conn_send(peer->conn, f);
+	frame_unref(f);
+}
+
+static void
 mesh_want_written(struct client *c, bool on)
 {
 	conn_want_written(CONTAINER(c, struct peer, client)->conn, on);
@@ -379,6 +408,7 @@ static const struct client_calls mesh_calls = {
 	.answer = mesh_answer,
 	.discard = mesh_discard,
 	.push = mesh_push,
+	.followed = mesh_followed,
 	.want_written = mesh_want_written,
 	.pause = mesh_pause,
 	.close = mesh_close,
@@ -388,7 +418,7 @@ static const struct client_calls mesh_calls = {
 void
 mesh_protocol_open(struct proto *p, struct conn *c)
 {
-	(void)proto_peer(p, c, &mesh_calls);
+	proto_peer(p, c, &mesh_calls)->client.hears = true;
 }
 
 /* A string or number that comes back as it came. */

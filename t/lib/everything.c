@@ -80,6 +80,51 @@ transfers(char id[65])
 }
 
 static void
+ask_channels(void)
+{
+	static const char part[] =
+	    "[{\"type\":\"text\",\"payload\":{\"text\":\"two\"}}]";
+	const struct linnet_channel channel = { "all", "it", false };
+	const struct linnet_channel_query q = { .limit = 5 };
+	const struct linnet_outgoing m = { .to = "#all",
+		.text = "by send",
+		.length = 7 };
+	struct linnet_post p = { .channel = "all", .text = "one" };
+	const char *other = getenv("OTHER");
+	char id[65];
+
+	ASK(linnet_create_channel, &channel, );
+	ASK_FOR("messageId", id, linnet_post, &p, );
+	p = (struct linnet_post){ .channel = "#all",
+		.parts = part,
+		.reply_to = id,
+		.id = "own" };
+	ASK(linnet_post, &p, );
+	ASK(linnet_send, &m, );
+	ASK(linnet_edit_post, id, "more", NULL, );
+	ASK(linnet_edit_post, id, NULL, part, );
+	ASK(linnet_react, id, "ok", false, );
+	ASK(linnet_react, id, "ok", true, );
+	ASK(linnet_create_thread, "all", id, false, );
+	ASK(linnet_list_threads, "all", &q, );
+	ASK(linnet_redact_post, id, NULL, );
+	ASK(linnet_list_channels, &q, );
+	ASK(linnet_join_channel, "all", );
+	ASK(linnet_add_channel_member, "all", other, "admin", );
+	ASK(linnet_list_channel_members, "all", &q, );
+	ASK(linnet_remove_channel_member, "all", other, );
+	ASK(linnet_read_channel, "all", LINNET_NEWEST, 0, );
+	ASK(linnet_read_channel, "all", 1, 1, );
+	ASK(linnet_mark_read, "all", LINNET_NEWEST, false, );
+	ASK(linnet_mark_read, "all", 1, true, );
+	ASK(linnet_follow_channel, "all", 0, );
+	ASK(linnet_follow_channel, "all", LINNET_NEWEST, );
+	ASK(linnet_unfollow_channel, "all", );
+	ASK(linnet_leave_channel, "all", );
+	ASK(linnet_delete_channel, "all", );
+}
+
+static void
 ask_all(void)
 {
 	static const char *const words[] = { "one", "two", NULL };
@@ -164,6 +209,7 @@ main(void)
 	if ((l = linnet_new(&config, &e)) == NULL || linnet_open(l) != 0)
 		return 1;
 	ask_all();
+	ask_channels();
 	linnet_close(l);
 	(void)linnet_run(l);
 	linnet_free(l);
