@@ -5,7 +5,8 @@ MIGRATIONS = sql/0001_init.sql sql/0002_sessions.sql sql/0003_moderation.sql \
 	sql/0004_notes.sql sql/0005_schedule.sql sql/0006_hosts.sql \
 	sql/0007_tokens.sql sql/0008_mcp.sql sql/0009_files.sql \
 	sql/0010_channels.sql sql/0011_artifacts.sql sql/0012_search.sql \
-	sql/0013_audit.sql sql/0014_streams.sql
+	sql/0013_audit.sql sql/0014_streams.sql sql/0015_webhooks.sql \
+	sql/0016_durable.sql
 
 SQL_AWK = $(AWK) -f $(srcdir)/sql/quote.awk
 

@@ -2421,6 +2421,446 @@ left join event e on e.channel_id = $1 and e.n = p.n;
 -- name: journal_end
 select n from journal where mesh_id = $1::uuid;
 
+-- Webhooks -------------------------------------------------------------------
+
+-- New ones; they begin with what comes now.  Columns: 0 made, 1 the member sees
+-- no such channel, 2 it has as many as it may.
+-- name: webhook_make batch 11
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::text[], $7::uuid[], $8::bool[], $9::bytea[],
+	    $10::int8[], $11::text[]) as t(n, id, mesh_id, member_id, endpoint,
+	    types, channel_id, audits, secret, most, at)
+), checked as (
+	select i.*, case
+	when i.channel_id is not null and not exists (select from channel c
+	    where c.id = i.channel_id and c.mesh_id = i.mesh_id
+	    and c.closed_at is null and channel_admits(c, i.member_id)) then 1
+	when row_number() over (partition by i.member_id order by i.n)
+	    + (select count(*) from webhook w where w.member_id = i.member_id
+		and w.id <> i.id) > i.most then 2
+	else 0 end as code
+	from i
+), made as (
+	insert into webhook (id, mesh_id, member_id, endpoint, types,
+	    channel_id, audits, secret, created_at, n)
+	select c.id, c.mesh_id, c.member_id, c.endpoint, c.types::text[],
+	    c.channel_id, c.audits, c.secret, c.at::timestamptz, j.n
+	from checked c join journal j using (mesh_id) where c.code = 0
+	on conflict (id) do nothing returning id
+), lines as materialized (
+	select count(w) from (select array_agg((i.n::int8 << 32 | l.k,
+	    i.mesh_id, l.id, l.type, null, null, l.payload, i.at)::journal_line)
+	    as v
+	from unnest($12::int4[], $13::int8[], $14::uuid[], $15::text[],
+	    $16::text[]) as l(n, k, id, type, payload)
+	join i using (n) join made m on m.id = i.id) a, journal_write(a.v) w
+)
+select c.n, c.code from checked c, lines;
+
+-- Turns them on and off, or removes them ($5); by their member or, where $4, by
+-- another one.  Who runs the server (member null) says why.  One that is turned
+-- on goes on where it stopped, or with what comes now ($8).  Columns: 0 done, 1
+-- no such one.
+-- name: webhook_change batch 10
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::bool[], $6::bool[], $7::bool[], $8::bool[], $9::text[],
+	    $10::text[]) as t(n, mesh_id, id, member_id, every, removes, enabled,
+	    skips, why, at)
+), checked as (
+	select i.*, w.id is not null as there,
+	    -- Of several in a batch the last one counts.
+	    i.n = max(i.n) over (partition by i.id) and w.id is not null
+	    and (i.removes or w.enabled <> i.enabled or i.skips) as counts
+	from i left join webhook w on w.id = i.id and w.mesh_id = i.mesh_id
+	and (i.member_id is null or i.every or w.member_id = i.member_id)
+), changed as (
+	update webhook w set enabled = c.enabled, why = c.why, tries = 0,
+	    retry_at = null, claim = null, claimed_until = now(),
+	    failing_since = case when c.enabled then null
+		else w.failing_since end,
+	    n = case when c.skips then j.n else w.n end
+	from checked c join journal j using (mesh_id)
+	where w.id = c.id and c.counts and not c.removes
+), removed as (
+	delete from webhook w using checked c
+	where w.id = c.id and c.counts and c.removes
+), lines as materialized (
+	select count(w) from (select array_agg((c.n::int8 << 32 | l.k,
+	    c.mesh_id, l.id, l.type, null, null, l.payload, c.at)::journal_line)
+	    as v
+	from unnest($11::int4[], $12::int8[], $13::uuid[], $14::text[],
+	    $15::text[]) as l(n, k, id, type, payload)
+	join checked c using (n) where c.counts) a, journal_write(a.v) w
+)
+select c.n, case when c.there then 0 else 1 end from checked c, lines;
+
+-- Those of a member ($3: of all), the newest first.
+-- name: webhook_list
+select w.id, w.member_id, w.endpoint, w.types, w.channel_id, w.enabled, w.why,
+    w.created_at, w.failing_since, w.tries, w.retry_at,
+    greatest(j.n - w.n, 0)
+from webhook w join journal j using (mesh_id)
+where w.mesh_id = $1::uuid and ($3::bool or w.member_id = $2::uuid)
+and ($4::bool or w.enabled) and w.id < $5::uuid
+order by w.id desc limit $6::int8;
+
+-- The log of one, the newest first; without a row there is no such webhook for
+-- the member.
+-- name: webhook_deliveries
+select d.id, d.n, d.type, d.state, d.tries, d.status, d.error, d.response,
+    d.created_at, d.tried_at
+from webhook w left join lateral (select * from webhook_delivery d
+    where d.webhook_id = w.id and ($5::int8 is null or d.state = $5)
+    and d.n < $6::int8 order by d.n desc limit $7::int8) d on true
+where w.id = $4::uuid and w.mesh_id = $1::uuid
+and ($3::bool or w.member_id = $2::uuid) order by d.n desc;
+
+-- One that is over is sent once more.  Columns: it is there, whether its webhook
+-- is enabled, its state before, the webhook.
+-- name: webhook_again
+with d as (
+	select d.id, d.state, w.enabled, w.id as webhook_id
+	from webhook_delivery d join webhook w on w.id = d.webhook_id
+	where d.id = $4::uuid and w.mesh_id = $1::uuid
+	and ($3::bool or w.member_id = $2::uuid)
+), done as (
+	update webhook_delivery x set state = 3 from d
+	where x.id = d.id and d.enabled and d.state in (1, 2)
+)
+select d.enabled, d.state, d.webhook_id from d;
+
+-- Takes some that have something to send; $5 are the roles that see the audit.
+-- name: webhook_claim
+with ready as (
+	select w.id from webhook w join journal j using (mesh_id)
+	join mesh on mesh.id = w.mesh_id join member m on m.id = w.member_id
+	where w.enabled and (w.claimed_until <= now() or w.claim is not null
+	    and exists (select from host h where h.id = w.host_id
+		and h.lease_until < now()))
+	and (w.n < j.n and (w.retry_at is null or w.retry_at <= now())
+	    or exists (select from webhook_delivery d
+		where d.webhook_id = w.id and d.state = 3))
+	and mesh.archived_at is null and m.revoked_at is null
+	and not exists (select from ban where ban.member_id = m.id)
+	order by w.claimed_until limit $3::int8 for update of w skip locked
+)
+update webhook w set claim = $1::uuid, host_id = $2::uuid,
+    claimed_until = now() + $4::int8 * interval '1 ms'
+from ready where w.id = ready.id
+returning w.id, w.mesh_id, w.endpoint, w.secret;
+
+-- The next event of a claimed one that its member may see now, and the claim is
+-- good for longer.  Columns: is there one (else: may there be more), is it out
+-- of turn, the delivery, its number of tries so far, and the event.  No row: it
+-- is not claimed any more.
+-- name: webhook_next
+with w as (
+	select w.*, w.audits and case when m.key = mesh.owner_key
+	    then 'owner' else m.role end = any ($4::text[]) as may_audit
+	from webhook w join member m on m.id = w.member_id
+	join mesh on mesh.id = w.mesh_id
+	where w.id = $1::uuid and w.claim = $2::uuid and w.enabled
+	and m.revoked_at is null
+	and not exists (select from ban where ban.member_id = m.id)
+), again as (
+	select e.*, true as again from w join webhook_delivery d
+	on d.webhook_id = w.id and d.state = 3
+	join event e on e.mesh_id = w.mesh_id and e.n = d.n
+	order by d.n limit 1
+), page as materialized (
+	select e.*, false as again from w, lateral (select * from event e
+	    where e.mesh_id = w.mesh_id and e.n > w.n
+	    and (w.retry_at is null or w.retry_at <= now())
+	    order by e.n limit 1000) e
+), hit as materialized (
+	select e.* from (select * from again union all select * from page) e
+	cross join w left join channel c on c.id = e.channel_id
+	where ('*' = any (w.types) or e.type = any (w.types))
+	and (w.channel_id is null or e.channel_id = w.channel_id)
+	and case when e.channel_id is null then w.may_audit
+	    else c.closed_at is null and coalesce(
+		channel_admits(c, w.member_id), false) end
+	order by e.again desc, e.n limit 1
+), skipped as (
+	update webhook_delivery d set state = 2,
+	    error = 'Its member may not see the event any more.'
+	from again where d.webhook_id = $1 and d.n = again.n and d.state = 3
+	and not exists (select from hit where hit.again)
+), moved as (
+	update webhook x set claimed_until = now() + $3::int8 * interval '1 ms',
+	    n = case when exists (select from hit where again) then x.n
+		else greatest(x.n, (select max(n) from page where n < coalesce(
+		    (select n from hit), 9223372036854775807))) end
+	from w where x.id = w.id
+)
+select hit.n is not null, exists (select from again)
+    or (select count(*) from page) = 1000, hit.again,
+    webhook_delivery_id(w.id, hit.id),
+    case when w.trying = hit.n and not hit.again then w.tries else 0 end,
+    hit.n, hit.type, hit.payload, hit.channel_id, hit.seq, hit.created_at
+from w left join hit on true;
+
+-- What became of it: $5 state as in webhook_delivery, after $6 tries; with
+-- state 0 it is tried again in $10 ms.  Answers whether the webhook is still
+-- claimed, and for how many ms nothing was taken.
+-- name: webhook_result
+with w as (
+	select * from webhook where id = $1::uuid and claim = $2::uuid
+), logged as (
+	insert into webhook_delivery as d (id, webhook_id, n, type, state,
+	    tries, status, error, response)
+	select $3::uuid, w.id, $4::int8, $11::text, $5::int8, $6::int8,
+	    $7::int8, $8::text, $9::text from w
+	on conflict (id) do update set state = excluded.state,
+	    tries = case when $12::bool then d.tries + 1
+		else excluded.tries end,
+	    status = excluded.status, error = excluded.error,
+	    response = excluded.response, tried_at = now()
+), done as (
+	update webhook x set
+	    n = case when $5 = 0 or $12 then x.n else $4 end,
+	    trying = case when $12 then x.trying else $4 end,
+	    tries = case when $12 then x.tries when $5 = 0 then $6 else 0 end,
+	    retry_at = case when $12 then x.retry_at when $5 = 0
+		then now() + $10::int8 * interval '1 ms' end,
+	    failing_since = case when $5 = 1 then null when $12
+		then x.failing_since else coalesce(x.failing_since, now()) end,
+	    claim = case when $5 = 0 then null else x.claim end,
+	    claimed_until = case when $5 = 0 then now()
+		else x.claimed_until end
+	from w where x.id = w.id
+	returning x.failing_since
+)
+select coalesce((extract(epoch from now() - failing_since) * 1000)::int8, 0)
+from done;
+
+-- For others, or for later.
+-- name: webhook_free
+update webhook set claim = null,
+    claimed_until = now() + $3::int8 * interval '1 ms'
+where id = $1::uuid and claim = $2::uuid;
+
+-- What a process of this host had that is no more.
+-- name: webhook_free_host
+update webhook set claim = null, claimed_until = now()
+where host_id = $1::uuid and claim is not null and enabled;
+
+-- name: upkeep_webhooks
+with gone as (
+	delete from webhook_delivery where id in (select id
+	    from webhook_delivery where tried_at
+	    < now() - $1::int8 * interval '1 ms' and state in (1, 2)
+	    order by tried_at limit 5000) returning id
+)
+select count(*) = 5000 from gone;
+
+-- Durable streams ------------------------------------------------------------
+
+-- New ones.  Columns: 0 made, 1 the member sees no such channel, 2 it has as
+-- many as it may; the place of the entry, and of the one before.
+-- name: durable_make batch 10
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::uuid[], $6::text[], $7::text[], $8::int8[], $9::int8[],
+	    $10::text[]) as t(n, id, mesh_id, member_id, channel_id,
+	    content_type, metadata, ttl_ms, most, at)
+), checked as (
+	select i.*, case
+	when i.channel_id is not null and not exists (select from channel c
+	    where c.id = i.channel_id and c.mesh_id = i.mesh_id
+	    and c.closed_at is null and channel_admits(c, i.member_id)) then 1
+	when row_number() over (partition by i.member_id order by i.n)
+	    + (select count(*) from durable d where d.member_id = i.member_id
+		and d.id <> i.id) > i.most then 2
+	else 0 end as code
+	from i
+), made as (
+	insert into durable (id, mesh_id, member_id, channel_id, content_type,
+	    metadata, created_at, updated_at, expires_at)
+	select id, mesh_id, member_id, channel_id, content_type, metadata,
+	    at::timestamptz, at::timestamptz,
+	    at::timestamptz + ttl_ms * interval '1 ms'
+	from checked where code = 0 on conflict (id) do nothing returning id
+), lines as materialized (
+	select w.* from (select array_agg((i.n::int8 << 32 | l.k,
+	    i.mesh_id, l.id, l.type, i.channel_id, null, l.payload, i.at)
+	    ::journal_line) as v
+	from unnest($11::int4[], $12::int8[], $13::uuid[], $14::text[],
+	    $15::text[]) as l(n, k, id, type, payload)
+	join i using (n) join made m on m.id = i.id) a, journal_write(a.v) w
+)
+select c.n, c.code, l.n, l.before from checked c
+left join lines l on l.k = c.n::int8 << 32;
+
+-- One that a member may see; $4: also those of others.
+-- name: durable_find
+select d.id, d.member_id, d.channel_id, d.content_type, d.metadata, d.state,
+    d.chunks, d.bytes, d.why, d.post_id, d.post_seq, d.created_at,
+    d.updated_at, d.closed_at, d.expires_at
+from durable d where d.id = $1::uuid and d.mesh_id = $2::uuid
+and d.expires_at > now() and durable_admits(d, $3::uuid, $4::bool);
+
+-- Those of a member.
+-- name: durable_list
+select d.id, d.member_id, d.channel_id, d.content_type, d.metadata, d.state,
+    d.chunks, d.bytes, d.why, d.post_id, d.post_seq, d.created_at,
+    d.updated_at, d.closed_at, d.expires_at
+from durable d where d.member_id = $1::uuid and d.mesh_id = $2::uuid
+and d.expires_at > now() and d.id < $3::uuid order by d.id desc limit $4::int8;
+
+-- Chunks at its end, once for each put.  Columns: 0 done, 1 there is no such
+-- one, 2 it is not for this member to write, 3 it is not open, 4 it would be too
+-- long; its chunks and bytes, and how many were added.
+-- name: durable_append
+with d as (
+	select d.*, durable_admits(d, $3::uuid, $4::bool or $5::bool) as sees,
+	    d.member_id = $3 or $5::bool as may
+	from durable d where d.id = $1::uuid and d.mesh_id = $2::uuid
+	and d.expires_at > now() for update
+), had as (
+	select count(*) as n from durable_chunk
+	where durable_id = $1 and put_id = $6::uuid
+), i as (
+	select t.text, t.k, octet_length(t.text) as bytes
+	from unnest($7::text[]) with ordinality as t(text, k)
+), checked as (
+	select d.*, had.n as had, sum.n as adds, sum.bytes as add_bytes, case
+	when not d.sees then 1 when not d.may then 2
+	when had.n > 0 then 0 when d.state <> 0 then 3
+	when d.bytes + sum.bytes > $8::int8 then 4 else 0 end as code
+	from d, had, (select count(*) as n, sum(bytes) as bytes from i) sum
+), added as (
+	insert into durable_chunk (durable_id, n, put_id, text, created_at)
+	select c.id, c.chunks + i.k, $6, i.text, now() from checked c, i
+	where c.code = 0 and c.had = 0
+), counted as (
+	update durable x set chunks = c.chunks + c.adds,
+	    bytes = c.bytes + c.add_bytes, updated_at = now()
+	from checked c where x.id = c.id and c.code = 0 and c.had = 0
+)
+select c.code, case when c.had > 0 then c.chunks else c.chunks + c.adds end,
+    case when c.had > 0 then c.bytes else c.bytes + c.add_bytes end, c.adds
+from checked c;
+
+-- A page behind a chunk.  Without a row there is no such one for the member.
+-- name: durable_read
+select d.state, d.chunks, c.n, c.text, c.created_at
+from durable d left join lateral (select * from durable_chunk
+    where durable_id = d.id and n > $5::int8 order by n limit $6::int8) c on true
+where d.id = $1::uuid and d.mesh_id = $2::uuid and d.expires_at > now()
+and durable_admits(d, $3::uuid, $4::bool) order by c.n;
+
+-- All of it.
+-- name: durable_text
+select string_agg(text, '' order by n) from durable_chunk
+where durable_id = $1::uuid;
+
+-- It ends: closed, or ($7) committed as a message.  Columns: 0 done, 1 there is
+-- no such one, 2 it is not for this member to write, 3 it is not open any more;
+-- its chunks; the place of the entry, and of the one before.
+-- name: durable_end batch 10
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::bool[], $6::bool[], $7::uuid[], $8::int8[], $9::text[],
+	    $10::text[]) as t(n, id, mesh_id, member_id, reads, writes, post_id,
+	    post_seq, why, at)
+), checked as (
+	select i.*, d.channel_id, d.chunks, case
+	when d.id is null or not durable_admits(d, i.member_id,
+	    i.reads or i.writes) then 1
+	when d.member_id <> i.member_id and not i.writes then 2
+	-- The same transaction once more is no other one.
+	when d.state > 0 and d.updated_at <> i.at::timestamptz
+	    and (i.post_id is null or d.state = 2) then 3
+	else 0 end as code,
+	i.n = max(i.n) over (partition by i.id) and not (d.state > 0
+	    and d.updated_at = i.at::timestamptz) as counts
+	from i left join durable d on d.id = i.id and d.mesh_id = i.mesh_id
+	and d.expires_at > now()
+), ended as (
+	update durable d set state = case when c.post_id is null then 1
+	    else 2 end, why = coalesce(c.why, d.why), post_id = c.post_id,
+	    post_seq = c.post_seq, updated_at = c.at::timestamptz,
+	    closed_at = coalesce(d.closed_at, c.at::timestamptz)
+	from checked c where d.id = c.id and c.code = 0 and c.counts
+), lines as materialized (
+	select w.* from (select array_agg((c.n::int8 << 32 | l.k,
+	    c.mesh_id, l.id, l.type, c.channel_id, null, l.payload, c.at)
+	    ::journal_line) as v
+	from unnest($11::int4[], $12::int8[], $13::uuid[], $14::text[],
+	    $15::text[]) as l(n, k, id, type, payload)
+	join checked c using (n) where c.code = 0 and c.counts) a,
+	journal_write(a.v) w
+)
+select c.n, c.code, coalesce(c.chunks, 0), l.n, l.before, c.channel_id
+from checked c left join lines l on l.k = c.n::int8 << 32;
+
+-- Columns: is there such a one, does it have such a chunk.
+-- name: durable_mark
+with d as (
+	select * from durable d where d.id = $1::uuid and d.mesh_id = $2::uuid
+	and d.expires_at > now() and durable_admits(d, $3::uuid, $4::bool)
+), put as (
+	insert into durable_checkpoint (durable_id, member_id, consumer, n)
+	select d.id, $3, $5::text, $6::int8 from d where d.chunks >= $6
+	on conflict (durable_id, member_id, consumer)
+	do update set n = excluded.n, updated_at = now()
+)
+select d.chunks >= $6, d.chunks from d;
+
+-- Those of a member; one row without a name: there are none.
+-- name: durable_marks
+select c.consumer, c.n, c.updated_at from durable d
+left join durable_checkpoint c on c.durable_id = d.id and c.member_id = $3
+and ($5::text is null or c.consumer = $5)
+where d.id = $1::uuid and d.mesh_id = $2::uuid and d.expires_at > now()
+and durable_admits(d, $3::uuid, $4::bool) order by c.consumer limit 1000;
+
+-- Columns: 0 done, 1 there is no such one, 2 it is not for this member.
+-- name: durable_delete batch 7
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::bool[], $6::bool[], $7::text[]) as t(n, id, mesh_id, member_id,
+	    reads, writes, at)
+), checked as (
+	select i.*, case when d.id is null or not durable_admits(d,
+	    i.member_id, i.reads or i.writes) then 1
+	when d.member_id <> i.member_id and not i.writes then 2
+	else 0 end as code, i.n = max(i.n) over (partition by i.id) as counts
+	from i left join durable d on d.id = i.id and d.mesh_id = i.mesh_id
+	and d.expires_at > now()
+), gone as (
+	delete from durable d using checked c
+	where d.id = c.id and c.code = 0 and c.counts
+), lines as materialized (
+	select count(w) from (select array_agg((c.n::int8 << 32 | l.k,
+	    c.mesh_id, l.id, l.type, null, null, l.payload, c.at)::journal_line)
+	    as v
+	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
+	    $12::text[]) as l(n, k, id, type, payload)
+	join checked c using (n) where c.code = 0 and c.counts) a,
+	journal_write(a.v) w
+)
+select c.n, c.code from checked c, lines;
+
+-- name: upkeep_durable
+with old as (
+	select id from durable where expires_at < now()
+	    - $1::int8 * interval '1 ms' order by expires_at limit 20
+	for update skip locked
+), chunks as (
+	delete from durable_chunk c using (select d.durable_id, d.n
+	    from old, lateral (select durable_id, n from durable_chunk
+		where durable_id = old.id limit 1000) d limit 5000) x
+	where c.durable_id = x.durable_id and c.n = x.n returning c.n
+), gone as (
+	delete from durable d using old where d.id = old.id
+	and not exists (select from durable_chunk c where c.durable_id = d.id)
+	returning d.id
+)
+select exists (select from chunks) or exists (select from gone);
 -- Search ---------------------------------------------------------------------
 
 -- As the functions of these names say.

@@ -2,15 +2,15 @@
 
 noinst_LIBRARIES += src/libbase.a
 src_libbase_a_SOURCES = src/base/base.h src/base/alloc.c src/base/bucket.c \
-	src/base/buf.c src/base/clock.c src/base/crypto.c src/base/hash.c src/base/id.c \
-	src/base/json_read.c src/base/json_write.c src/base/log.c \
-	src/base/pool.c src/base/str.c src/base/usage.c \
-	src/base/usage_complete.c src/base/usage_read.c
+	src/base/buf.c src/base/clock.c src/base/crypto.c src/base/hash.c \
+	src/base/id.c src/base/ip.c src/base/json_read.c \
+	src/base/json_write.c src/base/log.c src/base/pool.c src/base/str.c \
+	src/base/usage.c src/base/usage_complete.c src/base/usage_read.c
 
 noinst_LIBRARIES += src/libconf.a
 src_libconf_a_SOURCES = src/conf/conf.h src/conf/options.def src/conf/conf.c \
 	src/conf/conf_database.c src/conf/conf_files.c src/conf/conf_parse.c \
-	src/conf/conf_print.c src/conf/conf_secret.c
+	src/conf/conf_print.c src/conf/conf_secret.c src/conf/conf_webhook.c
 
 noinst_LIBRARIES += src/libipc.a
 src_libipc_a_SOURCES = src/ipc/files.h src/ipc/ipc.h src/ipc/msgs.def \
@@ -38,48 +38,53 @@ src_libdb_a_SOURCES = src/db/db.h src/db/db_conn.h src/db/db_stmt.c \
 
 noinst_LIBRARIES += src/libcore.a
 src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h src/core/audit.h \
-	src/core/channel.h src/core/domain.h src/core/entry.h \
-	src/core/errors.def src/core/event_record.h src/core/events.def \
-	src/core/file.h src/core/follow.h src/core/hello.h src/core/memory.h \
+	src/core/channel.h src/core/domain.h src/core/durable.h \
+	src/core/durable_page.h src/core/entry.h src/core/errors.def \
+	src/core/event_record.h src/core/events.def src/core/file.h \
+	src/core/follow.h src/core/hello.h src/core/memory.h \
 	src/core/message.h src/core/metrics.def src/core/ops.def \
 	src/core/principal.h src/core/roles.def src/core/schedule.h \
 	src/core/scopes.def src/core/search.h src/core/state.h \
 	src/core/table.h src/core/token.h src/core/trace.h src/core/unit.h \
-	src/core/upkeep.h src/core/visitor.h src/core/announce.c \
-	src/core/artifact.c src/core/artifact_put.c src/core/attestation.c \
-	src/core/audience.c src/core/audit.c src/core/audit_checkpoint.c \
-	src/core/audit_jobs.c src/core/audit_ops.c src/core/block.c \
-	src/core/channel.c src/core/channel_close.c src/core/channel_cursor.c \
+	src/core/upkeep.h src/core/visitor.h src/core/webhook.h \
+	src/core/announce.c src/core/artifact.c src/core/artifact_put.c \
+	src/core/attestation.c src/core/audience.c src/core/audit.c \
+	src/core/audit_checkpoint.c src/core/audit_jobs.c \
+	src/core/audit_ops.c src/core/block.c src/core/channel.c \
+	src/core/channel_close.c src/core/channel_cursor.c \
 	src/core/channel_list.c src/core/channel_member.c src/core/client.c \
 	src/core/client_ack.c src/core/core.c src/core/cron.c \
 	src/core/crowd.c src/core/delivery.c src/core/delivery_nudge.c \
-	src/core/deputy.c src/core/entry.c src/core/entry_list.c \
-	src/core/event.c src/core/event_entry.c src/core/event_message.c \
-	src/core/event_moderation.c src/core/event_relay.c \
-	src/core/event_schedule.c src/core/event_session.c \
-	src/core/event_state.c src/core/file.c src/core/file_attach.c \
-	src/core/file_jobs.c src/core/file_link.c src/core/file_list.c \
-	src/core/file_repair.c src/core/file_transfer.c src/core/file_watch.c \
-	src/core/follow.c src/core/follow_ops.c src/core/group.c \
-	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
-	src/core/hook.c src/core/invite.c src/core/journal.c \
-	src/core/mcp_session.c src/core/member.c src/core/memory.c \
-	src/core/memory_search.c src/core/mesh.c src/core/mesh_info.c \
-	src/core/message.c src/core/message_more.c src/core/message_put.c \
-	src/core/message_status.c src/core/moderation.c src/core/op.c \
-	src/core/overtaken.c src/core/post.c src/core/post_change.c \
-	src/core/post_list.c src/core/post_parts.c src/core/presence.c \
-	src/core/principal.c src/core/profile.c src/core/pull.c \
-	src/core/pull_read.c src/core/quota.c src/core/rate.c src/core/role.c \
-	src/core/roster.c src/core/schedule.c src/core/schedule_due.c \
-	src/core/search.c src/core/search_suggest.c src/core/search_text.c \
-	src/core/session.c src/core/session_row.c src/core/state.c \
-	src/core/state_list.c src/core/state_push.c src/core/state_watch.c \
-	src/core/table.c src/core/target.c src/core/token.c \
-	src/core/token_ops.c src/core/token_text.c src/core/token_watch.c \
-	src/core/trace.c src/core/unit.c src/core/unit_derive.c \
-	src/core/unit_search.c src/core/unit_text.c src/core/upkeep.c \
-	src/core/visitor.c
+	src/core/deputy.c src/core/durable.c src/core/durable_end.c \
+	src/core/durable_mark.c src/core/durable_read.c src/core/entry.c \
+	src/core/entry_list.c src/core/event.c src/core/event_entry.c \
+	src/core/event_message.c src/core/event_moderation.c \
+	src/core/event_relay.c src/core/event_schedule.c \
+	src/core/event_session.c src/core/event_state.c src/core/file.c \
+	src/core/file_attach.c src/core/file_jobs.c src/core/file_link.c \
+	src/core/file_list.c src/core/file_repair.c src/core/file_transfer.c \
+	src/core/file_watch.c src/core/follow.c src/core/follow_ops.c \
+	src/core/group.c src/core/hello.c src/core/hello_open.c \
+	src/core/hello_session.c src/core/hook.c src/core/invite.c \
+	src/core/journal.c src/core/mcp_session.c src/core/member.c \
+	src/core/memory.c src/core/memory_search.c src/core/mesh.c \
+	src/core/mesh_info.c src/core/message.c src/core/message_more.c \
+	src/core/message_put.c src/core/message_status.c \
+	src/core/moderation.c src/core/op.c src/core/overtaken.c \
+	src/core/post.c src/core/post_change.c src/core/post_list.c \
+	src/core/post_parts.c src/core/presence.c src/core/principal.c \
+	src/core/profile.c src/core/pull.c src/core/pull_read.c \
+	src/core/quota.c src/core/rate.c src/core/role.c src/core/roster.c \
+	src/core/schedule.c src/core/schedule_due.c src/core/search.c \
+	src/core/search_suggest.c src/core/search_text.c src/core/session.c \
+	src/core/session_row.c src/core/state.c src/core/state_list.c \
+	src/core/state_push.c src/core/state_watch.c src/core/table.c \
+	src/core/target.c src/core/token.c src/core/token_ops.c \
+	src/core/token_text.c src/core/token_watch.c src/core/trace.c \
+	src/core/unit.c src/core/unit_derive.c src/core/unit_search.c \
+	src/core/unit_text.c src/core/upkeep.c src/core/visitor.c \
+	src/core/webhook.c src/core/webhook_log.c src/core/webhook_secret.c \
+	src/core/webhook_send.c src/core/webhook_url.c
 
 noinst_LIBRARIES += src/libproto.a
 src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
@@ -94,7 +99,7 @@ src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
 	src/proto/proto_mesh.c src/proto/proto_metrics.c \
 	src/proto/proto_rest.c src/proto/proto_rest_args.c \
 	src/proto/proto_rest_error.c src/proto/proto_room.c \
-	src/proto/proto_sse.c src/proto/proto_ws.c
+	src/proto/proto_sse.c src/proto/proto_tail.c src/proto/proto_ws.c
 
 noinst_LIBRARIES += src/librole.a
 src_librole_a_SOURCES = src/role/role.h src/role/role.c src/role/role_files.c \
@@ -110,7 +115,8 @@ src_librelay_a_SOURCES = src/relay/relay.h src/relay/relay.c \
 	src/relay/relay_process.h src/relay/relay_transport.h
 
 noinst_LIBRARIES += src/libjobs.a
-src_libjobs_a_SOURCES = src/jobs/jobs.h src/jobs/jobs.c
+src_libjobs_a_SOURCES = src/jobs/jobs.h src/jobs/jobs_courier.h \
+	src/jobs/jobs.c src/jobs/jobs_courier.c src/jobs/jobs_http.c
 
 noinst_LIBRARIES += src/libstore.a
 src_libstore_a_SOURCES = src/store/store.h src/store/store.c \

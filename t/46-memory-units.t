@@ -291,12 +291,12 @@ subtest 'whatever dies' => sub {
 
 subtest 'turned off' => sub {
 	my $other = Linnet->broker(workers => 1, options => ['database "' .
-	    $pg->conninfo . '"', 'host_name three', 'plugin.memory no']);
+	    $pg->conninfo . '"', 'host_name three', 'memory.units no']);
 	my $p = $other->peer($seed->{peerB}, name => 'third');
 	refused($p->request({ type => 'list_memory_units', promoted => \1 }),
 	    'not_found', 'there is none');
 	like($p->request({ type => 'search_memory_units', query => 'x' })
-	    ->{message}, qr/plugin\.memory/, 'and why');
+	    ->{message}, qr/memory\.units/, 'and why');
 	is_deeply(asks($p, 'search', query => 'quokka',
 	    entityTypes => ['memory'])->{hits}, [], 'nor is it found');
 	is($_->stop, 0, 'stops') for @hosts;

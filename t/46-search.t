@@ -16,7 +16,7 @@ binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
 my $pg = Linnet::Postgres->new;
 my $broker = Linnet->broker(workers => 1, options => ['database "' .
     $pg->conninfo . '"', 'rate.member 0', 'rate.requests 0',
-    'plugin.memory no']);
+    'memory.units no']);
 my $seed = $broker->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
 $_->{meshId} //= $seed->{meshId} for @{$seed}{qw(peerA peerB)};
 my ($ann, $bob) = map { $broker->peer($_) } @{$seed}{qw(peerA peerB)};

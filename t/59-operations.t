@@ -1296,6 +1296,202 @@ $row{delete_file} = sub {
 	is($there->http('GET', $url)->{status}, 404, 'nor by its link');
 };
 
+# A webhook of alice's that goes nowhere.
+sub webhook {
+	my ($m) = @_;
+	return $m->{alice}->request({ type => 'create_webhook', endpoint =>
+	    'https://hooks.invalid/', eventTypes => ['message.appended'] })
+	    ->{subscriptionId};
+}
+# The webhook as another session of its member has it, where bob is.
+sub listed {
+	my ($m, $id, %o) = @_;
+	my ($w) = grep { $_->{id} eq $id } @{ $m->{beside}->request({
+	    type => 'list_webhooks', %o })->{subscriptions} };
+	return $w;
+}
+
+$row{create_webhook} = sub {
+	my ($m) = @_;
+	$m->{beside} = beside($m);
+	my $r = ask($m->{alice}, 'create_webhook', endpoint =>
+	    'https://hooks.invalid/x', eventTypes => ['*']);
+	like($r->{secret}, qr/^whsec_/, 'with a secret');
+	is(listed($m, $r->{subscriptionId})->{endpoint},
+	    'https://hooks.invalid/x', 'and is there');
+	is($m->{bob}->request({ type => 'create_webhook', endpoint =>
+	    'https://hooks.invalid/', eventTypes => ['*'] })->{code},
+	    'forbidden', 'bob may not');
+};
+
+$row{list_webhooks} = sub {
+	my ($m) = @_;
+	my $w = webhook($m);
+	my ($l) = @{ ask($m->{alice}, 'list_webhooks')->{subscriptions} };
+	is_deeply([@$l{qw(id enabled tries)}], [$w, $true, 0], 'what it has');
+	is_deeply($m->{bob}->request({ type => 'list_webhooks' })
+	    ->{subscriptions}, [], 'bob has none');
+};
+
+$row{set_webhook} = sub {
+	my ($m) = @_;
+	$m->{beside} = beside($m);
+	my $w = webhook($m);
+	ask($m->{alice}, 'set_webhook', subscriptionId => $w, enabled => $false);
+	is(listed($m, $w), undef, 'it is off');
+	is(listed($m, $w, includeDisabled => $true)->{enabled}, $false,
+	    'and says so');
+	is($m->{bob}->request({ type => 'set_webhook', subscriptionId => $w,
+	    enabled => $true })->{code}, 'not_found', 'not for bob');
+};
+
+$row{delete_webhook} = sub {
+	my ($m) = @_;
+	$m->{beside} = beside($m);
+	my $w = webhook($m);
+	is($m->{bob}->request({ type => 'delete_webhook', subscriptionId => $w })
+	    ->{code}, 'not_found', 'not by bob');
+	ask($m->{alice}, 'delete_webhook', subscriptionId => $w);
+	is(listed($m, $w, includeDisabled => $true), undef, 'it is gone');
+};
+
+# A delivery of bob's message that fails: its webhook, and what is noted.
+sub failed_delivery {
+	my ($m) = @_;
+	my $w = webhook($m);
+	posts($m->{bob}, channel($m), 'x');
+	my $d;
+	wait_until { ($d) = @{ $m->{alice}->request({ type =>
+	    'list_webhook_deliveries', subscriptionId => $w })->{deliveries} } }
+	    30;
+	return ($w, $d);
+}
+
+$row{list_webhook_deliveries} = sub {
+	my ($m) = @_;
+	my ($w, $d) = failed_delivery($m);
+	is($d->{eventType}, 'message.appended', 'what bob said');
+	is(ask($m->{alice}, 'list_webhook_deliveries', subscriptionId => $w)
+	    ->{deliveries}[0]{deliveryId}, $d->{deliveryId}, 'was tried');
+};
+
+$row{retry_webhook_delivery} = sub {
+	my ($m) = @_;
+	my ($w, $d) = failed_delivery($m);
+	$sql->("update webhook_delivery set state = 2
+	    where id = '$d->{deliveryId}'");
+	$sql->("update webhook set n = n + 1, retry_at = null
+	    where id = '$w'");
+	is(ask($m->{alice}, 'retry_webhook_delivery', deliveryId =>
+	    $d->{deliveryId})->{subscriptionId}, $w, 'once more');
+	my $now;
+	wait_until { ($now) = @{ $m->{alice}->request({ type =>
+	    'list_webhook_deliveries', subscriptionId => $w })->{deliveries} };
+	    $now->{tries} > $d->{tries} } 30;
+	is($now->{state}, 'dead', 'and given up again');
+};
+
+# A durable stream of alice's for a channel that bob sees.
+sub durable {
+	my ($m, @texts) = @_;
+	my $id = $m->{alice}->request({ type => 'create_durable_stream',
+	    targetStreamId => channel($m) })->{durableStreamId};
+	$m->{alice}->request({ type => 'append_durable_chunks',
+	    durableStreamId => $id, chunks => [map { { text => $_ } } @texts] })
+	    if @texts;
+	return $id;
+}
+sub durable_is {
+	my ($m, $id, $what) = @_;
+	return $m->{bob}->request({ type => 'get_durable_stream',
+	    durableStreamId => $id })->{$what};
+}
+
+$row{create_durable_stream} = sub {
+	my ($m) = @_;
+	my $id = ask($m->{alice}, 'create_durable_stream', targetStreamId =>
+	    channel($m), contentType => 'text/x')->{durableStreamId};
+	is(durable_is($m, $id, 'contentType'), 'text/x', 'bob sees it');
+	is(happened($m->{bob}, 'durable_stream.created')->{durableStreamId},
+	    $id, 'bob is told');
+};
+
+$row{get_durable_stream} = sub {
+	my ($m) = @_;
+	my $id = durable($m, 'a', 'b');
+	is(ask($m->{alice}, 'get_durable_stream', durableStreamId => $id)
+	    ->{offset}, 2, 'how far it is');
+};
+
+$row{list_durable_streams} = sub {
+	my ($m) = @_;
+	my $id = durable($m);
+	is(ask($m->{alice}, 'list_durable_streams')->{durableStreams}[0]
+	    {durableStreamId}, $id, 'her own');
+	is_deeply($m->{bob}->request({ type => 'list_durable_streams' })
+	    ->{durableStreams}, [], 'bob has none');
+};
+
+$row{append_durable_chunks} = sub {
+	my ($m) = @_;
+	my $id = durable($m);
+	is(ask($m->{alice}, 'append_durable_chunks', durableStreamId => $id,
+	    chunks => [{ text => 'a' }])->{offset}, 1, 'the first');
+	is(durable_is($m, $id, 'byteCount'), 1, 'bob sees it');
+};
+
+$row{read_durable_stream} = sub {
+	my ($m) = @_;
+	my $id = durable($m, 'a', 'b');
+	is(ask($m->{alice}, 'read_durable_stream', durableStreamId => $id,
+	    offset => 1)->{chunks}[0]{text}, 'b', 'what is behind one');
+	is(scalar @{ $m->{bob}->request({ type => 'read_durable_stream',
+	    durableStreamId => $id })->{chunks} }, 2, 'bob reads all');
+};
+
+$row{close_durable_stream} = sub {
+	my ($m) = @_;
+	my $id = durable($m, 'a');
+	ask($m->{alice}, 'close_durable_stream', durableStreamId => $id);
+	is(durable_is($m, $id, 'status'), 'closed', 'bob sees it');
+	is(happened($m->{bob}, 'durable_stream.closed')->{durableStreamId},
+	    $id, 'bob is told');
+};
+
+$row{commit_durable_stream} = sub {
+	my ($m) = @_;
+	my $id = durable($m, 'a', 'b');
+	ask($m->{alice}, 'commit_durable_stream', durableStreamId => $id);
+	said($m->{bob}, 'ab');
+	is(durable_is($m, $id, 'status'), 'committed', 'and sees it');
+};
+
+$row{delete_durable_stream} = sub {
+	my ($m) = @_;
+	my $id = durable($m, 'a');
+	ask($m->{alice}, 'delete_durable_stream', durableStreamId => $id);
+	is(durable_is($m, $id, 'code'), 'not_found', 'for bob, too');
+};
+
+$row{set_durable_checkpoint} = sub {
+	my ($m) = @_;
+	my $p = beside($m);
+	my $id = durable($m, 'a');
+	ask($m->{alice}, 'set_durable_checkpoint', durableStreamId => $id,
+	    consumer => 'x', offset => 1);
+	is($p->request({ type => 'list_durable_checkpoints', durableStreamId =>
+	    $id })->{checkpoints}[0]{offset}, 1, 'is hers, wherever she is');
+};
+
+$row{list_durable_checkpoints} = sub {
+	my ($m) = @_;
+	my $id = durable($m, 'a');
+	$m->{bob}->request({ type => 'set_durable_checkpoint', durableStreamId
+	    => $id, consumer => 'b', offset => 1 });
+	is_deeply(ask($m->{alice}, 'list_durable_checkpoints', durableStreamId
+	    => $id)->{checkpoints}, [], 'those of others are not hers');
+};
+
 sub all {
 	%answered = ();
 	# On one host alice and bob are on different workers: they come in

@@ -21,7 +21,7 @@ check-local: all $(check_PROGRAMS)
 	    MANDOC='$(MANDOC)' CLANG_FORMAT='$(CLANG_FORMAT)' \
 	    $(PROVE) -I$(abs_srcdir)/t/lib $(PROVE_FLAGS) $(TESTS_T)
 
-UNIT += t/unit/buf t/unit/clock t/unit/crypto t/unit/hash t/unit/id \
+UNIT += t/unit/buf t/unit/clock t/unit/crypto t/unit/hash t/unit/id t/unit/ip \
 	t/unit/json t/unit/log t/unit/pool t/unit/str
 UNIT += t/unit/bus t/unit/bus_shm t/unit/bus_wake t/unit/bus_interest
 t_unit_bus_LDADD = src/libbus.a $(LDADD)

@@ -139,6 +139,10 @@ void crypto_digest(uint8_t out[CRYPTO_DIGEST_LEN], const void *msg, size_t n,
     const uint8_t *key);
 /* SHA-1, which only RFC 6455 4.2.2 asks for. */
 void crypto_sha1(uint8_t out[20], const void *msg, size_t n);
+/* RFC 2104 with SHA-256; a key of any length. */
+#define CRYPTO_HMAC_LEN 32
+void crypto_hmac(uint8_t out[CRYPTO_HMAC_LEN], const void *key, size_t keylen,
+    const void *msg, size_t n);
 /* FIPS 180-4. */
 #define CRYPTO_SHA256_LEN 32
 void crypto_sha256(uint8_t out[CRYPTO_SHA256_LEN], const void *msg, size_t n);
@@ -250,6 +254,30 @@ int id_parse(struct id *id, const char *s, size_t n) MUST_CHECK;
 void id_at(struct id *id, int64_t wall_ms);
 /* The milliseconds since 1970 that the id carries. */
 int64_t id_time(const struct id *id);
+
+/*
+ * ip.c: addresses and networks, of IPv4 and IPv6.
+ */
+#define IP_TEXT_LEN 45
+struct ip {
+	uint8_t b[16]; /* of IPv4: mapped */
+};
+struct ip_net {
+	struct ip ip;
+	unsigned bits; /* of these 128 */
+};
+/* -1: none.  Without brackets, and without a zone. */
+int ip_parse(struct ip *ip, const char *s, size_t n) MUST_CHECK;
+bool ip_is_v4(const struct ip *ip);
+/* As people write it, and a NUL; returns out. */
+char *ip_text(const struct ip *ip, char out[IP_TEXT_LEN + 1]);
+/* "10.0.0.0/8", "fd00::/8", or an address, which is a network of one; -1: none.
+ */
+int ip_net_parse(struct ip_net *net, const char *s, size_t n) MUST_CHECK;
+bool ip_net_has(const struct ip_net *net, const struct ip *ip);
+/* NULL: everybody on the Internet may mean it; else what it is instead:
+ * "loopback", "private-use" ... (IANA Special-Purpose Address Registries). */
+const char *ip_special(const struct ip *ip);
 
 /*
  * json_read.c: RFC 8259, strict, without an allocation per value: the text is

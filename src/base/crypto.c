@@ -251,3 +251,17 @@ crypto_unbase64(
 		return -1;
 	return (ptrdiff_t)got;
 }
+
+void
+crypto_hmac(uint8_t out[CRYPTO_HMAC_LEN], const void *key, size_t keylen,
+    const void *msg, size_t n)
+{
+	crypto_auth_hmacsha256_state st;
+
+	crypto_auth_hmacsha256_init(&st, key, keylen);
+	crypto_auth_hmacsha256_update(&st, msg, n);
+	crypto_auth_hmacsha256_final(&st, out);
+	sodium_memzero(&st, sizeof(st));
+}
+
+_Static_assert(CRYPTO_HMAC_LEN == crypto_auth_hmacsha256_BYTES, "HMAC");

@@ -368,6 +368,7 @@ conf_check(const struct conf *c, char **error)
 		conf_check_trust,
 		conf_check_order,
 		conf_files_check,
+		conf_webhook_check,
 		conf_check_size,
 	};
 	const char *wrong;

@@ -134,6 +134,11 @@ void conf_print_value(
  */
 /* NULL, or what is wrong with the options of files: a sentence. */
 const char *conf_files_check(const struct conf *c);
+/*
+ * conf_webhook.c: the same for webhooks.
+ */
+const char *conf_webhook_check(const struct conf *c);
+
 /* The directory; the caller's to free. */
 char *conf_files_dir(const struct conf *c);
 

@@ -15,7 +15,9 @@
 #include <string.h>
 
 #include "core/channel.h"
+#include "core/durable.h"
 #include "core/file.h"
+#include "core/webhook.h"
 
 #define CORE_READ_MAX 512
 #define CORE_CONNECTIONS 4 /* master_cluster.c counts on it */
@@ -90,6 +92,8 @@ core_new(const struct core_config *config)
 	hash_init(&c->meshes);
 	hash_init(&c->hook_rates);
 	hash_init(&c->followed);
+	hash_init(&c->durable_waits);
+	LIST_INIT(&c->durable_waiting);
 	LIST_INIT(&c->busy);
 	TAILQ_INIT(&c->late);
 	TAILQ_INIT(&c->multicasts);
@@ -138,6 +142,8 @@ core_free(struct core *c)
 	schedule_close(c);
 	unit_close(c);
 	file_jobs_close(c);
+	webhook_close(c);
+	durable_close(c);
 	file_watch_close(c);
 	moderation_close(c);
 	follow_close(c);
@@ -209,6 +215,7 @@ core_tick(struct core *c)
 	presence_tick(c);
 	delivery_tick(c);
 	follow_tick(c);
+	durable_tick(c);
 	hook_tick(c);
 	rate_tick(c);
 	token_tick(c);

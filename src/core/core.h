@@ -47,6 +47,7 @@ struct trace;
 struct deputy;
 struct tokens;
 struct audit_job;
+struct webhooks;
 
 /* What became of following something; see follow.h. */
 enum follow_state {
@@ -127,7 +128,7 @@ enum field_limit {
 #define FIELD_ELEMENT 4096 /* bytes of one string in F_STRS and F_TARGET */
 #define FIELD_TARGETS 1000 /* items of F_TARGET */
 
-#define OP_ROUTES 4
+#define OP_ROUTES 5
 struct op {
 	const char *name; /* the mesh protocol's message type, metric label */
 	enum scope scope;
@@ -198,8 +199,9 @@ struct request {
 	size_t size;	/* bytes of what came */
 	enum err error; /* of a failed one */
 	char *error_text;
-	struct list error_names; /* slices: near names, candidates */
-	const char *error_at;	 /* of the input: JSON pointer, or NULL */
+	struct list error_names;  /* slices: near names, candidates */
+	const char *error_at;	  /* of the input: JSON pointer, or NULL */
+	const char *error_reason; /* in a word, or NULL */
 	/* Of what was not permitted: SCOPE_UNSET, or what is missing; and for
 	 * what thing, or NULL and {NULL, 0}. */
 	enum scope error_scope;
@@ -591,6 +593,28 @@ enum quota {
 /*
  * core.c: the context of one process.
  */
+#define WEBHOOK_NETS_MAX 64
+struct webhook_limits {
+	bool on;
+	bool http; /* without TLS, too */
+	struct ip_net allow[WEBHOOK_NETS_MAX];
+	size_t nallow;
+	int64_t most; /* of a member */
+	int64_t parallel;
+	int64_t timeout_ms;
+	int64_t tries;
+	int64_t retry_min_ms;
+	int64_t retry_max_ms;
+	int64_t give_up_ms;
+	int64_t keep_ms;
+};
+struct durable_limits {
+	bool on;
+	int64_t most; /* of a member */
+	int64_t bytes;
+	int64_t ttl_ms;
+	int64_t ttl_max_ms;
+};
 struct core_limits {
 	int64_t hold_ms;
 	int64_t keep_ms;
@@ -620,6 +644,8 @@ struct core_limits {
 	int64_t transfer_ms; /* that a file takes at most */
 	int64_t hook_rate;   /* per minute */
 	bool hook_loopback;
+	struct webhook_limits webhook;
+	struct durable_limits durable;
 	bool memory; /* units are made of messages */
 };
 
@@ -660,6 +686,8 @@ struct core {
 	LIST_HEAD(, follow) put_off;
 	LIST_HEAD(, follow_wait) waits;
 	LIST_HEAD(, follow_wait) woken;
+	struct hash durable_waits; /* for chunks, by stream */
+	LIST_HEAD(, durable_wait) durable_waiting;
 	struct overtaken *overtaken; /* NULL: no drain brought anything yet */
 	TAILQ_HEAD(, multicast) multicasts; /* pushed, not recorded yet */
 	int64_t recorded_ms;		    /* when the last of them was */
@@ -690,6 +718,7 @@ struct core {
 	TAILQ_HEAD(, file_claim) unclaims; /* that the database shall hear */
 	int64_t transfers_ms;		   /* when they were looked at */
 	struct file_jobs *file_jobs;	   /* in jobs, else NULL */
+	struct webhooks *webhooks;	   /* in jobs, else NULL */
 	struct file_repair *file_repair;   /* in jobs, else NULL */
 	const struct storage *storage;	   /* NULL: there is none */
 	void *storage_arg;
@@ -729,6 +758,7 @@ uint64_t core_metric(struct core *c, enum metric m);
 #define core_count(c, m) ((c)->counters[METRIC_##m]++)
 
 /* Parts of this face. */
+#include "core/durable_page.h"
 #include "core/entry.h"
 #include "core/file.h"
 #include "core/follow.h"
@@ -736,5 +766,6 @@ uint64_t core_metric(struct core *c, enum metric m);
 #include "core/trace.h"
 #include "core/upkeep.h"
 #include "core/visitor.h"
+#include "core/webhook.h"
 
 #endif

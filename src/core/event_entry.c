@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/channel.h"
+#include "core/durable.h"
 #include "core/event_record.h"
 
 /* In place of a mesh: who wants this, wants the entries of all. */
@@ -91,6 +92,7 @@ event_receive_entry(struct core *c, struct event_in *in, unsigned from)
 	}
 	if (!in->bad && in->left == 0) {
 		follow_news(c, &e.channel, e.n);
+		durable_news(c, &e.channel);
 		return;
 	}
 	e.before = (int64_t)event_take_num(in);

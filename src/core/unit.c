@@ -118,7 +118,7 @@ unit_may(struct request *r)
 {
 	if (!r->core->limits.memory) {
 		op_fail(r, ERR_NOT_FOUND,
-		    "This server remembers nothing of messages; plugin.memory "
+		    "This server remembers nothing of messages; memory.units "
 		    "in its configuration is off.");
 		return false;
 	}

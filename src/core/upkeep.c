@@ -279,6 +279,12 @@ upkeep_mcp_age(const struct core_limits *l)
 	return UPKEEP_MCP_MS;
 }
 
+static int64_t
+upkeep_webhook_age(const struct core_limits *l)
+{
+	return l->webhook.keep_ms;
+}
+
 /* What has to go, by its age.  Ids begin with their time. */
 static const struct upkeep_broom {
 	enum db_stmt stmt;
@@ -295,6 +301,8 @@ static const struct upkeep_broom {
 	{ STMT_upkeep_tokens, false, upkeep_token_age },
 	{ STMT_upkeep_mcp_sessions, false, upkeep_mcp_age },
 	{ STMT_upkeep_channels, false, upkeep_channel_age },
+	{ STMT_upkeep_webhooks, false, upkeep_webhook_age },
+	{ STMT_upkeep_durable, false, upkeep_channel_age },
 };
 
 struct upkeep_sweep {

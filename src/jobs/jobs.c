@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "jobs/jobs.h"
+#include "jobs/jobs_courier.h"
 #include "role/role.h"
 
 #define JOBS_CONNECT_MS 30000
@@ -243,8 +244,17 @@ jobs_turn(struct role *r)
 }
 
 static void
+jobs_enter(struct role *r)
+{
+	if (r->conf->webhook_enabled)
+		jobs_courier_enter(r);
+}
+
+static void
 jobs_close(struct role *r)
 {
+	if (r->conf->webhook_enabled)
+		jobs_courier_close();
 	event_free(((struct jobs *)r)->due);
 }
 
@@ -260,6 +270,8 @@ jobs_open(struct role *r)
 	unit_open(r->core);
 	file_jobs_open(r->core);
 	role_transfers(r);
+	if (r->conf->webhook_enabled)
+		jobs_courier_open(r);
 	j->due_ms = INT64_MAX;
 	if ((j->due = event_new(r->base, -1, 0, jobs_due_cb, j)) == NULL)
 		fatal("event_new");
@@ -295,6 +307,7 @@ static const struct role_desc jobs_desc = {
 	.database = "linnetd jobs",
 	.handlers = jobs_from_master,
 	.nhandlers = NELEM(jobs_from_master),
+	.enter = jobs_enter,
 	.prepare = jobs_migrate,
 	.open = jobs_open,
 	.database_up = jobs_database_up,

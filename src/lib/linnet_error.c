@@ -46,6 +46,7 @@ static const struct {
 	{ "ambiguous_target", EX_NOUSER },
 	{ "blocked", EX_NOPERM },
 	{ "id_conflict", EX_DATAERR },
+	{ "webhook_endpoint_blocked", EX_DATAERR },
 	{ "version_conflict", EX_TEMPFAIL },
 	{ "quota", EX_UNAVAILABLE },
 	{ "rate_limited", EX_TEMPFAIL },

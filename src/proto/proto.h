@@ -97,6 +97,13 @@ bool rest_request(struct proto *p, struct conn *c, const struct http_request *r,
     char allow[static REST_ALLOW_MAX]);
 
 /*
+ * proto_tail.c: the end of a durable stream, as it comes.
+ */
+/* Is it a request for that?  Then it is dealt with. */
+bool tail_request(
+    struct proto *p, struct conn *c, const struct http_request *h);
+
+/*
  * proto_mcp.c: the Model Context Protocol, linnet-mcp(7).
  */
 void mcp_http_route(

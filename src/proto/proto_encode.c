@@ -152,6 +152,10 @@ encode_details(struct json_writer *w, const struct request *r)
 		json_key(w, "version");
 		json_num(w, r->error_version);
 	}
+	if (r->error_reason != NULL) {
+		json_key(w, "reason");
+		json_str(w, r->error_reason);
+	}
 	if (r->error_scope != SCOPE_UNSET) {
 		json_key(w, "capability");
 		json_str(w, table_scopes[r->error_scope]);

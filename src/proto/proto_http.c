@@ -266,7 +266,8 @@ http_route(struct proto *p, struct conn *c, const struct http_request *r)
 			    "Allow: GET, HEAD, OPTIONS\r\n");
 		return;
 	}
-	if (live_request(p, c, r) || rest_request(p, c, r, allow))
+	if (live_request(p, c, r) || tail_request(p, c, r) ||
+	    rest_request(p, c, r, allow))
 		return;
 	if (allow[0] != '\0') {
 		snprintf(

@@ -41,11 +41,22 @@ rest_error_plain(struct json_writer *w, enum err e, const char *text)
 	json_str(w, text);
 }
 
+/* What its clients know by a name of its own. */
+static const struct {
+	enum err error;
+	const char *code;
+} rest_codes[] = {
+	{ ERR_WEBHOOK_ENDPOINT_BLOCKED, "WEBHOOK_ENDPOINT_BLOCKED" },
+};
+
 static const char *
-rest_class(int http)
+rest_class(enum err error, int http)
 {
 	size_t i;
 
+	for (i = 0; i < NELEM(rest_codes); i++)
+		if (rest_codes[i].error == error)
+			return rest_codes[i].code;
 	for (i = 0; i < NELEM(rest_classes); i++)
 		if (rest_classes[i].http == http)
 			return rest_classes[i].code;
@@ -71,7 +82,7 @@ rest_error_members(
 	json_key(w, "error");
 	json_str(w, text);
 	json_key(w, "code");
-	json_str(w, rest_class(status));
+	json_str(w, rest_class(e, status));
 }
 
 void

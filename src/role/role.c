@@ -20,6 +20,32 @@
 #define ROLE_CONNINFO_MAX 65536
 
 static void
+role_webhook_limits(const struct conf *c, struct webhook_limits *l)
+{
+	const struct conf_list *allow = &c->webhook_allow;
+
+	*l = (struct webhook_limits){
+		.on = c->webhook_enabled,
+		.http = c->webhook_http,
+		.most = c->limit_webhooks,
+		.parallel = c->webhook_parallel,
+		.timeout_ms = c->webhook_timeout,
+		.tries = c->webhook_tries,
+		.retry_min_ms = c->webhook_retry_min,
+		.retry_max_ms = c->webhook_retry_max,
+		.give_up_ms = c->webhook_give_up,
+		.keep_ms = c->webhook_keep,
+	};
+	while (l->nallow < allow->n && l->nallow < WEBHOOK_NETS_MAX) {
+		const char *s = allow->v[l->nallow];
+
+		/* The master has checked it: this is our own bug. */
+		if (ip_net_parse(&l->allow[l->nallow++], s, strlen(s)) == -1)
+			fatalx("webhook.allow %s", s);
+	}
+}
+
+static void
 role_limits(const struct conf *c, struct core_limits *l)
 {
 	*l = (struct core_limits){
@@ -76,7 +102,15 @@ role_limits(const struct conf *c, struct core_limits *l)
 		.transfer_ms = c->files_transfer_time,
 		.hook_rate = c->hook_rate,
 		.hook_loopback = c->hook_loopback,
-		.memory = c->plugin_memory,
+		.memory = c->memory_units,
+	};
+	role_webhook_limits(c, &l->webhook);
+	l->durable = (struct durable_limits){
+		.on = c->durable_enabled,
+		.most = c->limit_durable_streams,
+		.bytes = c->limit_durable_bytes,
+		.ttl_ms = c->durable_ttl,
+		.ttl_max_ms = c->durable_max_ttl,
 	};
 }
 
@@ -193,6 +227,10 @@ role_enter(struct role *r, char **argv)
 	if (conf_read(r->conf, "master", s->text, s->text_len, &error) != 0)
 		fatalx("%s", error);
 	role_log_level(r->conf);
+	if ((r->base = event_base_new()) == NULL)
+		fatal("event_base_new");
+	if (r->desc->enter != NULL)
+		r->desc->enter(r);
 	if ((r->bus = bus_open(s->bus_fd, s->bus.self)) == NULL)
 		fatal("bus");
 	close(s->bus_fd);
@@ -240,8 +278,6 @@ role_open(struct role *r, const char *conninfo)
 	struct core_config config;
 
 	r->conninfo = conninfo;
-	if ((r->base = event_base_new()) == NULL)
-		fatal("event_base_new");
 	r->master =
 	    ipc_open(r->base, IPC_PROC_FD, "master", r->desc->role, IPC_MASTER,
 		r->desc->handlers, r->desc->nhandlers, role_master_gone, r);

@@ -38,6 +38,8 @@ struct role_desc {
 	const char *database; /* name of its database connections */
 	const struct ipc_handler *handlers;
 	size_t nhandlers;
+	/* Before privileges are given up, with the loop's base; may wait. */
+	void (*enter)(struct role *r);
 	/* Before the database is used; may wait. */
 	void (*prepare)(struct role *r, const char *conninfo);
 	/* core is there. */

@@ -352,6 +352,51 @@ test_base64(void)
 	    "a NUL is no digit");
 }
 
+/* RFC 4231, test cases 2 and 6. */
+static void
+test_hmac(void)
+{
+	static const char data[] = "what do ya want for nothing?";
+	static const char large[] =
+	    "Test Using Larger Than Block-Size Key - Hash Key First";
+	uint8_t out[CRYPTO_HMAC_LEN], key[131];
+	char hex[2 * CRYPTO_HMAC_LEN + 1];
+
+	crypto_hmac(out, "Jefe", 4, data, sizeof(data) - 1);
+	crypto_hex(hex, out, sizeof(out));
+	is_str(hex,
+	    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+	    "HMAC with a short key");
+	memset(key, 0xaa, sizeof(key));
+	crypto_hmac(out, key, sizeof(key), large, sizeof(large) - 1);
+	crypto_hex(hex, out, sizeof(out));
+	is_str(hex,
+	    "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+	    "HMAC with a long key");
+}
+
+static void
+test_lock(void)
+{
+	static const char text[] = "a secret";
+	uint8_t key[CRYPTO_KEY_LEN] = { 1 }, other[CRYPTO_KEY_LEN] = { 2 };
+	uint8_t box[sizeof(text) + CRYPTO_LOCK_EXTRA], again[sizeof(box)];
+	char out[sizeof(text)];
+
+	crypto_lock(box, text, sizeof(text), key);
+	crypto_lock(again, text, sizeof(text), key);
+	ok(memcmp(box, again, sizeof(box)) != 0, "no two locks are the same");
+	is_int(crypto_unlock(out, box, sizeof(box), key), 0, "unlocked");
+	is_str(out, text, "what was locked");
+	is_int(crypto_unlock(out, box, sizeof(box), other), -1,
+	    "not with another key");
+	is_int(crypto_unlock(out, box, CRYPTO_LOCK_EXTRA - 1, key), -1,
+	    "not in part");
+	box[sizeof(box) - 1] ^= 1;
+	is_int(crypto_unlock(out, box, sizeof(box), key), -1,
+	    "not when it was changed");
+}
+
 static void
 test_rest(void)
 {
@@ -376,6 +421,8 @@ main(void)
 	test_box();
 	test_hex();
 	test_base64();
+	test_hmac();
+	test_lock();
 	test_rest();
 	return tap_done();
 }
