@@ -2385,10 +2385,11 @@ from (select e.*, p.id as post_id, p.seq as post_seq, p.member_id, p.by_name,
     over (order by e.n rows between unbounded preceding and 1 preceding)
     as before
     from (select j.mesh_id, j.n as head, l.id, l.n, l.type, l.seq, l.payload,
-	l.created_at, l.channel_id, case when c.id is null
-	    then $6::bool or l.channel_id is null
-		and event_concerns(l.payload, $2::uuid)
-	else c.closed_at is null and channel_admits(c, $2) end as sees
+	l.created_at, l.channel_id, case when l.channel_id is null
+	    then $6::bool or event_concerns(l.payload, $2::uuid)
+	-- What is said of one that is gone is for the audit alone.
+	else c.id is not null and c.closed_at is null
+	    and channel_admits(c, $2) end as sees
 	from journal j left join lateral (select * from event
 	    where mesh_id = j.mesh_id and n > $3::int8 order by n
 	    limit $4::int8) l on true
