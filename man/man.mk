@@ -6,8 +6,8 @@
 # these programs were built.
 MAN_PAGES = man/linnet.1 man/linnet-bench.1 man/liblinnet.3 \
 	man/linnet-internals.7 man/linnet-mcp.7 man/linnet-protocol.7 \
-	man/linnet-schema.7 man/linnet-security.7 man/linnetctl.8 \
-	man/linnetd.8 man/linnetd.conf.5 man/linnet-rest.7
+	man/linnet-rest.7 man/linnet-schema.7 man/linnet-security.7 \
+	man/linnetctl.8 man/linnetd.8 man/linnetd.conf.5
 dist_man_MANS = $(MAN_PAGES)
 EXTRA_DIST += $(MAN_PAGES:%=%.in) man/expand.awk
 MAINTAINERCLEANFILES = $(MAN_PAGES)
@@ -17,7 +17,7 @@ man/linnetctl.8: SAYS_COMMANDS = linnetctl
 man/linnet-bench.1: SAYS_COMMANDS = linnet-bench
 
 # The descriptors of operations stand in the sources of core.
-$(MAN_PAGES): man/%: man/%.in man/expand.awk src/dump/dump.c \
+$(MAN_PAGES): man/%: man/%.in man/expand.awk src/dump/dump.c src/dump/dump_rest.c \
     src/cli/cli.c src/ctl/ctl_table.c src/bench/bench.c src/base/usage.c \
     src/mcp/mcp_tools.c src/mcp/mcp_prompt.c \
     $(wildcard $(srcdir)/src/*/*.def) $(src_libcore_a_SOURCES) \

@@ -87,9 +87,11 @@ src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h src/core/audit.h \
 	src/core/webhook_send.c src/core/webhook_url.c
 
 noinst_LIBRARIES += src/libproto.a
-src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
-	src/proto/proto_live.h src/proto/proto_mcp.h src/proto/proto_rest.h \
-	src/proto/proto.c src/proto/proto_decode.c src/proto/proto_encode.c \
+src_libproto_a_SOURCES = src/proto/proto.h src/proto/answers.def \
+	src/proto/nouns.def src/proto/params.def src/proto/paths.def \
+	src/proto/proto_file.h src/proto/proto_live.h src/proto/proto_mcp.h \
+	src/proto/proto_openapi.h src/proto/proto_rest.h src/proto/proto.c \
+	src/proto/proto_decode.c src/proto/proto_encode.c \
 	src/proto/proto_enter.c src/proto/proto_file.c \
 	src/proto/proto_file_get.c src/proto/proto_file_post.c \
 	src/proto/proto_file_put.c src/proto/proto_file_redirect.c \
@@ -97,8 +99,11 @@ src_libproto_a_SOURCES = src/proto/proto.h src/proto/proto_file.h \
 	src/proto/proto_mcp_ask.c src/proto/proto_mcp_file.c \
 	src/proto/proto_mcp_head.c src/proto/proto_mcp_mesh.c \
 	src/proto/proto_mesh.c src/proto/proto_metrics.c \
-	src/proto/proto_rest.c src/proto/proto_rest_args.c \
-	src/proto/proto_rest_error.c src/proto/proto_room.c \
+	src/proto/proto_openapi.c src/proto/proto_openapi_http.c \
+	src/proto/proto_openapi_op.c src/proto/proto_openapi_path.c \
+	src/proto/proto_openapi_schema.c src/proto/proto_rest.c \
+	src/proto/proto_rest_args.c src/proto/proto_rest_error.c \
+	src/proto/proto_rest_page.c src/proto/proto_room.c \
 	src/proto/proto_sse.c src/proto/proto_tail.c src/proto/proto_ws.c
 
 noinst_LIBRARIES += src/librole.a

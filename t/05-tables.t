@@ -95,6 +95,32 @@ my %tables = (
 		);
 	} },
 	OP => { n => 1, unique => [[0]] },
+	PATH => { n => 9, unique => [[0], [1, 2]], text => 8,
+		check => sub {
+		my (undef, $method, $path, undef, $credential, undef, $status)
+		    = @_;
+		return (
+			unquote($method) !~ /^[A-Z]+$/ ? "method $method" : (),
+			unquote($path) !~ m{^/} ? "path $path" : (),
+			$credential !~ /^(?:OPEN|TOKEN|LINK)$/
+			    ? "credential $credential" : (),
+			$status !~ /^[12]\d\d$/ ? "status $status" : (),
+		);
+	} },
+	PARAM => { n => 6, unique => [[0, 1, 2]], text => 5, check => sub {
+		my (undef, $in, undef, $type, $required) = @_;
+		return (
+			unquote($in) !~ /^(?:query|header)$/ ? "in $in" : (),
+			unquote($type) !~ /^(?:string|integer|boolean)$/
+			    ? "type $type" : (),
+			$required !~ /^(?:true|false)$/
+			    ? "required $required" : (),
+		);
+	} },
+	ANSWER => { n => 3, unique => [[0, 1]], text => 2, check => sub {
+		return $_[1] =~ /^[23]\d\d$/ ? () : "status $_[1]";
+	} },
+	NOUN => { n => 2, unique => [[0]], text => 1 },
 );
 
 my %seen_macro;

@@ -54,6 +54,25 @@ subtest 'list' => sub {
 	is(names(asks('GET', "/v1/files?limit=2&after=$page->{next}")),
 	    'plan.txt', 'pages');
 	is(asks('HEAD', '/v1/files')->{status}, 200, 'HEAD');
+
+	my ($next, @all) = '/v1/files?limit=1&tags=plan';
+	while (defined $next && @all < 5) {
+		my $r = asks('GET', $next);
+		push @all, names($r);
+		($next) = ($r->{headers}{link} // '')
+		    =~ /\A<(\S+)>; rel="next"\z/;
+	}
+	is("@all", 'status plan.txt', 'Link leads from page to page');
+	my $h = asks('GET', '/v1/files')->{headers};
+	is($h->{link}, undef, 'and there is none at the end');
+	my ($q, $w) = ($h->{'ratelimit-policy'} // '')
+	    =~ /\A"requests";q=(\d+);w=(\d+)\z/;
+	my ($left, $t) = ($h->{ratelimit} // '')
+	    =~ /\A"requests";r=(\d+);t=(\d+)\z/;
+	ok($q && $w && defined $left && $left <= $q && $t <= $w,
+	    'what may still be asked for') or diag explain $h;
+	is(asks('GET', '/v1/files', '')->{headers}{ratelimit}, undef,
+	    'not for who is nobody');
 };
 
 subtest 'one' => sub {

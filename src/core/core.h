@@ -561,6 +561,15 @@ struct core_rate {
 /* Each is ERR_NONE, or the error, of which the request knows all.  A request
  * of any kind, before it is looked at. */
 enum err rate_request(struct request *r) MUST_CHECK;
+/* What its client has left of requests like it; false: there is no limit, or
+ * none that is worth a word. */
+struct rate_left {
+	int64_t burst;	  /* so many may come at once */
+	int64_t window_s; /* and again after so long */
+	int64_t left;
+	int64_t full_s; /* until there are all again */
+};
+bool rate_left(const struct request *r, struct rate_left *out);
 /* A message of the request's session. */
 enum err rate_message(struct request *r, enum priority priority) MUST_CHECK;
 /* The same to one member. */

@@ -208,6 +208,34 @@ rate_token(struct request *r, const struct token *t)
 	    clock_mono() - e->minute_ms, wait);
 }
 
+/* Seconds, rounded up. */
+static int64_t
+rate_seconds(double s)
+{
+	return (int64_t)s + ((double)(int64_t)s < s);
+}
+
+bool
+rate_left(const struct request *r, struct rate_left *out)
+{
+	const struct core_rate *rate = &r->core->limits.rates[RATE_REQUESTS];
+	const struct token *t = deputy_token(r->client);
+	const double per_s = (double)rate->per_minute / 60;
+	struct rate_entry *e;
+
+	if (rate->per_minute == 0 || t == NULL)
+		return false;
+	e = rate_get(r->core, RATE_REQUESTS, t->id.b, ID_LEN);
+	out->burst = rate->burst;
+	out->window_s = rate_seconds((double)rate->burst / per_s);
+	out->left = bucket_look(&e->bucket, 1, (double)rate->burst, per_s) == 0
+			? (int64_t)e->bucket.tokens
+			: 0;
+	out->full_s =
+	    rate_seconds(((double)rate->burst - e->bucket.tokens) / per_s);
+	return true;
+}
+
 enum err
 rate_hello(
     struct request *r, const struct mesh *m, const uint8_t key[CRYPTO_KEY_LEN])

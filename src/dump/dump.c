@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
-#include "core/core.h"
+#include "dump/dump.h"
 
 enum dump_type {
 	STR,
@@ -123,20 +122,19 @@ static const struct dump_figure {
 #undef FIGURE
 };
 
-static void
+void
 dump_begin(void)
 {
 	printf(".Bl -tag -width Ds\n");
 }
 
-static void
+void
 dump_end(void)
 {
 	printf(".El\n");
 }
 
-/* Prose on lines of its own, a sentence a line, as mdoc wants it. */
-static void
+void
 dump_text(const char *s)
 {
 	bool start = true;
@@ -367,13 +365,13 @@ dump_field_range(const struct field *f)
 }
 
 static void
-dump_fields(const struct field *f, bool in)
+dump_fields(const struct field *f, bool in, unsigned hides)
 {
 	size_t i;
 
 	printf(".Bl -tag -width Ds -compact\n");
 	for (; f->type != F_END; f++) {
-		if (f->flags & FIELD_REST)
+		if (f->flags & hides)
 			continue;
 		printf(
 		    ".It Cm %s : %s", f->name, dump_field_types[f->type].name);
@@ -390,21 +388,30 @@ dump_fields(const struct field *f, bool in)
 		putchar('\n');
 		dump_text(f->text);
 		if (f->rows != NULL)
-			dump_fields(f->rows, in);
+			dump_fields(f->rows, in, hides);
 	}
 	dump_end();
 }
 
-static void
-dump_op_fields(const char *what, const struct field *f, bool in)
+static bool
+dump_has_fields(const struct field *f, unsigned hides)
+{
+	for (; f != NULL && f->type != F_END; f++)
+		if (!(f->flags & hides))
+			return true;
+	return false;
+}
+
+void
+dump_op_fields(const char *what, const struct field *f, bool in, unsigned hides)
 {
 	printf(".Pp\n%s:", what);
-	if (f == NULL || f->type == F_END) {
+	if (!dump_has_fields(f, hides)) {
 		printf(" none.\n");
 		return;
 	}
 	putchar('\n');
-	dump_fields(f, in);
+	dump_fields(f, in, hides);
 }
 
 /* What a client has to know beside the fields; see OP_* in core.h. */
@@ -446,8 +453,8 @@ dump_print_ops(void)
 		dump_text(op->text);
 		printf("Scope:\n.Ql %s .\n", table_scopes[op->scope]);
 		dump_op_rules(op);
-		dump_op_fields("Input", op->in, true);
-		dump_op_fields("Answer", op->out, false);
+		dump_op_fields("Input", op->in, true, FIELD_REST);
+		dump_op_fields("Answer", op->out, false, FIELD_REST);
 	}
 	dump_end();
 }
@@ -525,6 +532,7 @@ static const struct dump_table {
 	const char *name;
 	void (*print)(void);
 } dump_tables[] = {
+	{ "CLASSES", dump_print_classes },
 	{ "ENDS", dump_print_ends },
 	{ "ERRORS", dump_print_errors },
 	{ "EVENTS", dump_print_events },
@@ -533,8 +541,11 @@ static const struct dump_table {
 	{ "METRICS", dump_print_metrics },
 	{ "MSGS", dump_print_msgs },
 	{ "OPS", dump_print_ops },
+	{ "OPENAPI", dump_print_openapi },
 	{ "OPTIONS", dump_print_options },
+	{ "PATHS", dump_print_paths },
 	{ "ROLES", dump_print_roles },
+	{ "ROUTES", dump_print_routes },
 	{ "SCOPES", dump_print_scopes },
 };
 

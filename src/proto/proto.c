@@ -47,6 +47,7 @@ proto_free(struct proto *p)
 	json_free(&p->json);
 	json_free(&p->told);
 	buf_free(&p->out);
+	openapi_http_free(p->openapi);
 	free(p);
 }
 

@@ -16,6 +16,7 @@
  */
 struct peer;
 struct mcp_http;
+struct openapi_document;
 struct live;
 struct proto {
 	struct core *core;
@@ -26,10 +27,11 @@ struct proto {
 	bool metrics; /* serve /metrics? */
 	bool draining;
 	int64_t started_ms;
-	struct json told;	    /* of what is told */
-	LIST_HEAD(, mcp_http) mcps; /* requests to /mcp */
-	LIST_HEAD(, live) lives;    /* see proto_live.h */
-	LIST_HEAD(, peer) over;	    /* to be freed at the end of the turn */
+	struct openapi_document *openapi; /* NULL: nobody asked */
+	struct json told;		  /* of what is told */
+	LIST_HEAD(, mcp_http) mcps;	  /* requests to /mcp */
+	LIST_HEAD(, live) lives;	  /* see proto_live.h */
+	LIST_HEAD(, peer) over; /* to be freed at the end of the turn */
 };
 
 /* origins: as in net_limits; lives as long as the proto. */
@@ -138,6 +140,9 @@ void http_route(struct proto *p, struct conn *c, const struct http_request *r);
 struct slice http_bearer(const struct http_request *r);
 /* Does its query have this key? */
 bool http_asks(const struct http_request *r, const char *key);
+/* Answers with an error: a problem of RFC 9457 where the path is of /v1. */
+void http_refuse(struct conn *c, const struct http_request *r, int status,
+    const char *code, const char *text, const char *headers);
 /* Headers that let a web page of an allowed origin read the answer, in out. */
 #define HTTP_CORS_MAX 512
 const char *http_cors(const struct proto *p, const struct http_request *r,
@@ -153,6 +158,24 @@ const char *http_cors(const struct proto *p, const struct http_request *r,
 void proto_enter(struct request *r, const struct http_request *h, token_fn *fn);
 /* Is this request shown the platform's key? */
 bool proto_is_platform(const struct proto *p, const struct http_request *h);
+
+/* The class of errors with this status: NOT_FOUND. */
+const char *rest_error_class(int http);
+
+/*
+ * proto_openapi.c: what is served over HTTP, as OpenAPI 3.1 has it.  limits:
+ * as in core_limits.fields, or NULL.
+ */
+void openapi_write(struct buf *b, const int64_t limits[LIMIT_MAX]);
+/* The status of an operation's success. */
+int openapi_op_status(const struct op *op);
+
+/*
+ * proto_openapi_http.c: GET /openapi.json.
+ */
+void openapi_http_reply(
+    struct proto *p, struct conn *c, const struct http_request *r);
+void openapi_http_free(struct openapi_document *d);
 
 /*
  * proto_metrics.c: /metrics in the text format of Prometheus.

@@ -69,8 +69,10 @@ file_work_reply(struct file_work *w, int status, const char *headers)
 	char all[HTTP_CORS_MAX + 128];
 
 	snprintf(all, sizeof(all), "%s%s", w->cors, headers);
-	conn_reply(
-	    w->peer->conn, status, "application/json", all, b->data, b->len);
+	conn_reply(w->peer->conn, status,
+	    w->artifact && status >= 400 ? "application/problem+json"
+					 : "application/json",
+	    all, b->data, b->len);
 	file_work_leave(w);
 }
 
@@ -511,20 +513,12 @@ file_streams(const struct http_request *h)
 }
 
 static void
-file_refuse_method(
-    struct proto *p, struct conn *c, const struct http_request *h, bool post)
+file_refuse_method(struct conn *c, const struct http_request *h, bool post)
 {
-	static const char text[] =
-	    "{\"ok\":false,\"error\":\"method_not_allowed\","
-	    "\"code\":\"method_not_allowed\","
-	    "\"message\":\"This path takes another method.\"}";
-
-	(void)p;
-	(void)h;
-	conn_reply(c, 405, "application/json",
+	http_refuse(c, h, 405, "method_not_allowed",
+	    "This path takes another method.",
 	    post ? "Allow: GET, HEAD, POST, OPTIONS\r\n"
-		 : "Allow: GET, HEAD, PUT, OPTIONS\r\n",
-	    text, sizeof(text) - 1);
+		 : "Allow: GET, HEAD, PUT, OPTIONS\r\n");
 }
 
 /* Operations have a path of theirs, and no link's query: a file may have the
@@ -551,7 +545,7 @@ file_request(struct proto *p, struct conn *c, const struct http_request *h)
 		if (file_is(h->method, "GET") || file_is(h->method, "HEAD"))
 			file_content(p, c, h);
 		else
-			file_refuse_method(p, c, h, false);
+			file_refuse_method(c, h, false);
 		return true;
 	}
 	if (!post && file_link_path(h->path, &file) != 0)
@@ -561,13 +555,13 @@ file_request(struct proto *p, struct conn *c, const struct http_request *h)
 	if (post && file_is(h->method, "POST"))
 		file_post(p, c, h);
 	else if (post)
-		file_refuse_method(p, c, h, true);
+		file_refuse_method(c, h, true);
 	else if (file_is(h->method, "PUT"))
 		file_put(p, c, h, &file);
 	else if (file_is(h->method, "GET") || file_is(h->method, "HEAD"))
 		file_get(p, c, h, &file);
 	else
-		file_refuse_method(p, c, h, false);
+		file_refuse_method(c, h, false);
 	return true;
 }
 

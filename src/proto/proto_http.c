@@ -10,8 +10,9 @@
 #include "config.h"
 #include "proto/proto.h"
 #include "proto/proto_file.h"
+#include "proto/proto_rest.h"
 
-#define HTTP_METHODS "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+#define HTTP_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 typedef void http_fn(
     struct proto *p, struct conn *c, const struct http_request *r);
@@ -39,7 +40,9 @@ http_cors(const struct proto *p, const struct http_request *r,
 	if (*o == NULL)
 		return NULL;
 	snprintf(out, HTTP_CORS_MAX,
-	    "Access-Control-Allow-Origin: " SLICE_FMT "\r\nVary: Origin\r\n",
+	    "Access-Control-Allow-Origin: " SLICE_FMT "\r\nVary: Origin\r\n"
+	    "Access-Control-Expose-Headers: ETag, Link, Location, RateLimit, "
+	    "RateLimit-Policy, Retry-After, WWW-Authenticate\r\n",
 	    SLICE_ARG(origin));
 	return out;
 }
@@ -61,24 +64,33 @@ http_reply_json(
 	    p, c, r, status, "application/json", p->out.data, p->out.len);
 }
 
-static void
-http_error(struct proto *p, struct conn *c, int status, const char *code,
-    const char *text, const char *headers)
+void
+http_refuse(struct conn *c, const struct http_request *r, int status,
+    const char *code, const char *text, const char *headers)
 {
+	bool problem = r->path.n > 4 && memcmp(r->path.p, "/v1/", 4) == 0;
 	struct json_writer w;
+	struct buf b;
 
-	buf_clear(&p->out);
-	json_start(&w, &p->out);
+	buf_init(&b, 4096);
+	json_start(&w, &b);
 	json_object(&w);
-	json_key(&w, "error");
-	json_str(&w, code);
-	json_key(&w, "code");
-	json_str(&w, code);
-	json_key(&w, "message");
-	json_str(&w, text);
+	if (problem)
+		rest_error_problem(
+		    &w, status, code, http_status_text(status), text);
+	else {
+		json_key(&w, "error");
+		json_str(&w, code);
+		json_key(&w, "code");
+		json_str(&w, code);
+		json_key(&w, "message");
+		json_str(&w, text);
+	}
 	json_object_end(&w);
-	conn_reply(
-	    c, status, "application/json", headers, p->out.data, p->out.len);
+	conn_reply(c, status,
+	    problem ? "application/problem+json" : "application/json", headers,
+	    b.data, b.len);
+	buf_free(&b);
 }
 
 /* The state of the service, with a status that fits it. */
@@ -174,7 +186,7 @@ static void
 http_metrics(struct proto *p, struct conn *c, const struct http_request *r)
 {
 	if (!p->metrics) {
-		http_error(p, c, 404, "not_found",
+		http_refuse(c, r, 404, "not_found",
 		    "Metrics are switched off (http.metrics).", NULL);
 		return;
 	}
@@ -188,7 +200,7 @@ static void
 http_ws(struct proto *p, struct conn *c, const struct http_request *r)
 {
 	if (p->draining) {
-		http_error(p, c, 503, "draining",
+		http_refuse(c, r, 503, "draining",
 		    "The server restarts; connect again at once.",
 		    "Retry-After: 1\r\n");
 		return;
@@ -219,12 +231,13 @@ static const struct http_path {
 	{ "/readyz", http_ready },
 	{ "/livez", http_live },
 	{ "/metrics", http_metrics },
+	{ "/openapi.json", openapi_http_reply },
 };
 
 static void
 http_options(struct proto *p, struct conn *c, const struct http_request *r)
 {
-	char cors[HTTP_CORS_MAX], headers[HTTP_CORS_MAX + 256];
+	char cors[HTTP_CORS_MAX], headers[HTTP_CORS_MAX + 512];
 	const char *allowed = http_cors(p, r, cors);
 
 	snprintf(headers, sizeof(headers), "Allow: " HTTP_METHODS "\r\n%s%s",
@@ -232,6 +245,8 @@ http_options(struct proto *p, struct conn *c, const struct http_request *r)
 	    allowed != NULL ? "Access-Control-Allow-Methods: " HTTP_METHODS
 			      "\r\nAccess-Control-Allow-Headers: "
 			      "Content-Type, Authorization, "
+			      "X-Principal, X-Api-Key, Idempotency-Key, "
+			      "If-Match, If-None-Match, Range, "
 			      "MCP-Protocol-Version, Mcp-Method, Mcp-Name, "
 			      "Mcp-Session-Id, Last-Event-ID\r\n"
 			    : "");
@@ -261,7 +276,7 @@ http_route(struct proto *p, struct conn *c, const struct http_request *r)
 		if (reads)
 			http_paths[i].fn(p, c, r);
 		else
-			http_error(p, c, 405, "method_not_allowed",
+			http_refuse(c, r, 405, "method_not_allowed",
 			    "This path is read with GET.",
 			    "Allow: GET, HEAD, OPTIONS\r\n");
 		return;
@@ -272,9 +287,11 @@ http_route(struct proto *p, struct conn *c, const struct http_request *r)
 	if (allow[0] != '\0') {
 		snprintf(
 		    headers, sizeof(headers), "Allow: %s, OPTIONS\r\n", allow);
-		http_error(p, c, 405, "method_not_allowed",
+		http_refuse(c, r, 405, "method_not_allowed",
 		    "This path takes another method.", headers);
 	} else
-		http_error(p, c, 404, "not_found",
-		    "There is nothing here; agents connect to /ws.", NULL);
+		http_refuse(c, r, 404, "not_found",
+		    "There is nothing here; agents connect to /ws, and "
+		    "/openapi.json says what else there is.",
+		    NULL);
 }

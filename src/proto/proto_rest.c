@@ -22,10 +22,28 @@ struct rest_wire {
 	struct slice key;    /* Idempotency-Key */
 	struct slice args;   /* the path's, where there is a body */
 	struct slice in;
+	struct slice path; /* as they came, of what has pages */
+	struct slice query;
 	struct slice headers;
 	char *body;
 	size_t n;
 };
+
+static struct slice
+rest_keep(struct request *r, struct slice s)
+{
+	return (struct slice){ pool_strndup(&r->pool, s.p, s.n), s.n };
+}
+
+/* The lines so far, and those in b. */
+static struct slice
+rest_more(struct request *r, struct buf *b)
+{
+	const struct rest_wire *wire = r->wire;
+
+	buf_add(b, wire->headers.p, wire->headers.n);
+	return rest_keep(r, (struct slice){ b->data, b->len });
+}
 
 static void
 rest_encode(struct request *r, const void *out)
@@ -48,6 +66,10 @@ rest_encode(struct request *r, const void *out)
 	json_object_end(&w);
 	wire->body = pool_dup(&r->pool, b->data, b->len);
 	wire->n = b->len;
+	buf_clear(b);
+	if (r->error == ERR_NONE && wire->path.n > 0)
+		rest_page_header(b, r->op, wire->path, wire->query, out);
+	wire->headers = rest_more(r, b);
 }
 
 /* RFC 6750 3: what to come with.  RFC 9110 10.2.3: when. */
@@ -79,8 +101,11 @@ static void
 rest_answer(struct request *r)
 {
 	struct peer *peer = CONTAINER(r->client, struct peer, client);
-	const struct rest_wire *wire = r->wire;
+	struct rest_wire *wire = r->wire;
 
+	buf_clear(&peer->proto->out);
+	rest_page_rates(&peer->proto->out, r);
+	wire->headers = rest_more(r, &peer->proto->out);
 	conn_reply(peer->conn, rest_status(r),
 	    r->error == ERR_NONE || rest_error_is_plain(wire->route)
 		? "application/json"
@@ -130,12 +155,6 @@ static const struct client_calls rest_calls = {
 	.close = rest_close,
 	.address = proto_address,
 };
-
-static struct slice
-rest_keep(struct request *r, struct slice s)
-{
-	return (struct slice){ pool_strndup(&r->pool, s.p, s.n), s.n };
-}
 
 static bool
 rest_reads(const char *route)
@@ -249,14 +268,23 @@ rest_take(struct request *r, const struct http_request *h)
 {
 	struct rest_wire *wire = r->wire;
 	struct slice *to = rest_has_body(wire->route) ? &wire->args : &wire->in;
+	const char *bad = NULL;
 
 	if (rest_has_body(wire->route))
 		wire->in = h->body;
-	if ((to == &wire->in || strchr(wire->route, '{') != NULL) &&
-	    !rest_args(wire->op, wire->route, h, &r->pool, to)) {
-		op_refuse(
-		    r, ERR_MALFORMED, "The path or the query is not UTF-8.");
+	if (to == &wire->in || strchr(wire->route, '{') != NULL)
+		bad = rest_args(wire->op, wire->route, h, &r->pool, to);
+	if (bad != NULL) {
+		r->error_at = pool_printf(&r->pool, "/%s", bad);
+		op_refuse(r, ERR_MALFORMED,
+		    "%s cannot be read: it has to be text in UTF-8, with two "
+		    "hex digits after each %%.",
+		    bad);
 		return false;
+	}
+	if (rest_page_has(wire->op, wire->route)) {
+		wire->path = rest_keep(r, h->path);
+		wire->query = rest_keep(r, h->query);
 	}
 	wire->key = rest_keep(r, http_header(h, "idempotency-key"));
 	return true;

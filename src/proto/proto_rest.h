@@ -13,12 +13,24 @@
 /* Is this the path of a route ("/v1/files/{fileId}")? */
 bool rest_args_match(const char *route, struct slice path);
 /* What the path, and for a route without a body the query, says, as JSON, of
- * the pool; false: something in it is no UTF-8. */
-bool rest_args(const struct op *op, const char *route,
+ * the pool.  NULL, or the name of what cannot be read. */
+const char *rest_args(const struct op *op, const char *route,
     const struct http_request *h, struct pool *pool,
     struct slice *out) MUST_CHECK;
 /* Two JSON objects as one, of the pool; the second may be empty. */
 struct slice rest_args_merge(struct slice a, struct slice b, struct pool *pool);
+
+/*
+ * proto_rest_page.c: lines for the head of an answer.
+ */
+/* May answers of this route have a next page? */
+bool rest_page_has(const struct op *op, const char *route);
+/* Then: says where it is, if there is one.  path, query: as they were asked
+ * for. */
+void rest_page_header(struct buf *b, const struct op *op, struct slice path,
+    struct slice query, const void *out);
+/* What the client may still ask for, if there is a limit. */
+void rest_page_rates(struct buf *b, const struct request *r);
 
 /*
  * proto_rest_error.c: the members of an error's body.
@@ -26,6 +38,9 @@ struct slice rest_args_merge(struct slice a, struct slice b, struct pool *pool);
 /* Is this a route from before /v1, whose clients know another form? */
 bool rest_error_is_plain(const char *route);
 void rest_error_plain(struct json_writer *w, enum err e, const char *text);
+/* RFC 9457 of what is no request: an error of this name. */
+void rest_error_problem(struct json_writer *w, int status, const char *name,
+    const char *title, const char *text);
 /* RFC 9457 3, with `error` and `code` as message-layer's clients expect them.
  */
 void rest_error_members(

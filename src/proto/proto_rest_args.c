@@ -59,7 +59,7 @@ struct args {
 	const struct op *op;
 	const char *route;
 	struct pool *pool;
-	bool bad;
+	const struct field *bad; /* it cannot be read */
 };
 
 static const struct field *
@@ -118,7 +118,7 @@ static void
 args_put(struct args *a, const struct field *f, struct slice v)
 {
 	if (!str_utf8(v.p, v.n)) {
-		a->bad = true;
+		a->bad = f;
 		return;
 	}
 	json_key(&a->w, f->name);
@@ -160,7 +160,7 @@ args_in_route(const char *route, const struct field *f)
 	return false;
 }
 
-bool
+const char *
 rest_args(const struct op *op, const char *route, const struct http_request *h,
     struct pool *pool, struct slice *out)
 {
@@ -179,6 +179,8 @@ rest_args(const struct op *op, const char *route, const struct http_request *h,
 		if (f->flags & FIELD_MESH || args_in_route(route, f))
 			continue;
 		n = http_query(h, f->name, value, h->query.n + 1);
+		if (n < 0 && http_asks(h, f->name))
+			a.bad = f;
 		if (n >= 0)
 			args_put(&a, f, (struct slice){ value, (size_t)n });
 	}
@@ -187,7 +189,7 @@ rest_args(const struct op *op, const char *route, const struct http_request *h,
 		fatalx("out of memory");
 	*out = (struct slice){ pool_dup(pool, b.data, b.len), b.len };
 	buf_free(&b);
-	return !a.bad;
+	return a.bad != NULL ? a.bad->name : NULL;
 }
 
 struct slice

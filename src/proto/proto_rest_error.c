@@ -16,6 +16,7 @@ static const struct {
 	{ 401, "UNAUTHORIZED" },
 	{ 403, "PERMISSION_DENIED" },
 	{ 404, "NOT_FOUND" },
+	{ 405, "METHOD_NOT_ALLOWED" },
 	{ 409, "CONFLICT" },
 	{ 413, "VALIDATION" },
 	{ 429, "RATE_LIMITED" },
@@ -49,32 +50,39 @@ static const struct {
 	{ ERR_WEBHOOK_ENDPOINT_BLOCKED, "WEBHOOK_ENDPOINT_BLOCKED" },
 };
 
-static const char *
-rest_class(enum err error, int http)
+const char *
+rest_error_class(int http)
 {
 	size_t i;
 
-	for (i = 0; i < NELEM(rest_codes); i++)
-		if (rest_codes[i].error == error)
-			return rest_codes[i].code;
 	for (i = 0; i < NELEM(rest_classes); i++)
 		if (rest_classes[i].http == http)
 			return rest_classes[i].code;
 	return "ERROR";
 }
 
-void
-rest_error_members(
-    struct json_writer *w, enum err e, int status, const char *text)
+static const char *
+rest_code(const char *name, int http)
 {
-	char type[64];
+	size_t i;
 
-	snprintf(
-	    type, sizeof(type), "urn:linnet:error:%s", table_errors[e].name);
+	for (i = 0; i < NELEM(rest_codes); i++)
+		if (strcmp(table_errors[rest_codes[i].error].name, name) == 0)
+			return rest_codes[i].code;
+	return rest_error_class(http);
+}
+
+void
+rest_error_problem(struct json_writer *w, int status, const char *name,
+    const char *title, const char *text)
+{
+	char type[128];
+
+	snprintf(type, sizeof(type), "urn:linnet:error:%s", name);
 	json_key(w, "type");
 	json_str(w, type);
 	json_key(w, "title");
-	json_str(w, table_errors[e].text);
+	json_str(w, title);
 	json_key(w, "status");
 	json_num(w, status);
 	json_key(w, "detail");
@@ -82,7 +90,15 @@ rest_error_members(
 	json_key(w, "error");
 	json_str(w, text);
 	json_key(w, "code");
-	json_str(w, rest_class(e, status));
+	json_str(w, rest_code(name, status));
+}
+
+void
+rest_error_members(
+    struct json_writer *w, enum err e, int status, const char *text)
+{
+	rest_error_problem(
+	    w, status, table_errors[e].name, table_errors[e].text, text);
 }
 
 void

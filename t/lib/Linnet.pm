@@ -29,6 +29,7 @@ use JSON::PP ();
 use Linnet::Guard ();
 use Linnet::Http;
 use Linnet::Io qw(wait_until patience);
+use Linnet::OpenAPI;
 use Linnet::Peer;
 use Linnet::Proc qw(run reap scratch of_dir end_all cleanup_at_end
     complain slurp);
@@ -299,14 +300,17 @@ sub db_user {
 }
 
 # One HTTP request on a connection of its own: { status, reason, headers,
-# body, json }.
+# body, json }.  An answer that is not as /openapi.json says fails the test.
 sub http {
 	my ($self, $method, $target, $headers, $body) = @_;
 	my $io = Linnet::Http->new($self->where);
 	my @h = ref $headers eq 'ARRAY' ? @$headers
 	    : map { [$_, $headers->{$_}] } sort keys %{ $headers || {} };
-	return $io->exchange($method, $target,
+	my $r = $io->exchange($method, $target,
 	    [@h, ['Connection', 'close']], $body);
+	Linnet::OpenAPI::watch($method, $target, $r)
+	    if $r && $target =~ m{^/(?:v1/|join|hook/|openapi)};
+	return $r;
 }
 
 # A raw connection; ->put, ->take, ->wait_eof, and ->exchange for HTTP.

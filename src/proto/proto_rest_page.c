@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What an answer over HTTP says in its head of the pages of a list (RFC 8288)
+ * and of what the caller may still ask for
+ * (draft-ietf-httpapi-ratelimit-headers).
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "proto/proto_rest.h"
+
+/* What a list says of its next page, and what to ask for it. */
+static const struct {
+	const char *next;
+	const char *cursor;
+} page_names[] = {
+	{ "next_cursor", "cursor" },
+	{ "next", "after" },
+};
+
+static const struct field *
+page_field(const struct field *f, const char *name)
+{
+	for (; f->type != F_END; f++)
+		if (!(f->flags & FIELD_MESH) && strcmp(f->name, name) == 0)
+			return f;
+	return NULL;
+}
+
+/* The field of the answer, and the key of the query; NULL: it has no pages. */
+static const struct field *
+page_next(const struct op *op, const char **key)
+{
+	const struct field *f;
+	size_t i;
+
+	for (i = 0; i < NELEM(page_names); i++) {
+		f = page_field(op->out, page_names[i].next);
+		if (f == NULL || f->type != F_STR ||
+		    page_field(op->in, page_names[i].cursor) == NULL)
+			continue;
+		*key = page_names[i].cursor;
+		return f;
+	}
+	return NULL;
+}
+
+bool
+rest_page_has(const struct op *op, const char *route)
+{
+	const char *key;
+
+	return str_starts(route, "GET ") && page_next(op, &key) != NULL;
+}
+
+/* The query without a key, an & behind each part. */
+static void
+page_query(struct buf *b, struct slice query, const char *key)
+{
+	const size_t n = strlen(key);
+	const char *p = query.p, *end = query.p + query.n, *part;
+
+	for (; p < end; p = part + 1) {
+		part = memchr(p, '&', (size_t)(end - p));
+		if (part == NULL)
+			part = end;
+		if (p == part ||
+		    ((size_t)(part - p) >= n && memcmp(p, key, n) == 0 &&
+			(p + n == part || p[n] == '=')))
+			continue;
+		buf_add(b, p, (size_t)(part - p));
+		buf_addc(b, '&');
+	}
+}
+
+/* RFC 3986 2.3: what needs no escape. */
+static void
+page_escape(struct buf *b, struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++) {
+		const uint8_t ch = (uint8_t)s.p[i];
+
+		if ((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
+		    (ch >= 'A' && ch <= 'Z') || (ch && strchr("-._~", ch)))
+			buf_addc(b, (char)ch);
+		else
+			buf_addf(b, "%%%02X", ch);
+	}
+}
+
+void
+rest_page_header(struct buf *b, const struct op *op, struct slice path,
+    struct slice query, const void *out)
+{
+	const char *key;
+	const struct field *f = page_next(op, &key);
+	const struct slice *next =
+	    (const void *)((const char *)out + f->offset);
+
+	if (next->n == 0)
+		return;
+	buf_adds(b, "Link: <");
+	buf_add(b, path.p, path.n);
+	buf_addc(b, '?');
+	page_query(b, query, key);
+	buf_addf(b, "%s=", key);
+	page_escape(b, *next);
+	buf_adds(b, ">; rel=\"next\"\r\n");
+}
+
+void
+rest_page_rates(struct buf *b, const struct request *r)
+{
+	struct rate_left left;
+
+	if (!rate_left(r, &left))
+		return;
+	buf_addf(b,
+	    "RateLimit-Policy: \"requests\";q=%" PRId64 ";w=%" PRId64 "\r\n"
+	    "RateLimit: \"requests\";r=%" PRId64 ";t=%" PRId64 "\r\n",
+	    left.burst, left.window_s, left.left, left.full_s);
+}
