@@ -427,7 +427,7 @@ order by joined_at desc limit 500);
 -- name: member_list
 select m.id, m.name, m.key, m.role, m.joined_at, m.revoked_at,
     (select count(*) from session s where s.member_id = m.id
-	and s.ended_at is null)
+	and s.ended_at is null), m.kind
 from member m where m.mesh_id = $1::uuid order by m.joined_at, m.id;
 
 -- name: member_show
@@ -441,7 +441,8 @@ select m.id, m.name, m.key,
     (select count(*) from delivery d where d.state < 2
 	and d.recipient in (select m.id union all select s.id from session s
 	    where s.member_id = m.id)),
-    m.hook_digest is not null, m.key = mesh.owner_key
+    m.hook_digest is not null, coalesce(m.key = mesh.owner_key, false),
+    m.kind, m.password is not null
 from member m join mesh on mesh.id = m.mesh_id
 left join ban b on b.member_id = m.id
 where m.id = $1::uuid and m.mesh_id = $2::uuid;
@@ -495,6 +496,106 @@ with made as (
 select journal_note($2, 'membership.updated', jsonb_build_object(
     'actorId', journal_id(id), 'addedByActorId', null, 'displayName', $4,
     'role', $6, 'scope', 'org')) from made;
+
+-- A member without a key, and a token for it unless $8 is null.  No row: there
+-- is no such mesh.
+-- name: member_add
+with mesh as materialized (
+	select journal_hold(id) as id from mesh
+	where id = $2::uuid and archived_at is null
+), made as (
+	insert into member (id, mesh_id, name, name_folded, kind, role)
+	select $1::uuid, id, $3::text, $4::text, $5::text, $6::text
+	from mesh on conflict (id) do nothing returning id
+), token as (
+	insert into token (id, mesh_id, member_id, digest, key_name, name,
+	    scopes, expires_at, parent_id)
+	select $8::uuid, $2, $1, $9::bytea, $10::bytea, '', $11::text[],
+	    to_timestamp($12::int8 / 1000.0), $13::uuid from made
+	where $8 is not null
+)
+select now(), (select journal_note($2, 'membership.updated',
+    jsonb_build_object('actorId', journal_id($1), 'addedByActorId',
+    journal_id($7::uuid), 'displayName', $3, 'role', $6, 'scope', 'org'))
+    from made) from mesh;
+
+-- Those of a mesh, the oldest first, behind one.
+-- name: members_page
+select m.id, m.name, m.kind, case when m.key = mesh.owner_key then 'owner'
+    else m.role end, m.joined_at, m.key, m.password is not null
+from member m join mesh on mesh.id = m.mesh_id
+where m.mesh_id = $1::uuid and m.revoked_at is null and m.id > $2::uuid
+order by m.id limit $3::int8;
+
+-- A member whose role is one of $4 gets another one (null: it is no member any
+-- more).  No row: there is no such member; may it be done, is it the owner of
+-- the mesh's key, was anything changed.
+-- name: member_change
+with h as materialized (
+	select journal_hold($2::uuid) as mesh_id
+), t as (
+	select m.id, coalesce(m.key = mesh.owner_key, false) as owns, m.role
+	from h join member m on m.mesh_id = h.mesh_id
+	join mesh on mesh.id = m.mesh_id
+	where m.id = $1::uuid and m.revoked_at is null for update of m
+), done as (
+	update member set role = coalesce($3::text, member.role),
+	    revoked_at = case when $3 is null then now() end
+	from t where member.id = t.id and not t.owns
+	and t.role = any ($4::text[]) and $3 is distinct from t.role
+	returning member.id
+)
+select t.role = any ($4), t.owns, exists (select from done),
+    (select journal_note($2, 'membership.updated', jsonb_build_object(
+	'actorId', journal_id($1), case when $3 is null
+	then 'removedByActorId' else 'addedByActorId' end,
+	journal_id($5::uuid), 'role', $3, 'scope', 'org')) from done) from t;
+
+-- Who may log in by this name, to a mesh by its id or slug.
+-- name: login_find
+select m.id, m.mesh_id, m.name, case when m.key = mesh.owner_key then 'owner'
+    else m.role end, m.password, mesh.slug
+from mesh join member m on m.mesh_id = mesh.id
+where (mesh.id = $1::uuid or mesh.slug = $2::text)
+and mesh.archived_at is null and m.name_folded = $3::text
+and m.revoked_at is null and m.password is not null
+and not exists (select from ban b where b.member_id = m.id) limit 2;
+
+-- A member keeps the newest $9 of these tokens.
+-- name: login_put
+with gone as (
+	delete from token where id in (select t.id from token t
+	    where t.member_id = $3::uuid and t.login
+	    order by t.id desc offset $9::int8 - 1)
+), put as (
+	insert into token (id, mesh_id, member_id, digest, key_name, name,
+	    scopes, expires_at, login)
+	select $1::uuid, journal_hold($2::uuid), $3, $4::bytea, $5::bytea,
+	    $6::text, $7::text[], to_timestamp($8::int8 / 1000.0), true
+	on conflict (id) do update set id = excluded.id
+	returning created_at, expires_at
+)
+select created_at, expires_at,
+    case when not exists (select from token t where t.id = $1)
+    then journal_note($2, 'token.created', jsonb_build_object(
+	'actorId', journal_id($3), 'createdByActorId', journal_id($3),
+	'expiresAt', journal_time(expires_at), 'name', $6,
+	'scopes', to_jsonb($7), 'tokenId', journal_id($1))) end
+from put;
+
+-- name: password_find
+select m.password, case when m.key = mesh.owner_key then 'owner' else m.role end
+from member m join mesh on mesh.id = m.mesh_id
+where m.id = $1::uuid and m.mesh_id = $2::uuid and m.revoked_at is null;
+
+-- Whoever had logged in with another one has to do it again, but for $4.
+-- name: password_put
+with over as (
+	update token set revoked_at = now() where member_id = $1::uuid
+	and login and revoked_at is null and id is distinct from $4::uuid
+)
+update member set password = $3::text
+where id = $1 and mesh_id = $2::uuid and revoked_at is null returning id;
 
 -- One use of an invite, whole or not at all.  Column status: why not.
 -- name: member_join
@@ -580,6 +681,12 @@ from i;
 insert into mesh (id, slug, name, owner_key, owner_sealed, root_key)
 values ($1::uuid, $2::text, $3::text, $4::bytea, $5::bytea, $6::text)
 on conflict (slug) do nothing returning id;
+
+-- As the function of this name says.
+-- name: mesh_make
+select mesh_make($1::uuid, $2::text, $3::text, $4::bytea, $5::text, $6::uuid,
+    $7::text, $8::text, $9::text, $10::uuid, $11::bytea, $12::bytea,
+    $13::text[], $14::int8);
 
 -- name: mesh_list
 select m.id, m.slug, m.name, m.created_at, m.archived_at,
@@ -683,6 +790,27 @@ with m as materialized (
 )
 select (select count(*) from ended), (select count(*) from freed),
     journal_note(id, 'org.archived', '{}') from done;
+
+-- The same, by a member of it.
+-- name: mesh_close
+with m as materialized (
+	select journal_hold($1::uuid) as id
+), done as (
+	update mesh set archived_at = now() from m
+	where mesh.id = m.id and mesh.archived_at is null returning mesh.id
+), ended as (
+	update session s set ended_at = now(), returns = false from done
+	where s.mesh_id = done.id and s.ended_at is null
+	returning s.id, s.member_id
+), freed as (
+	update delivery d set state = 0, holder = null, due_at = d.expires_at
+	from ended e where d.recipient in (e.id, e.member_id)
+	and d.holder = e.id and d.state < 2
+	returning d.message_id
+)
+select (select count(*) from ended), (select count(*) from freed),
+    journal_note(id, 'audit.logged', jsonb_build_object('kind', 'org.deleted',
+	'deletedByActorId', journal_id($2::uuid))) from done;
 
 -- name: mesh_unarchive
 with m as materialized (
@@ -1550,7 +1678,7 @@ select count(*) = 1000 from gone;
 
 -- Up to $9 of one member that are good, by a member (null: the operator); an
 -- answer without rows: there are so many.  Of those that are over as many stay, or making and revoking would fill
--- the disk.
+-- the disk.  One that was made with another one, $11, ends with it.
 -- name: token_put
 with gone as (
 	delete from token where id in (select id from token where id in (
@@ -1559,9 +1687,9 @@ with gone as (
 	    order by t.id desc offset $9::int8) for update skip locked)
 ), put as (
 	insert into token (id, mesh_id, member_id, digest, key_name, name,
-	    scopes, expires_at)
+	    scopes, expires_at, parent_id)
 	select $1::uuid, journal_hold($2::uuid), $3::uuid, $4::bytea, $5::bytea,
-	    $6::text, $7::text[], to_timestamp($8::int8 / 1000.0)
+	    $6::text, $7::text[], to_timestamp($8::int8 / 1000.0), $11::uuid
 	where (select count(*) from token t where t.member_id = $3
 	    and t.revoked_at is null and t.expires_at > now() and t.id <> $1)
 	    < $9::int8
@@ -1597,7 +1725,7 @@ with t as (
 )
 select id, mesh_id, member_id, key, name, scopes, slug, member_name, role,
     created_at, expires_at, revoked_at, left_mesh, archived, reason, by_name,
-    ceil(extract(epoch from expires_at - now()) * 1000)::int8
+    ceil(extract(epoch from expires_at - now()) * 1000)::int8, login
 from t;
 
 -- A member for whom a back end acts.
@@ -1639,28 +1767,38 @@ from token t join member m on m.id = t.member_id
 where t.mesh_id = $1::uuid and ($2::uuid is null or t.member_id = $2)
 and t.id < $3::uuid order by t.id desc limit $4::int8;
 
--- By its member, or by who keeps order over members of the roles $4; in a mesh
--- that is null: by who runs the server.  Answers whether that was allowed, and
+-- By its member (with a token $5: that one, and those that it made), or by who
+-- keeps order over members of the roles $4; in a mesh that is null: by who runs
+-- the server.  Answers whether that was allowed, and
 -- whether it was good before.
 -- name: token_revoke
 with t as materialized (
 	select t.id, journal_hold(t.mesh_id) as mesh_id, t.member_id,
 	    $2::uuid is null
-	    or t.member_id = $3::uuid or case when m.key = mesh.owner_key
+	    or t.member_id = $3::uuid and ($5::uuid is null or t.id = $5
+		or t.parent_id = $5) or case when m.key = mesh.owner_key
 		then 'owner' else m.role end = any ($4::text[]) as may
 	from token t join member m on m.id = t.member_id
 	join mesh on mesh.id = t.mesh_id
 	where t.id = $1::uuid and ($2 is null or t.mesh_id = $2)
+), made as (
+	with recursive below as (
+		select id from t where may
+		union
+		select c.id from token c join below b on c.parent_id = b.id
+	) select id from below
 ), done as (
-	update token set revoked_at = now() from t
-	where token.id = t.id and t.may and token.revoked_at is null
-	returning token.expires_at > now() as was_good
+	update token set revoked_at = now() from made
+	where token.id = made.id and token.revoked_at is null
+	returning token.id, token.member_id, token.expires_at > now() as was_good
 )
 select mesh_id, member_id, may,
-    coalesce((select was_good from done), false),
-    (select journal_note(t.mesh_id, 'token.revoked', jsonb_build_object(
-	'actorId', journal_id(t.member_id), 'revokedByActorId',
-	journal_id($3), 'tokenId', journal_id(t.id))) from done) from t;
+    coalesce((select was_good from done where done.id = t.id), false),
+    (select array_agg(distinct replace(done.member_id::text, '-', ''))
+	from done where done.was_good),
+    (select max(journal_note(t.mesh_id, 'token.revoked', jsonb_build_object(
+	'actorId', journal_id(done.member_id), 'revokedByActorId',
+	journal_id($3), 'tokenId', journal_id(done.id)))) from done) from t;
 
 -- Sessions of MCP over HTTP --------------------------------------------------
 
@@ -2291,7 +2429,7 @@ order by m.name_folded, m.id limit $5::int8;
 -- one, by age.
 -- name: channel_list
 select c.id, c.name, c.topic, c.private, c.seq, m.role,
-    coalesce(k.seen, 0), c.created_at, c.by_name
+    coalesce(k.seen, 0), c.created_at, c.by_name, c.member_id
 from channel c left join channel_member m
 on m.channel_id = c.id and m.member_id = $2::uuid
 left join channel_cursor k on k.channel_id = c.id and k.member_id = $2
@@ -2303,7 +2441,7 @@ order by c.name_folded, c.id limit $6::int8;
 
 -- name: thread_list
 select t.id, t.parent_id, t.private, t.seq, coalesce(k.seen, 0), t.created_at,
-    t.by_name
+    t.by_name, t.member_id
 from channel c join channel t on t.root_id = c.id
 left join channel_cursor k on k.channel_id = t.id and k.member_id = $2::uuid
 where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2)
@@ -2320,6 +2458,12 @@ on conflict (channel_id, member_id) do update set
     acked = case when $5 then excluded.acked
 	else greatest(k.acked, excluded.acked) end, updated_at = now()
 returning seen, acked, (select seq from channel where id = $1);
+
+-- The same, to be read: the newest seq, and null where it has none.
+-- name: cursor_get
+select c.seq, k.seen, k.acked, k.updated_at from channel c
+left join channel_cursor k on k.channel_id = c.id and k.member_id = $2::uuid
+where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2);
 
 -- What was said after a seq, for a member that may see it: else no row.
 -- Without a message the first column is null.
@@ -3106,6 +3250,16 @@ insert into checkpoint (mesh_id, n, hash, at, key, signature)
 values ($1::uuid, $2::int8, $3::bytea, $4::text::timestamptz, $5::bytea,
     $6::bytea)
 on conflict (mesh_id, n) do nothing returning n;
+
+-- name: client_put
+with put as (
+	insert into client (id, mesh_id, member_id, endpoint, metadata)
+	select $1::uuid, journal_hold($2::uuid), $3::uuid, $4::text, $5::json
+	on conflict (id) do nothing returning id
+)
+select (select journal_note($2, 'client.registered', jsonb_build_object(
+    'actorId', journal_id($3), 'clientId', journal_id($1), 'endpoint', $4))
+    from put);
 
 -- Upkeep ---------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ subtest 'a message' => sub {
 	is($ws->status, 101, 'with a token');
 	my %want = (type => 'message', seq => 1, id => $first->{messageId},
 	    channelId => $c, author => { id => $seed->{peerA}{memberId},
-	    name => 'peer-a' }, parts => [{ type => 'text', payload =>
+	    name => 'peer-a' }, parts => [{ index => 0, type => 'text', payload =>
 	    { text => 'hello' } }], text => 'hello',
 	    createdAt => $first->{createdAt});
 	is_deeply($ws->recv, \%want, 'that was there');

@@ -105,13 +105,13 @@ subtest 'a mesh' => sub {
 	my $open = says($ann, $c, 'open');
 	my $e = $io->recv;
 	is($e->{data}{streamId}, $c, 'what one may see');
-	is($e->{data}{message}{messageId}, $open->{messageId}, 'is told');
+	is($e->{data}{message}{id}, $open->{messageId}, 'is told');
 	my @n;
 	while ($e = $all->recv) {
 		push @n, $e->{id};
 		$hidden{ $e->{id} } = 1
 		    if ($e->{data}{streamId} // '') eq $p;
-		last if ($e->{data}{message}{messageId} // '')
+		last if ($e->{data}{message}{id} // '')
 		    eq $open->{messageId};
 	}
 	is("@n", join(' ', 1 .. $e->{id}), 'to who sees all: every line');
@@ -121,7 +121,7 @@ subtest 'a mesh' => sub {
 	$io = events('bob', '/v1/events', last => 0);
 	my $seen;
 	while ($e = $io->recv) {
-		$seen++ if ($e->{data}{message}{messageId} // '') eq $secret;
+		$seen++ if ($e->{data}{message}{id} // '') eq $secret;
 		last if ($e->{data}{streamId} // '') eq $p
 		    && $e->{data}{type} eq 'membership.updated'
 		    && $e->{data}{payload}{actorId}
@@ -133,7 +133,7 @@ subtest 'a mesh' => sub {
 	says($ann, $p, 'secret again');
 	$open = says($ann, $c, 'open again');
 	$e = typed($io, 'message.appended');
-	is($e->{data}{message}{messageId}, $open->{messageId},
+	is($e->{data}{message}{id}, $open->{messageId},
 	    'and who is taken out no more');
 	asks($ann, 'delete_channel', channel => $p);
 	while ($e = $all->recv) {
@@ -144,7 +144,7 @@ subtest 'a mesh' => sub {
 	is($e->{data}{streamId}, undef, 'what is about no channel');
 	$open = says($ann, $c, 'open still');
 	$e = $io->recv;
-	is($e->{data}{message}{messageId}, $open->{messageId},
+	is($e->{data}{message}{id}, $open->{messageId},
 	    'is not for everybody');
 };
 

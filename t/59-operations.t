@@ -22,7 +22,7 @@ my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 # Type of the answer of each; of those that come by HTTP there is none.
 my ($st, $table) = Linnet::run([Linnet->program('linnet-dump'), 'OPS']);
 my %reply = $table =~ /^\.It Ic (\w+) No -> Ic (\w+)$/mg;
-my @routes = $table =~ /^\.It Ic ((?:GET|POST) \S+)$/mg;
+my @routes = $table =~ /^\.It Ic ((?:GET|POST|PUT|PATCH|DELETE) \S+)$/mg;
 
 # The hosts: who asks is on $here, who sees on $there.  All are of one
 # database, to which $sql goes, and make meshes by $ctl.
@@ -1490,6 +1490,140 @@ $row{list_durable_checkpoints} = sub {
 	    => $id, consumer => 'b', offset => 1 });
 	is_deeply(ask($m->{alice}, 'list_durable_checkpoints', durableStreamId
 	    => $id)->{checkpoints}, [], 'those of others are not hers');
+
+# A request by who shows a token, or the platform's key, of a route.
+sub rest {
+	my ($route, $host, $who, $path, $body) = @_;
+	my ($method) = split / /, $route;
+	my $r = $host->http($method, $path, { 'content-type' =>
+	    'application/json', $who =~ /\Awat_/
+	    ? (authorization => "Bearer $who") : ('x-platform-key' => $who) },
+	    $body);
+	is($r->{status}, 200, "$route is answered")
+	    ? $answered{$route}++ : diag explain $r;
+	return $r->{json};
+}
+
+sub token_of {
+	my ($p) = @_;
+	return $p->request({ type => 'create_token' })->{token};
+}
+
+my $platform = 'platform-key-of-the-test-0123456789';
+my $platform_file = Linnet::Proc::scratch() . '/platform.key';
+open my $platform_fh, '>', $platform_file or die "$platform_file: $!";
+print $platform_fh "$platform\n";
+close $platform_fh;
+chmod 0600, $platform_file;
+
+$row{'POST /v1/orgs'} = sub {
+	my $r = rest('POST /v1/orgs', $here, $platform, '/v1/orgs',
+	    { name => 'Org' });
+	is(rest('POST /v1/actors', $there, $platform, '/v1/actors',
+	    { orgId => $r->{orgId}, displayName => 'x',
+	    actorType => 'human' })->{actorId} =~ /\A[0-9a-f]{32}\z/, 1,
+	    'a member of it is made elsewhere');
+};
+$row{'POST /v1/actors'} = sub {
+	my ($m) = @_;
+	my $r = rest('POST /v1/actors', $here, $platform, '/v1/actors',
+	    { orgId => $m->{seed}{meshId}, displayName => 'dora',
+	    actorType => 'app' });
+	ok((grep { $_->{memberId} eq $r->{actorId} && $_->{kind} eq 'app' }
+	    @{ ask($m->{bob}, 'list_members')->{members} }),
+	    'bob finds it');
+};
+$row{'POST /v1/workspaces'} = sub {
+	my $r = rest('POST /v1/workspaces', $here, $platform,
+	    '/v1/workspaces', { name => 'W' });
+	is(rest('GET /v1/actors', $there, $r->{owner_token}, '/v1/actors')
+	    ->{actors}[0]{displayName}, 'owner', 'its owner is there');
+	is(rest('DELETE /v1/orgs/{orgId}', $there, $r->{owner_token},
+	    "/v1/orgs/$r->{orgId}")->{ok}, $true, 'and ends it');
+};
+$row{'GET /v1/actors'} = sub {
+	my ($m) = @_;
+	is_deeply([map { $_->{displayName} } @{ rest('GET /v1/actors', $there,
+	    token_of($m->{bob}), '/v1/actors')->{actors} }],
+	    ['peer-a', 'peer-b'], 'both');
+};
+$row{'DELETE /v1/orgs/{orgId}'} = sub {
+	my $r = rest('POST /v1/workspaces', $here, $platform,
+	    '/v1/workspaces', { name => 'W' });
+	rest('DELETE /v1/orgs/{orgId}', $here, $r->{owner_token},
+	    "/v1/orgs/$r->{orgId}");
+	ok(wait_until { show_token($there, $r->{owner_token})->{status}
+	    == 403 } 10, 'nobody gets in, on any host');
+};
+$row{'PUT /v1/members/{actorId}/password'} = sub {
+	my ($m) = @_;
+	rest('PUT /v1/members/{actorId}/password', $here, token_of($m->{bob}),
+	    '/v1/members/me/password', { password => 'of bob, the peer' });
+	ok(rest('POST /v1/login', $there, $platform, '/v1/login',
+	    { workspace => $m->{seed}{slug}, name => 'peer-b',
+	    password => 'of bob, the peer' })->{token}, 'and it is good');
+};
+$row{'POST /v1/login'} = sub {
+	my ($m) = @_;
+	rest('PUT /v1/members/{actorId}/password', $there,
+	    token_of($m->{bob}), '/v1/members/me/password',
+	    { password => 'of bob, the peer' });
+	my $r = rest('POST /v1/login', $here, $platform, '/v1/login',
+	    { workspace => $m->{seed}{meshId}, name => 'peer-b',
+	    password => 'of bob, the peer' });
+	is(show_token($there, $r->{token})->{json}{memberName}, 'peer-b',
+	    'it is he');
+};
+$row{'POST /v1/clients'} = sub {
+	my ($m) = @_;
+	ok(rest('POST /v1/clients', $here, token_of($m->{alice}),
+	    '/v1/clients', { endpoint => 'x' })->{clientId}, 'kept');
+};
+$row{'DELETE /v1/messages/{messageId}/reactions/{reaction}'} = sub {
+	my ($m) = @_;
+	my $c = ask($m->{alice}, 'create_channel', name => 'r')->{channelId};
+	my $p = ask($m->{alice}, 'post', channel => $c, text => 'x')
+	    ->{messageId};
+	ask($m->{bob}, 'react', messageId => $p, reaction => '+1');
+	is(rest('DELETE /v1/messages/{messageId}/reactions/{reaction}', $there,
+	    token_of($m->{bob}), "/v1/messages/$p/reactions/%2B1")->{count},
+	    0, 'it is gone');
+};
+
+$row{read_cursor} = sub {
+	my ($m) = @_;
+	my $c = ask($m->{alice}, 'create_channel', name => 'rc')->{channelId};
+	ask($m->{alice}, 'post', channel => $c, text => 'x');
+	is(ask($m->{bob}, 'read_cursor', channel => $c)->{unread}, 1,
+	    'not read');
+	ask($m->{bob}, 'mark_read', channel => $c);
+	is(ask($m->{bob}, 'read_cursor', channel => $c)->{cursor}{seq}, 1,
+	    'read');
+};
+$row{create_member} = sub {
+	my ($m) = @_;
+	my $r = ask($m->{alice}, 'create_member', name => 'eve');
+	is(show_token($there, $r->{token})->{json}{memberName}, 'eve',
+	    'it may act everywhere');
+};
+$row{list_members} = sub {
+	my ($m) = @_;
+	is_deeply([map { "$_->{name} $_->{role}" } @{ ask($m->{bob},
+	    'list_members')->{members} }], ['peer-a admin', 'peer-b member'],
+	    'both');
+};
+$row{set_role} = sub {
+	my ($m) = @_;
+	ok(ask($m->{alice}, 'set_role', member => 'peer-b', role => 'admin')
+	    ->{changed}, 'bob is admin');
+	ok(wait_until { $m->{bob}->request({ type => 'list_bans' })->{type}
+	    eq 'bans_list' } 10, 'where he is');
+};
+$row{remove_member} = sub {
+	my ($m) = @_;
+	ok(ask($m->{alice}, 'remove_member', member => 'peer-b')->{changed},
+	    'bob is out');
+	is($m->{bob}->ws->wait_close->{code}, 4002, 'where he was');
 };
 
 sub all {
@@ -1514,7 +1648,8 @@ is_deeply([sort keys %row], [sort keys %reply, @routes],
 
 
 subtest 'one host' => sub {
-	$here = $there = Linnet->broker(workers => 2);
+	$here = $there = Linnet->broker(workers => 2,
+	    options => ["platform.key_file $platform_file"]);
 	$sql = sub { $here->psql($_[0]) };
 	$ctl = sub { $here->ctl_json(@_) };
 	all();
@@ -1534,7 +1669,8 @@ subtest 'two hosts' => sub {
 	chmod 0777, $files;
 	($here, $there) = map { Linnet->broker(workers => 1,
 	    options => [$database, "host_name $_", "token.key $key",
-		"audit.key $key", "files.dir $files/of-both"]) }
+		"audit.key $key", "files.dir $files/of-both",
+		"platform.key_file $platform_file"]) }
 	    qw(here there);
 	$sql = sub { my ($st, undef, $err) = $pg->psql($_[0]);
 	    die $err if $st != 0; };

@@ -302,6 +302,29 @@ subtest 'members' => sub {
 	    qr/^20/, 'by id a revoked one can be looked at');
 };
 
+subtest 'members without a key' => sub {
+	my $s = $b->seed;
+	my $m = $s->{slug};
+	good(qr/^carol is a member of mesh $m, id [0-9a-f]{32}; next: /,
+	    'member', 'create', $m, 'carol');
+	my $r = json_of('member', 'create', $m, 'dan', '--kind', 'human',
+	    '--role', 'admin');
+	is_deeply([@{$r}{qw(name kind role)}], ['dan', 'human', 'admin'],
+	    'as asked');
+	my $show = json_of('member', 'show', $m, 'dan');
+	is_deeply([@{$show}{qw(memberId kind role pubkey hasPassword)}],
+	    [$r->{memberId}, 'human', 'admin', undef, JSON::PP::false],
+	    'it is shown');
+	good(qr/^wat_/, 'token', 'create', $m, 'carol');
+	bad(64, qr/--kind "cat" is none of agent/, 'member', 'create',
+	    $m, 'x', '--kind', 'cat');
+	bad(64, qr/--role "king" is none of owner/, 'member', 'create', $m,
+	    'x', '--role', 'king');
+	bad(65, qr/is no name/, 'member', 'create', $m, "a\x{202e}b");
+	bad(65, qr/a password has 8 bytes at least/, 'member', 'password', $m,
+	    'dan');
+};
+
 subtest 'keeping order' => sub {
 	my $s = $b->seed;
 	my $m = $s->{slug};

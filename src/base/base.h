@@ -155,6 +155,12 @@ void crypto_sha256_free(struct crypto_sha256 *s);
 /* Constant time. */
 bool crypto_same(const void *a, const void *b, size_t n) MUST_CHECK;
 void crypto_wipe(void *p, size_t n);
+/* A password as it is stored, by argon2id (RFC 9106), and: is it this one, 1 or
+ * 0?  Each takes 64 MiB and some 100 ms; -1: there is no memory. */
+#define CRYPTO_PASSWORD_LEN 128 /* with NUL */
+int crypto_password(
+    char out[CRYPTO_PASSWORD_LEN], const char *s, size_t n) MUST_CHECK;
+int crypto_password_is(const char *stored, const char *s, size_t n) MUST_CHECK;
 /*
  * crypto_box between Ed25519 keys (converted to X25519).  seal: out has room
  * for n + CRYPTO_BOX_EXTRA bytes, nonce is chosen and written.  open: out has

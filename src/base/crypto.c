@@ -7,6 +7,7 @@
  */
 #include "base/base.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ _Static_assert(CRYPTO_KEY_LEN == crypto_sign_SEEDBYTES, "seed");
 _Static_assert(CRYPTO_SIG_LEN == crypto_sign_BYTES, "signature");
 _Static_assert(CRYPTO_DIGEST_LEN == crypto_generichash_BYTES, "digest");
 _Static_assert(CRYPTO_NONCE_LEN == crypto_box_NONCEBYTES, "nonce");
+_Static_assert(CRYPTO_PASSWORD_LEN == crypto_pwhash_STRBYTES, "password");
 _Static_assert(CRYPTO_BOX_EXTRA == crypto_box_MACBYTES, "box");
 
 static const int b64_variants[] = {
@@ -183,6 +185,23 @@ crypto_open(void *out, const uint8_t nonce[CRYPTO_NONCE_LEN], const void *box,
 		rc = crypto_box_open_easy(out, box, n, nonce, theirs, ours);
 	sodium_memzero(ours, sizeof(ours));
 	return rc == 0 ? 0 : -1;
+}
+
+int
+crypto_password(char out[CRYPTO_PASSWORD_LEN], const char *s, size_t n)
+{
+	return crypto_pwhash_str_alg(out, s, n,
+	    crypto_pwhash_OPSLIMIT_INTERACTIVE,
+	    crypto_pwhash_MEMLIMIT_INTERACTIVE, crypto_pwhash_ALG_ARGON2ID13);
+}
+
+int
+crypto_password_is(const char *stored, const char *s, size_t n)
+{
+	errno = 0;
+	if (crypto_pwhash_str_verify(stored, s, n) == 0)
+		return 1;
+	return errno == ENOMEM ? -1 : 0;
 }
 
 _Static_assert(CRYPTO_LOCK_EXTRA ==

@@ -12,6 +12,9 @@
 
 #define CHANNEL_CANDIDATES 8
 
+const char *const channel_visibilities[] = { "private", "public", NULL };
+const char *const channel_streams[] = { "channel", "thread", NULL };
+
 struct channel_query {
 	struct request *request;
 	struct slice which;
@@ -127,6 +130,7 @@ struct make_in {
 	struct slice name;
 	struct slice topic;
 	bool private;
+	int visibility;
 	struct slice channel; /* of a thread */
 	struct id message;
 };
@@ -138,18 +142,32 @@ static const struct field channel_fields[] = {
 	    "Name, without #; another one than those that there are." },
 	{ "topic", F_STR, IN(topic), 0, CHANNEL_TOPIC_MAX, 0, NULL, NULL, 0,
 	    "What it is about." },
-	{ "private", F_BOOL, IN(private), 0, 0, 0, NULL, NULL, 0,
+	{ "private", F_BOOL, IN(private), 0, 0, FIELD_MESH, NULL, NULL, 0,
 	    "Only its members know of it." },
+	{ "visibility", F_ENUM, IN(visibility), 0, 0, FIELD_REST,
+	    channel_visibilities, NULL, 0,
+	    "private, when absent: only its members know of it." },
 	{ .type = F_END },
 };
 
 static const struct field thread_fields[] = {
-	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, FIELD_REQUIRED,
-	    NULL, NULL, 0, "Channel: its id, or its name." },
-	{ "messageId", F_ID, IN(message), 0, 0, FIELD_REQUIRED, NULL, NULL, 0,
-	    "The message in it that the thread is about." },
-	{ "private", F_BOOL, IN(private), 0, 0, 0, NULL, NULL, 0,
+	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,
+	    FIELD_REQUIRED | FIELD_MESH, NULL, NULL, 0,
+	    "Channel: its id, or its name." },
+	{ "messageId", F_ID, IN(message), 0, 0, FIELD_REQUIRED | FIELD_MESH,
+	    NULL, NULL, 0, "The message in it that the thread is about." },
+	{ "private", F_BOOL, IN(private), 0, 0, FIELD_MESH, NULL, NULL, 0,
 	    "Only members of the channel may read it." },
+	{ "channelId", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,
+	    FIELD_REQUIRED | FIELD_REST, NULL, NULL, 0,
+	    "Channel: its id, or its name." },
+	{ "parentMessageId", F_ID, IN(message), 0, 0,
+	    FIELD_REQUIRED | FIELD_REST, NULL, NULL, 0,
+	    "The message in it that the thread is about." },
+	{ "visibility", F_ENUM, IN(visibility), 0, 0, FIELD_REST,
+	    channel_visibilities, NULL, 0,
+	    "private, when absent: only members of the channel may read "
+	    "it." },
 	{ .type = F_END },
 };
 #undef IN
@@ -161,9 +179,17 @@ struct make_out {
 
 static const struct field make_out_fields[] = {
 	{ "channelId", F_ID, offsetof(struct make_out, id), 0, 0, 0, NULL, NULL,
-	    0, "The id of the channel, or thread." },
+	    0, "The id of the channel." },
 	{ "name", F_STR, offsetof(struct make_out, name), 0, 0, FIELD_OMIT,
 	    NULL, NULL, 0, "Its name." },
+	{ .type = F_END },
+};
+
+static const struct field thread_out_fields[] = {
+	{ "channelId", F_ID, offsetof(struct make_out, id), 0, 0, FIELD_MESH,
+	    NULL, NULL, 0, "The id of the thread." },
+	{ "threadId", F_ID, offsetof(struct make_out, id), 0, 0, FIELD_REST,
+	    NULL, NULL, 0, "The id of the thread." },
 	{ .type = F_END },
 };
 
@@ -197,6 +223,15 @@ made(void *arg, const struct db_result *res)
 	}
 }
 
+static bool
+make_is_private(const struct request *r)
+{
+	const struct make_in *in = r->in;
+
+	return op_is_rest(r) ? in->visibility == VISIBILITY_PRIVATE
+			     : in->private;
+}
+
 static void
 make_line(struct db_params *p, const struct session *s, const struct making *m,
     const struct channel *of, const struct make_in *in)
@@ -221,7 +256,9 @@ make_line(struct db_params *p, const struct session *s, const struct making *m,
 		json_id(&l.w, &m->out.id);
 	}
 	json_key(&l.w, "visibility");
-	json_str(&l.w, in->private ? "private" : "public");
+	json_str(&l.w, channel_visibilities[make_is_private(m->request)
+						? VISIBILITY_PRIVATE
+						: VISIBILITY_PUBLIC]);
 	journal_end(&l, 0, of != NULL ? "thread.created" : "channel.created");
 }
 
@@ -248,11 +285,12 @@ make(struct request *r, const struct channel *of)
 	db_put_text(p, in->name.p, in->name.n);
 	db_put_text(p, folded, str_fold(folded, in->name.p, in->name.n));
 	db_put_text(p, in->topic.p, in->topic.n);
-	db_put_bool(p, in->private);
+	db_put_bool(p, make_is_private(r));
 	db_put_id(p, &s->info.member);
 	db_put_text(p, s->info.member_name.p, s->info.member_name.n);
 	db_put_str(p, at);
-	db_put_bool(p, true);
+	/* Over REST channels have ids, and names that others may have. */
+	db_put_bool(p, !op_is_rest(r));
 	make_line(p, s, m, of, in);
 }
 
@@ -293,6 +331,7 @@ create_thread_exec(struct request *r, void *arg)
 const struct op op_create_channel = {
 	.name = "create_channel",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "POST /v1/channels" },
 	.reply = "channel_created",
 	.in = channel_fields,
 	.in_size = sizeof(struct make_in),
@@ -304,10 +343,11 @@ const struct op op_create_channel = {
 const struct op op_create_thread = {
 	.name = "create_thread",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "POST /v1/threads" },
 	.reply = "thread_created",
 	.in = thread_fields,
 	.in_size = sizeof(struct make_in),
-	.out = make_out_fields,
+	.out = thread_out_fields,
 	.exec = create_thread_exec,
 	.text = "Begin a thread at a message of a channel. It is as a channel, "
 		"by its id.",

@@ -31,6 +31,15 @@ struct channel {
 	int64_t seen;	   /* the last seq that it has read */
 };
 
+/* As clients over REST say whether it is private. */
+enum visibility {
+	VISIBILITY_PRIVATE,
+	VISIBILITY_PUBLIC
+};
+extern const char *const channel_visibilities[];
+/* What a client over REST says a stream is; its id is enough. */
+extern const char *const channel_streams[];
+
 /*
  * channel.c: new ones, and which one is meant.
  */

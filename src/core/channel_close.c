@@ -13,17 +13,23 @@ struct close_in {
 
 static const struct field close_fields[] = {
 	{ "channel", F_STR, offsetof(struct close_in, channel), 1,
-	    CHANNEL_WHICH_MAX, FIELD_REQUIRED, NULL, NULL, 0,
+	    CHANNEL_WHICH_MAX, FIELD_REQUIRED | FIELD_MESH, NULL, NULL, 0,
+	    "Channel or thread: its id; or a channel's name." },
+	{ "channelId", F_STR, offsetof(struct close_in, channel), 1,
+	    CHANNEL_WHICH_MAX, FIELD_REQUIRED | FIELD_REST, NULL, NULL, 0,
 	    "Channel or thread: its id; or a channel's name." },
 	{ .type = F_END },
 };
 
 struct close_out {
+	bool ok;
 	struct id channel;
 	int64_t threads;
 };
 
 static const struct field close_out_fields[] = {
+	{ "ok", F_BOOL, offsetof(struct close_out, ok), 0, 0, FIELD_REST, NULL,
+	    NULL, 0, "true." },
 	{ "channelId", F_ID, offsetof(struct close_out, channel), 0, 0, 0, NULL,
 	    NULL, 0, "The channel that is no more." },
 	{ "threads", F_INT, offsetof(struct close_out, threads), 0, 0, 0, NULL,
@@ -78,6 +84,7 @@ closed(void *arg, const struct db_result *res)
 		    "Only owners and admins of the channel delete it.");
 		return;
 	}
+	g->out.ok = true;
 	g->out.threads = db_int(res, 0, 2);
 	for (i = 0; i < db_rows(res); i++) {
 		if (db_null(res, i, 3))
@@ -122,6 +129,7 @@ delete_channel_exec(struct request *r, void *arg)
 const struct op op_delete_channel = {
 	.name = "delete_channel",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "DELETE /v1/channels/{channelId}" },
 	.reply = "channel_deleted",
 	.in = close_fields,
 	.in_size = sizeof(struct close_in),

@@ -19,20 +19,31 @@ struct list_in {
 };
 
 #define IN(field) offsetof(struct list_in, field)
+/* Over REST there are clients that know no pages. */
+#define LIMIT_FIELD                                                            \
+	{ "limit", F_INT, IN(limit), 1, LIST_PAGE_MAX, FIELD_MESH, NULL, NULL, \
+		0, "At most so many; 100 when absent." },                      \
+	{                                                                      \
+		"limit", F_INT, IN(limit), 1, LIST_PAGE_MAX,                   \
+		    FIELD_REST | FIELD_CLAMP, NULL, NULL, 0,                   \
+		    "At most so many; 500 when absent."                        \
+	}
 static const struct field channels_fields[] = {
 	{ "joined", F_BOOL, IN(joined), 0, 0, 0, NULL, NULL, 0,
 	    "Only those that you are a member of." },
-	{ "limit", F_INT, IN(limit), 1, LIST_PAGE_MAX, 0, NULL, NULL, 0,
-	    "At most so many; 100 when absent." },
+	LIMIT_FIELD,
 	{ "after", F_STR, IN(after), LIST_AFTER, 1024, 0, NULL, NULL, 0,
 	    "Only those that come after: next of the page before." },
 	{ .type = F_END },
 };
 static const struct field threads_fields[] = {
-	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, FIELD_REQUIRED,
-	    NULL, NULL, 0, "Channel: its id, or its name." },
-	{ "limit", F_INT, IN(limit), 1, LIST_PAGE_MAX, 0, NULL, NULL, 0,
-	    "At most so many; 100 when absent." },
+	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,
+	    FIELD_REQUIRED | FIELD_MESH, NULL, NULL, 0,
+	    "Channel: its id, or its name." },
+	{ "channelId", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,
+	    FIELD_REQUIRED | FIELD_REST, NULL, NULL, 0,
+	    "Channel: its id, or its name." },
+	LIMIT_FIELD,
 	{ "after", F_STR, IN(after), ID_HEX_LEN, ID_HEX_LEN, 0, NULL, NULL, 0,
 	    "Only those that come after: next of the page before." },
 	{ .type = F_END },
@@ -50,16 +61,23 @@ struct channel_row {
 	struct slice role;
 	int64_t created_ms;
 	struct slice by_name;
+	struct id by;
+	int visibility;
 };
 
 #define ROW(field) offsetof(struct channel_row, field)
 static const struct field channel_row_fields[] = {
-	{ "channelId", F_ID, ROW(id), 0, 0, 0, NULL, NULL, 0, "Its id." },
+	{ "channelId", F_ID, ROW(id), 0, 0, FIELD_MESH, NULL, NULL, 0,
+	    "Its id." },
+	{ "id", F_ID, ROW(id), 0, 0, FIELD_REST, NULL, NULL, 0, "Its id." },
 	{ "name", F_STR, ROW(name), 0, 0, 0, NULL, NULL, 0, "Its name." },
 	{ "topic", F_STR, ROW(topic), 0, 0, 0, NULL, NULL, 0,
 	    "What it is about." },
-	{ "private", F_BOOL, ROW(private), 0, 0, 0, NULL, NULL, 0,
+	{ "private", F_BOOL, ROW(private), 0, 0, FIELD_MESH, NULL, NULL, 0,
 	    "Only its members know of it." },
+	{ "visibility", F_ENUM, ROW(visibility), 0, 0, FIELD_REST,
+	    channel_visibilities, NULL, 0,
+	    "private: only its members know of it." },
 	{ "lastSeq", F_INT, ROW(seq), 0, 0, 0, NULL, NULL, 0,
 	    "Of the newest message; 0: there is none." },
 	{ "unread", F_INT, ROW(unread), 0, 0, 0, NULL, NULL, 0,
@@ -68,23 +86,34 @@ static const struct field channel_row_fields[] = {
 	    "What you are there; absent: no member." },
 	{ "createdAt", F_TIME, ROW(created_ms), 0, 0, 0, NULL, NULL, 0,
 	    "When it was made." },
+	{ "createdByActorId", F_ID, ROW(by), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "By which member." },
 	{ "createdBy", F_STR, ROW(by_name), 0, 0, 0, NULL, NULL, 0,
 	    "By whom." },
 	{ .type = F_END },
 };
 static const struct field thread_row_fields[] = {
-	{ "channelId", F_ID, ROW(id), 0, 0, 0, NULL, NULL, 0,
+	{ "channelId", F_ID, ROW(id), 0, 0, FIELD_MESH, NULL, NULL, 0,
 	    "The thread's id." },
-	{ "messageId", F_ID, ROW(parent), 0, 0, 0, NULL, NULL, 0,
+	{ "id", F_ID, ROW(id), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "The thread's id." },
+	{ "messageId", F_ID, ROW(parent), 0, 0, FIELD_MESH, NULL, NULL, 0,
 	    "The message that it is about." },
-	{ "private", F_BOOL, ROW(private), 0, 0, 0, NULL, NULL, 0,
+	{ "parentMessageId", F_ID, ROW(parent), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "The message that it is about." },
+	{ "private", F_BOOL, ROW(private), 0, 0, FIELD_MESH, NULL, NULL, 0,
 	    "Only members of its channel may read it." },
+	{ "visibility", F_ENUM, ROW(visibility), 0, 0, FIELD_REST,
+	    channel_visibilities, NULL, 0,
+	    "private: only members of its channel may read it." },
 	{ "lastSeq", F_INT, ROW(seq), 0, 0, 0, NULL, NULL, 0,
 	    "Of the newest message; 0: there is none." },
 	{ "unread", F_INT, ROW(unread), 0, 0, 0, NULL, NULL, 0,
 	    "Messages behind what you have read." },
 	{ "createdAt", F_TIME, ROW(created_ms), 0, 0, 0, NULL, NULL, 0,
 	    "When it was begun." },
+	{ "createdByActorId", F_ID, ROW(by), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "By which member." },
 	{ "createdBy", F_STR, ROW(by_name), 0, 0, 0, NULL, NULL, 0,
 	    "By whom." },
 	{ .type = F_END },
@@ -115,24 +144,31 @@ static const struct field threads_out_fields[] = {
 
 /* How many there may be, and rows for them. */
 static size_t
-list_limit(const struct list_in *in)
+list_limit(const struct request *r)
 {
-	return in->limit > 0 ? (size_t)in->limit : LIST_PAGE;
+	const struct list_in *in = r->in;
+
+	if (in->limit > 0)
+		return (size_t)in->limit;
+	return op_is_rest(r) ? LIST_PAGE_MAX : LIST_PAGE;
 }
 
 static void
 list_reply(struct request *r, const struct db_result *res,
     void (*read)(struct channel_row *, const struct db_result *, size_t))
 {
-	size_t i, limit = list_limit(r->in);
+	size_t i, limit = list_limit(r);
 	size_t n = db_rows(res) < limit ? db_rows(res) : limit;
 	struct channel_row *rows =
 	    pool_zalloc(&r->pool, (n + 1) * sizeof(*rows));
 	struct list_out out = { .rows = { rows, n } };
 	char hex[ID_HEX_LEN + 1], *next;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		read(&rows[i], res, i);
+		rows[i].visibility =
+		    rows[i].private ? VISIBILITY_PRIVATE : VISIBILITY_PUBLIC;
+	}
 	if (db_rows(res) > limit) {
 		id_hex(&rows[n - 1].id, hex);
 		next = rows[n - 1].name.n == 0
@@ -163,6 +199,7 @@ channel_row(struct channel_row *c, const struct db_result *res, size_t i)
 	c->unread = list_unread(c->seq, db_int(res, i, 6));
 	c->created_ms = db_time(res, i, 7);
 	c->by_name = db_text(res, i, 8);
+	db_id(res, i, 9, &c->by);
 }
 
 static void
@@ -175,6 +212,7 @@ thread_row(struct channel_row *c, const struct db_result *res, size_t i)
 	c->unread = list_unread(c->seq, db_int(res, i, 4));
 	c->created_ms = db_time(res, i, 5);
 	c->by_name = db_text(res, i, 6);
+	db_id(res, i, 7, &c->by);
 }
 
 static void
@@ -224,7 +262,7 @@ list_channels_exec(struct request *r, void *arg)
 	db_put_text(p, folded, str_fold(folded, name.p, name.n));
 	db_put_id(p, &after);
 	db_put_bool(p, in->joined);
-	db_put_int(p, (int64_t)list_limit(in) + 1);
+	db_put_int(p, (int64_t)list_limit(r) + 1);
 	db_query(r->core->reads, p, channels_found, r);
 }
 
@@ -241,7 +279,7 @@ list_threads_of(struct request *r, struct channel *c)
 	db_put_id(p, &c->id);
 	db_put_id(p, &r->client->session->info.member);
 	db_put_id(p, &after);
-	db_put_int(p, (int64_t)list_limit(in) + 1);
+	db_put_int(p, (int64_t)list_limit(r) + 1);
 	db_query(r->core->reads, p, threads_found, r);
 }
 
@@ -256,6 +294,7 @@ list_threads_exec(struct request *r, void *arg)
 const struct op op_list_channels = {
 	.name = "list_channels",
 	.scope = SCOPE_CHANNELS_READ,
+	.rest = { "GET /v1/channels" },
 	.reply = "channels",
 	.in = channels_fields,
 	.in_size = sizeof(struct list_in),
@@ -268,6 +307,7 @@ const struct op op_list_channels = {
 const struct op op_list_threads = {
 	.name = "list_threads",
 	.scope = SCOPE_CHANNELS_READ,
+	.rest = { "GET /v1/channels/{channelId}/threads" },
 	.reply = "threads",
 	.in = threads_fields,
 	.in_size = sizeof(struct list_in),

@@ -18,14 +18,26 @@ struct join_in {
 	struct slice channel;
 	struct slice member;
 	int role;
+	struct slice word; /* the same, in the client's own */
 };
 
 #define IN(field) offsetof(struct join_in, field)
-#define CHANNEL_FIELD                                                \
-	{                                                            \
-		"channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, \
-		    FIELD_REQUIRED, NULL, NULL, 0,                   \
-		    "Channel: its id, or its name."                  \
+#define CHANNEL_FIELD                                                  \
+	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,         \
+		FIELD_REQUIRED | FIELD_MESH, NULL, NULL, 0,            \
+		"Channel: its id, or its name." },                     \
+	{                                                              \
+		"channelId", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, \
+		    FIELD_REQUIRED | FIELD_REST, NULL, NULL, 0,        \
+		    "Channel: its id, or its name."                    \
+	}
+#define MEMBER_FIELD                                                        \
+	{ "member", F_STR, IN(member), 1, 256, FIELD_REQUIRED | FIELD_MESH, \
+		NULL, NULL, 0, "Who: a member's id, key or name." },        \
+	{                                                                   \
+		"actorId", F_STR, IN(member), 1, 256,                       \
+		    FIELD_REQUIRED | FIELD_REST, NULL, NULL, 0,             \
+		    "Who: a member's id, key or name."                      \
 	}
 static const struct field join_fields[] = {
 	CHANNEL_FIELD,
@@ -33,21 +45,23 @@ static const struct field join_fields[] = {
 };
 static const struct field add_fields[] = {
 	CHANNEL_FIELD,
-	{ "member", F_STR, IN(member), 1, 256, FIELD_REQUIRED, NULL, NULL, 0,
-	    "Who: a member's id, key or name." },
-	{ "role", F_ENUM, IN(role), 0, 0, 0, channel_roles, NULL, 0,
+	MEMBER_FIELD,
+	{ "role", F_ENUM, IN(role), 0, 0, FIELD_MESH, channel_roles, NULL, 0,
 	    "What it is there; member when absent." },
+	{ "role", F_NAME, IN(word), 1, 64, FIELD_REST, NULL, NULL, 0,
+	    "What it is there; member when absent. owner and admin manage "
+	    "the channel, any other word is as member." },
 	{ .type = F_END },
 };
 static const struct field remove_fields[] = {
 	CHANNEL_FIELD,
-	{ "member", F_STR, IN(member), 1, 256, FIELD_REQUIRED, NULL, NULL, 0,
-	    "Who: a member's id, key or name." },
+	MEMBER_FIELD,
 	{ .type = F_END },
 };
 #undef IN
 
 struct join_out {
+	bool ok;
 	struct id channel;
 	struct id member;
 	struct slice role;
@@ -56,9 +70,12 @@ struct join_out {
 
 #define OUT(field) offsetof(struct join_out, field)
 static const struct field join_out_fields[] = {
+	{ "ok", F_BOOL, OUT(ok), 0, 0, FIELD_REST, NULL, NULL, 0, "true." },
 	{ "channelId", F_ID, OUT(channel), 0, 0, 0, NULL, NULL, 0,
 	    "The channel." },
-	{ "memberId", F_ID, OUT(member), 0, 0, 0, NULL, NULL, 0,
+	{ "memberId", F_ID, OUT(member), 0, 0, FIELD_MESH, NULL, NULL, 0,
+	    "The member." },
+	{ "actorId", F_ID, OUT(member), 0, 0, FIELD_REST, NULL, NULL, 0,
 	    "The member." },
 	{ "role", F_STR, OUT(role), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
 	    "What it is there now; null: no member." },
@@ -174,6 +191,7 @@ join_begin(struct request *r, struct channel *c, const char *role)
 	const struct session *s = r->client->session;
 	struct joining *j = pool_zalloc(&r->pool, sizeof(*j));
 
+	j->out.ok = true;
 	j->request = r;
 	j->channel = c;
 	j->mesh = s->mesh->id;
@@ -216,8 +234,11 @@ static void
 add_found(struct request *r, struct channel *c)
 {
 	const struct join_in *in = r->in;
+	struct joining *j;
 
-	(void)join_begin(r, c, channel_roles[in->role]);
+	j = join_begin(r, c, channel_roles[in->role]);
+	if (in->word.n > 0)
+		j->out.role = in->word;
 	member_named(r, in->member, add_named);
 }
 
@@ -253,10 +274,12 @@ struct members_in {
 
 #define IN(field) offsetof(struct members_in, field)
 static const struct field members_fields[] = {
-	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, FIELD_REQUIRED,
-	    NULL, NULL, 0, "Channel: its id, or its name." },
-	{ "limit", F_INT, IN(limit), 1, MEMBERS_PAGE_MAX, 0, NULL, NULL, 0,
-	    "At most so many; 100 when absent." },
+	CHANNEL_FIELD,
+	{ "limit", F_INT, IN(limit), 1, MEMBERS_PAGE_MAX, FIELD_MESH, NULL,
+	    NULL, 0, "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, MEMBERS_PAGE_MAX,
+	    FIELD_REST | FIELD_CLAMP, NULL, NULL, 0,
+	    "At most so many; 500 when absent." },
 	{ "after", F_STR, IN(after), MEMBERS_NEXT, 1024, 0, NULL, NULL, 0,
 	    "Only who comes after: next of the page before." },
 	{ .type = F_END },
@@ -274,11 +297,16 @@ struct member_row {
 
 #define ROW(field) offsetof(struct member_row, field)
 static const struct field member_row_fields[] = {
-	{ "memberId", F_ID, ROW(id), 0, 0, 0, NULL, NULL, 0, "The member." },
+	{ "memberId", F_ID, ROW(id), 0, 0, FIELD_MESH, NULL, NULL, 0,
+	    "The member." },
+	{ "actorId", F_ID, ROW(id), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "The member." },
 	{ "name", F_STR, ROW(name), 0, 0, 0, NULL, NULL, 0, "Its name." },
 	{ "role", F_STR, ROW(role), 0, 0, 0, NULL, NULL, 0,
 	    "What it is there." },
-	{ "joinedAt", F_TIME, ROW(joined_ms), 0, 0, 0, NULL, NULL, 0,
+	{ "joinedAt", F_TIME, ROW(joined_ms), 0, 0, FIELD_MESH, NULL, NULL, 0,
+	    "Since when." },
+	{ "createdAt", F_TIME, ROW(joined_ms), 0, 0, FIELD_REST, NULL, NULL, 0,
 	    "Since when." },
 	{ "online", F_BOOL, ROW(online), 0, 0, 0, NULL, NULL, 0,
 	    "It has a session that others see." },
@@ -305,6 +333,16 @@ static const struct field members_out_fields[] = {
 	{ .type = F_END },
 };
 #undef OUT
+
+static int64_t
+members_limit(const struct request *r)
+{
+	const struct members_in *in = r->in;
+
+	if (in->limit > 0)
+		return in->limit;
+	return op_is_rest(r) ? MEMBERS_PAGE_MAX : MEMBERS_PAGE;
+}
 
 /* Is the member there, as its peers may know? */
 static void
@@ -333,9 +371,8 @@ static void
 members_found(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
-	const struct members_in *in = r->in;
 	struct members_out *out = r->context;
-	size_t i, n, limit = in->limit > 0 ? (size_t)in->limit : MEMBERS_PAGE;
+	size_t i, n, limit = (size_t)members_limit(r);
 	struct member_row *rows;
 	char hex[ID_HEX_LEN + 1], *next;
 
@@ -388,7 +425,7 @@ members_channel(struct request *r, struct channel *c)
 	db_put_id(p, &r->client->session->info.member);
 	db_put_text(p, folded, str_fold(folded, name.p, name.n));
 	db_put_id(p, &after);
-	db_put_int(p, (in->limit > 0 ? in->limit : MEMBERS_PAGE) + 1);
+	db_put_int(p, members_limit(r) + 1);
 	db_query(r->core->reads, p, members_found, r);
 }
 
@@ -403,6 +440,7 @@ members_exec(struct request *r, void *arg)
 const struct op op_join_channel = {
 	.name = "join_channel",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "POST /v1/channels/{channelId}/join" },
 	.reply = "channel_membership",
 	.in = join_fields,
 	.in_size = sizeof(struct join_in),
@@ -414,6 +452,7 @@ const struct op op_join_channel = {
 const struct op op_leave_channel = {
 	.name = "leave_channel",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "POST /v1/channels/{channelId}/leave" },
 	.reply = "channel_membership",
 	.in = join_fields,
 	.in_size = sizeof(struct join_in),
@@ -426,6 +465,7 @@ const struct op op_leave_channel = {
 const struct op op_add_channel_member = {
 	.name = "add_channel_member",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "POST /v1/channels/{channelId}/members" },
 	.reply = "channel_membership",
 	.in = add_fields,
 	.in_size = sizeof(struct join_in),
@@ -438,6 +478,7 @@ const struct op op_add_channel_member = {
 const struct op op_remove_channel_member = {
 	.name = "remove_channel_member",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "DELETE /v1/channels/{channelId}/members/{actorId}" },
 	.reply = "channel_membership",
 	.in = remove_fields,
 	.in_size = sizeof(struct join_in),
@@ -449,6 +490,7 @@ const struct op op_remove_channel_member = {
 const struct op op_list_channel_members = {
 	.name = "list_channel_members",
 	.scope = SCOPE_CHANNELS_READ,
+	.rest = { "GET /v1/channels/{channelId}/members" },
 	.reply = "channel_members",
 	.in = members_fields,
 	.in_size = sizeof(struct members_in),

@@ -104,7 +104,8 @@ struct field {
 #define FIELD_REQUIRED 0x01 /* in: must be there */
 #define FIELD_NULLABLE                                                     \
 	0x02		  /* out: null when the slice is {NULL, 0}, the id \
-			   * or key is all zero */
+			   * or key is all zero, or so is the first        \
+			   * field of a row */
 #define FIELD_OMIT 0x04	  /* out: left out in that case */
 #define FIELD_ABSENT 0x08 /* in: an int is -1 when it is absent */
 /* in: over HTTP an int beyond its limits becomes the limit */
@@ -285,6 +286,8 @@ typedef enum err request_decode(
  * its turn.  The request is answered by itself in any case. */
 void op_run(struct request *r, const char *name, size_t n,
     request_decode *decode, void *arg);
+/* It came by HTTP, with the names and the defaults of REST. */
+bool op_is_rest(const struct request *r) MUST_CHECK;
 /* A request of the client's does not hold back the others any more. */
 void op_go_on(struct client *c);
 /* A request that is no operation, refused in its turn.  fmt NULL: the error's
@@ -552,6 +555,7 @@ enum rate {
 	RATE_REQUESTS,
 	RATE_REFUSED,
 	RATE_HELLO,
+	RATE_LOGIN,
 	RATE_MAX
 };
 struct core_rate {
@@ -577,6 +581,9 @@ enum err rate_pair(struct request *r, const struct id *member) MUST_CHECK;
 /* A hello that the member with this key signed. */
 enum err rate_hello(struct request *r, const struct mesh *m,
     const uint8_t key[CRYPTO_KEY_LEN]) MUST_CHECK;
+/* An attempt to be who this stands for, by a password. */
+enum err rate_login(
+    struct request *r, const uint8_t who[CRYPTO_DIGEST_LEN]) MUST_CHECK;
 /* A request of somebody who has no session yet: were too many of its address
  * refused?  And: this one was. */
 enum err rate_stranger(struct request *r) MUST_CHECK;
@@ -649,6 +656,7 @@ struct core_limits {
 	int64_t schedules;
 	int64_t tokens;
 	int64_t token_ms;
+	int64_t login_ms;
 	int64_t audit_ms;    /* between checkpoints; 0: none by the clock */
 	int64_t transfer_ms; /* that a file takes at most */
 	int64_t hook_rate;   /* per minute */
@@ -656,6 +664,14 @@ struct core_limits {
 	struct webhook_limits webhook;
 	struct durable_limits durable;
 	bool memory; /* units are made of messages */
+};
+
+/* Work that would hold up the loop.  It is of who asked for it until done is
+ * called, in the loop; work may run beside it, and touches nothing else. */
+struct core_job {
+	STAILQ_ENTRY(core_job) entry;
+	void (*work)(struct core_job *job);
+	void (*done)(struct core_job *job);
 };
 
 struct core {
@@ -731,6 +747,10 @@ struct core {
 	struct file_repair *file_repair;   /* in jobs, else NULL */
 	const struct storage *storage;	   /* NULL: there is none */
 	void *storage_arg;
+	/* Does a job beside the loop; false: too many wait.  NULL: there is
+	 * nothing beside it, and jobs are done in it. */
+	bool (*beside)(void *arg, struct core_job *job);
+	void *beside_arg;
 	/* Told of what passes; NULL: nobody looks on.  Gets arg. */
 	void (*trace)(void *arg, const struct trace *t);
 };

@@ -17,11 +17,12 @@ struct post {
 	struct slice by_name;
 	struct slice client_id;
 	struct id reply_to;	/* or zero */
-	struct slice parts;	/* a JSON array of {type, payload} */
+	struct slice parts;	/* a JSON array of {index, type, payload} */
 	struct slice reactions; /* the same of {reaction, count, names} */
 	int64_t created_ms;
 	int64_t edited_ms;
 	int64_t redacted_ms;
+	bool redacted;
 };
 /* As it is answered and told. */
 extern const struct field post_fields[];

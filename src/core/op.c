@@ -128,6 +128,12 @@ op_advance(struct client *c)
 	}
 }
 
+bool
+op_is_rest(const struct request *r)
+{
+	return r->client != NULL && r->client->calls->hides & FIELD_MESH;
+}
+
 void
 op_go_on(struct client *c)
 {

@@ -10,6 +10,7 @@
 
 struct post_in {
 	struct slice channel;
+	int stream;
 	struct slice text;
 	struct list parts;
 	struct slice client_id;
@@ -18,17 +19,27 @@ struct post_in {
 
 #define IN(field) offsetof(struct post_in, field)
 static const struct field post_in_fields[] = {
-	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, FIELD_REQUIRED,
-	    NULL, NULL, 0, "Channel or thread: its id; or a channel's name." },
+	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,
+	    FIELD_REQUIRED | FIELD_MESH, NULL, NULL, 0,
+	    "Channel or thread: its id; or a channel's name." },
+	{ "streamId", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,
+	    FIELD_REQUIRED | FIELD_REST, NULL, NULL, 0,
+	    "Channel or thread: its id; or a channel's name." },
+	{ "streamType", F_ENUM, IN(stream), 0, 0, FIELD_REST, channel_streams,
+	    NULL, 0, "What it is; its id is enough." },
 	{ "text", F_STR, IN(text), 1, INT32_MAX, 0, NULL, NULL, 0,
 	    "What to say; the same as one part of type text." },
 	{ "parts", F_ROWS, IN(parts), 1, POST_PARTS_MAX, 0, NULL,
 	    post_part_fields, sizeof(struct post_part),
 	    "What to say, in parts, instead of text." },
-	{ "client_message_id", F_STR, IN(client_id), 1, POST_CLIENT_ID_MAX, 0,
-	    NULL, NULL, 0,
+	{ "client_message_id", F_STR, IN(client_id), 1, POST_CLIENT_ID_MAX,
+	    FIELD_MESH, NULL, NULL, 0,
 	    "The sender's own id; a post repeated with it is the same "
 	    "message." },
+	{ "idempotencyKey", F_STR, IN(client_id), 1, POST_CLIENT_ID_MAX,
+	    FIELD_REST, NULL, NULL, 0,
+	    "The sender's own id, unless the header Idempotency-Key has it; "
+	    "a message repeated with it is the same one, whatever it says." },
 	{ "replyToId", F_ID, IN(reply_to), 0, 0, 0, NULL, NULL, 0,
 	    "The message that it answers." },
 	{ .type = F_END },
@@ -48,16 +59,24 @@ struct post_out {
 static const struct field post_out_fields[] = {
 	{ "messageId", F_ID, OUT(id), 0, 0, 0, NULL, NULL, 0,
 	    "The message's id." },
-	{ "channelId", F_ID, OUT(channel), 0, 0, 0, NULL, NULL, 0,
+	{ "channelId", F_ID, OUT(channel), 0, 0, FIELD_MESH, NULL, NULL, 0,
 	    "The channel's." },
+	{ "streamId", F_ID, OUT(channel), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "The channel's, or thread's." },
 	{ "seq", F_INT, OUT(seq), 0, 0, 0, NULL, NULL, 0,
 	    "Its place in the channel; from 1, without gaps." },
+	{ "streamSeq", F_INT, OUT(seq), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "The same." },
 	{ "createdAt", F_TIME, OUT(created_ms), 0, 0, 0, NULL, NULL, 0,
 	    "When it was stored." },
-	{ "duplicate", F_BOOL, OUT(repeated), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	{ "duplicate", F_BOOL, OUT(repeated), 0, 0, FIELD_OMIT | FIELD_MESH,
+	    NULL, NULL, 0, "It was posted before, with the same id." },
+	{ "idempotent", F_BOOL, OUT(repeated), 0, 0, FIELD_REST, NULL, NULL, 0,
 	    "It was posted before, with the same id." },
-	{ "client_message_id", F_STR, OUT(client_id), 0, 0, FIELD_OMIT, NULL,
-	    NULL, 0, "That of the request." },
+	{ "client_message_id", F_STR, OUT(client_id), 0, 0,
+	    FIELD_OMIT | FIELD_MESH, NULL, NULL, 0, "That of the request." },
+	{ "idempotencyKey", F_STR, OUT(client_id), 0, 0, FIELD_REST, NULL, NULL,
+	    0, "That of the request." },
 	{ .type = F_END },
 };
 #undef OUT
@@ -180,7 +199,8 @@ post_store(struct posting *g)
 	db_put_id(row, id_is_null(&p->reply_to) ? NULL : &p->reply_to);
 	db_put_text(row, p->parts.p, p->parts.n);
 	db_put_str(row, at);
-	db_put_bool(row, true);
+	/* Over REST a key stands for the message, whatever it says. */
+	db_put_bool(row, !op_is_rest(r));
 	post_line(row, g);
 }
 
@@ -239,6 +259,13 @@ post_exec(struct request *r, void *arg)
 
 	if (!post_parts_check(r, &in->parts, in->text))
 		return;
+	if (op_is_rest(r) && in->client_id.n == 0) {
+		op_fail(r, ERR_MALFORMED,
+		    "idempotencyKey is missing: give it, or the header "
+		    "Idempotency-Key; with it a message that is sent again is "
+		    "the same one.");
+		return;
+	}
 	if (rate_message(r, PRIORITY_NEXT) != ERR_NONE) {
 		op_fail(r, r->error, NULL);
 		return;
@@ -253,6 +280,8 @@ post_exec(struct request *r, void *arg)
 const struct op op_post = {
 	.name = "post",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "POST /v1/messages", "POST /v1/streams/{streamId}/messages",
+	    "POST /v1/channels/{streamId}/messages" },
 	.reply = "posted",
 	.flags = OP_PIPELINED,
 	.in = post_in_fields,

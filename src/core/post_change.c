@@ -45,9 +45,17 @@ static const struct field react_fields[] = {
 	    "Take it back." },
 	{ .type = F_END },
 };
+static const struct field unreact_fields[] = {
+	{ "messageId", F_ID, IN(message), 0, 0, FIELD_REQUIRED, NULL, NULL, 0,
+	    "The message." },
+	{ "reaction", F_NAME, IN(reaction), 1, REACTION_MAX, FIELD_REQUIRED,
+	    NULL, NULL, 0, "As it was given." },
+	{ .type = F_END },
+};
 #undef IN
 
 struct change_out {
+	bool ok;
 	struct id message;
 	struct id channel;
 	bool changed;
@@ -55,7 +63,13 @@ struct change_out {
 };
 
 #define OUT(field) offsetof(struct change_out, field)
+#define OK_FIELD                                                        \
+	{                                                               \
+		"ok", F_BOOL, OUT(ok), 0, 0, FIELD_REST, NULL, NULL, 0, \
+		    "true."                                             \
+	}
 static const struct field change_out_fields[] = {
+	OK_FIELD,
 	{ "messageId", F_ID, OUT(message), 0, 0, 0, NULL, NULL, 0,
 	    "The message." },
 	{ "channelId", F_ID, OUT(channel), 0, 0, 0, NULL, NULL, 0,
@@ -65,6 +79,7 @@ static const struct field change_out_fields[] = {
 	{ .type = F_END },
 };
 static const struct field react_out_fields[] = {
+	OK_FIELD,
 	{ "messageId", F_ID, OUT(message), 0, 0, 0, NULL, NULL, 0,
 	    "The message." },
 	{ "channelId", F_ID, OUT(channel), 0, 0, 0, NULL, NULL, 0,
@@ -106,7 +121,7 @@ changed(void *arg, const struct db_result *res)
 	const struct change *c = arg;
 	struct request *r = c->request;
 	const struct change_in *in = r->in;
-	struct change_out out = { .message = in->message };
+	struct change_out out = { .ok = true, .message = in->message };
 	struct entry e = { .mesh = c->mesh };
 
 	if (op_db_failed(r, res))
@@ -264,9 +279,19 @@ react_exec(struct request *r, void *arg)
 	react_line(p, c, in);
 }
 
+static void
+unreact_exec(struct request *r, void *arg)
+{
+	struct change_in *in = arg;
+
+	in->remove = true;
+	react_exec(r, in);
+}
+
 const struct op op_edit_post = {
 	.name = "edit_post",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "PATCH /v1/messages/{messageId}" },
 	.reply = "post_changed",
 	.in = edit_fields,
 	.in_size = sizeof(struct change_in),
@@ -278,6 +303,7 @@ const struct op op_edit_post = {
 const struct op op_redact_post = {
 	.name = "redact_post",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "POST /v1/messages/{messageId}/redact" },
 	.reply = "post_changed",
 	.in = redact_fields,
 	.in_size = sizeof(struct change_in),
@@ -290,10 +316,24 @@ const struct op op_redact_post = {
 const struct op op_react = {
 	.name = "react",
 	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "POST /v1/messages/{messageId}/reactions" },
 	.reply = "reaction_result",
 	.in = react_fields,
 	.in_size = sizeof(struct change_in),
 	.out = react_out_fields,
 	.exec = react_exec,
 	.text = "Say in a character or a word what you think of a message.",
+};
+
+const struct op op_unreact = {
+	.name = "unreact",
+	.scope = SCOPE_CHANNELS_WRITE,
+	.rest = { "DELETE /v1/messages/{messageId}/reactions/{reaction}" },
+	.reply = "reaction_result",
+	.flags = OP_REST_ONLY,
+	.in = unreact_fields,
+	.in_size = sizeof(struct change_in),
+	.out = react_out_fields,
+	.exec = unreact_exec,
+	.text = "Take back what you said of a message.",
 };

@@ -11,23 +11,33 @@
 
 #define POST(field) offsetof(struct post, field)
 const struct field post_fields[] = {
-	{ "messageId", F_ID, POST(id), 0, 0, 0, NULL, NULL, 0,
+	{ "messageId", F_ID, POST(id), 0, 0, FIELD_MESH, NULL, NULL, 0,
 	    "The message's id." },
-	{ "channelId", F_ID, POST(channel), 0, 0, 0, NULL, NULL, 0,
+	{ "id", F_ID, POST(id), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "The message's id." },
+	{ "channelId", F_ID, POST(channel), 0, 0, FIELD_MESH, NULL, NULL, 0,
+	    "The channel, or thread." },
+	{ "streamId", F_ID, POST(channel), 0, 0, FIELD_REST, NULL, NULL, 0,
 	    "The channel, or thread." },
 	{ "seq", F_INT, POST(seq), 0, 0, 0, NULL, NULL, 0,
 	    "Its place there; from 1, without gaps." },
-	{ "memberId", F_ID, POST(member), 0, 0, 0, NULL, NULL, 0,
+	{ "streamSeq", F_INT, POST(seq), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "The same." },
+	{ "memberId", F_ID, POST(member), 0, 0, FIELD_MESH, NULL, NULL, 0,
+	    "Who said it." },
+	{ "actorId", F_ID, POST(member), 0, 0, FIELD_REST, NULL, NULL, 0,
 	    "Who said it." },
 	{ "name", F_STR, POST(by_name), 0, 0, 0, NULL, NULL, 0,
 	    "By what name." },
 	{ "parts", F_JSON, POST(parts), 0, 0, 0, NULL, NULL, 0,
-	    "What was said: an array of type and payload; empty when it was "
-	    "redacted." },
+	    "What was said: an array of index, type and payload; empty when "
+	    "it was redacted." },
 	{ "replyToId", F_ID, POST(reply_to), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "The message that it answers." },
-	{ "client_message_id", F_STR, POST(client_id), 0, 0, FIELD_OMIT, NULL,
-	    NULL, 0, "The sender's own id." },
+	{ "client_message_id", F_STR, POST(client_id), 0, 0,
+	    FIELD_OMIT | FIELD_MESH, NULL, NULL, 0, "The sender's own id." },
+	{ "idempotencyKey", F_STR, POST(client_id), 0, 0,
+	    FIELD_OMIT | FIELD_REST, NULL, NULL, 0, "The sender's own id." },
 	{ "reactions", F_JSON, POST(reactions), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "What others think of it: an array of reaction, count and "
 	    "names." },
@@ -35,8 +45,13 @@ const struct field post_fields[] = {
 	    "When." },
 	{ "editedAt", F_TIME, POST(edited_ms), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "When it was last changed." },
-	{ "redactedAt", F_TIME, POST(redacted_ms), 0, 0, FIELD_OMIT, NULL, NULL,
-	    0, "When what it said was taken back." },
+	{ "redactedAt", F_TIME, POST(redacted_ms), 0, 0,
+	    FIELD_OMIT | FIELD_MESH, NULL, NULL, 0,
+	    "When what it said was taken back." },
+	{ "redacted", F_BOOL, POST(redacted), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "What it said was taken back." },
+	{ "redactedAt", F_TIME, POST(redacted_ms), 0, 0,
+	    FIELD_NULLABLE | FIELD_REST, NULL, NULL, 0, "When." },
 	{ .type = F_END },
 };
 #undef POST
@@ -59,6 +74,7 @@ post_read(struct post *p, const struct db_result *res, size_t row, unsigned c)
 		p->edited_ms = db_time(res, row, c + 8);
 	if (!db_null(res, row, c + 9))
 		p->redacted_ms = db_time(res, row, c + 9);
+	p->redacted = p->redacted_ms != 0;
 	db_id(res, row, c + 10, &p->mesh);
 	db_id(res, row, c + 11, &p->channel);
 	if (!db_null(res, row, c + 12))
@@ -90,12 +106,23 @@ struct read_in {
 
 #define IN(field) offsetof(struct read_in, field)
 static const struct field read_fields[] = {
-	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, FIELD_REQUIRED,
-	    NULL, NULL, 0, "Channel or thread: its id; or a channel's name." },
-	{ "after", F_INT, IN(after), 0, INT64_MAX, FIELD_ABSENT, NULL, NULL, 0,
+	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,
+	    FIELD_REQUIRED | FIELD_MESH, NULL, NULL, 0,
+	    "Channel or thread: its id; or a channel's name." },
+	{ "streamId", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,
+	    FIELD_REQUIRED | FIELD_REST, NULL, NULL, 0,
+	    "Channel or thread: its id; or a channel's name." },
+	{ "after", F_INT, IN(after), 0, INT64_MAX, FIELD_ABSENT | FIELD_MESH,
+	    NULL, NULL, 0,
 	    "What comes after this seq; without it the newest messages." },
-	{ "limit", F_INT, IN(limit), 1, POST_PAGE_MAX, 0, NULL, NULL, 0,
-	    "At most so many; 50 when absent." },
+	{ "afterSeq", F_INT, IN(after), 0, INT64_MAX, FIELD_REST | FIELD_CLAMP,
+	    NULL, NULL, 0, "What comes after this seq; 0 when absent." },
+	{ "after", F_INT, IN(after), 0, INT64_MAX, FIELD_REST | FIELD_CLAMP,
+	    NULL, NULL, 0, "The same." },
+	{ "limit", F_INT, IN(limit), 1, POST_PAGE_MAX, FIELD_MESH, NULL, NULL,
+	    0, "At most so many; 50 when absent." },
+	{ "limit", F_INT, IN(limit), 1, POST_PAGE_MAX, FIELD_REST | FIELD_CLAMP,
+	    NULL, NULL, 0, "At most so many; 50 when absent." },
 	{ "wait", F_INT, IN(wait), 0, FOLLOW_WAIT_MAX, FIELD_REST, NULL, NULL,
 	    0, "Where there is nothing yet, wait so many seconds for it." },
 	{ .type = F_END },
@@ -107,6 +134,7 @@ struct read_out {
 	struct list posts;
 	int64_t seq;
 	bool more;
+	int64_t next;
 	/* Not fields: */
 	int64_t after;
 	struct follow_wait *wait;
@@ -114,7 +142,9 @@ struct read_out {
 
 #define OUT(field) offsetof(struct read_out, field)
 static const struct field read_out_fields[] = {
-	{ "channelId", F_ID, OUT(channel), 0, 0, 0, NULL, NULL, 0,
+	{ "channelId", F_ID, OUT(channel), 0, 0, FIELD_MESH, NULL, NULL, 0,
+	    "The channel, or thread." },
+	{ "streamId", F_ID, OUT(channel), 0, 0, FIELD_REST, NULL, NULL, 0,
 	    "The channel, or thread." },
 	{ "messages", F_ROWS, OUT(posts), 0, 0, 0, NULL, post_fields,
 	    sizeof(struct post), "In the order of their seq." },
@@ -122,6 +152,8 @@ static const struct field read_out_fields[] = {
 	    "Of the newest message." },
 	{ "more", F_BOOL, OUT(more), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "There are more, after the last of these." },
+	{ "next", F_INT, OUT(next), 0, 0, FIELD_REST | FIELD_OMIT, NULL, NULL,
+	    0, "There are more: after for the next page." },
 	{ .type = F_END },
 };
 #undef OUT
@@ -172,6 +204,8 @@ read_done(void *arg, const struct db_result *res)
 	if (i > 0 && v[i - 1].seq > out->seq)
 		out->seq = v[i - 1].seq;
 	out->more = i > 0 && v[i - 1].seq < out->seq;
+	if (out->more)
+		out->next = v[i - 1].seq;
 	op_reply(r, read_over(r));
 }
 
@@ -220,6 +254,8 @@ read_channel_exec(struct request *r, void *arg)
 const struct op op_read_channel = {
 	.name = "read_channel",
 	.scope = SCOPE_CHANNELS_READ,
+	.rest = { "GET /v1/streams/{streamId}/messages",
+	    "GET /v1/channels/{streamId}/messages" },
 	.reply = "channel_messages",
 	.in = read_fields,
 	.in_size = sizeof(struct read_in),

@@ -41,9 +41,11 @@ post_parts_check(struct request *r, const struct list *parts, struct slice text)
 }
 
 static void
-part_write(struct json_writer *w, const struct post_part *part)
+part_write(struct json_writer *w, const struct post_part *part, size_t i)
 {
 	json_object(w);
+	json_key(w, "index");
+	json_num(w, (int64_t)i);
 	json_key(w, "type");
 	json_str(w, post_types[part->type]);
 	json_key(w, "payload");
@@ -55,6 +57,8 @@ static void
 part_write_text(struct json_writer *w, struct slice text)
 {
 	json_object(w);
+	json_key(w, "index");
+	json_num(w, 0);
 	json_key(w, "type");
 	json_str(w, post_types[0]);
 	json_key(w, "payload");
@@ -80,7 +84,7 @@ post_parts(struct request *r, const struct list *parts, struct slice text)
 	if (v == NULL)
 		part_write_text(&w, text);
 	for (i = 0; i < parts->n; i++)
-		part_write(&w, &v[i]);
+		part_write(&w, &v[i], i);
 	json_array_end(&w);
 	if (b.failed)
 		fatalx("out of memory");

@@ -246,6 +246,13 @@ rate_hello(
 }
 
 enum err
+rate_login(struct request *r, const uint8_t who[CRYPTO_DIGEST_LEN])
+{
+	return rate_entry_take(r, RATE_LOGIN, NULL, who, CRYPTO_DIGEST_LEN,
+	    "Attempts to log in by this name");
+}
+
+enum err
 rate_request(struct request *r)
 {
 	const struct core_rate *rate = &r->core->limits.rates[RATE_REQUESTS];

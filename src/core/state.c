@@ -197,6 +197,7 @@ delete_state_exec(struct request *r, void *arg)
 const struct op op_set_state = {
 	.name = "set_state",
 	.scope = SCOPE_STATE_WRITE,
+	.rest = { "PUT /v1/state/{key}" },
 	.reply = "state_result",
 	.flags = OP_QUIET,
 	.in = set_fields,
@@ -209,6 +210,7 @@ const struct op op_set_state = {
 const struct op op_delete_state = {
 	.name = "delete_state",
 	.scope = SCOPE_STATE_WRITE,
+	.rest = { "DELETE /v1/state/{key}" },
 	.reply = "state_deleted",
 	.in = delete_fields,
 	.in_size = sizeof(struct state_in),

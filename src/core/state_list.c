@@ -71,6 +71,12 @@ state_got(void *arg, const struct db_result *r)
 
 	if (op_db_failed(req, r))
 		return;
+	if (db_rows(r) == 0 && op_is_rest(req)) {
+		op_fail(req, ERR_NOT_FOUND,
+		    "There is no state key \"" SLICE_FMT "\".",
+		    SLICE_ARG(in->key));
+		return;
+	}
 	if (db_rows(r) > 0) {
 		out.value = db_text(r, 0, 0);
 		out.by = db_text(r, 0, 1);
@@ -176,6 +182,7 @@ list_state_exec(struct request *r, void *arg)
 const struct op op_get_state = {
 	.name = "get_state",
 	.scope = SCOPE_STATE_READ,
+	.rest = { "GET /v1/state/{key}" },
 	.reply = "state_result",
 	.in = get_fields,
 	.in_size = sizeof(struct get_in),
@@ -187,6 +194,7 @@ const struct op op_get_state = {
 const struct op op_list_state = {
 	.name = "list_state",
 	.scope = SCOPE_STATE_READ,
+	.rest = { "GET /v1/state" },
 	.reply = "state_list",
 	.in = list_fields,
 	.in_size = sizeof(struct list_in),

@@ -32,7 +32,9 @@ const uint64_t table_scope_includes[SCOPE_MAX] = {
 #undef SCOPE
 };
 
-#define ALL ((SCOPE_BIT(SCOPE_MAX) - 1) & ~SCOPE_BIT(SCOPE_UNSET))
+/* What members may have. */
+#define ALL \
+	((SCOPE_BIT(SCOPE_MAX) - 1) & ~(SCOPE_BIT(SCOPE_UNSET) | S(PLATFORM)))
 _Static_assert(SCOPE_MAX < 64, "scopes are bits of a uint64_t");
 
 const struct role_scopes table_roles[ROLE_MAX] = {
@@ -62,3 +64,4 @@ const char *const table_peer_changes[] = { "peer_joined", "peer_returned",
 	"peer_left", "peer_visible", "peer_hidden", NULL };
 const char *const table_deliveries[] = { "queued", "pushed", "acked", "expired",
 	NULL };
+const char *const table_kinds[] = { "agent", "human", "app", "bridge", NULL };

@@ -111,5 +111,7 @@ enum delivery {
 	DELIVERY_EXPIRED
 };
 extern const char *const table_deliveries[];
+/* What a member is; the first when nobody said. */
+extern const char *const table_kinds[];
 
 #endif

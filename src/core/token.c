@@ -268,6 +268,7 @@ token_read(struct token *t, const struct db_result *r)
 	t->scopes = t->granted & token_scopes_of(t->role);
 	t->created_ms = db_time(r, 0, 9);
 	t->expires_ms = db_time(r, 0, 10);
+	t->login = db_bool(r, 0, 17);
 }
 
 static void

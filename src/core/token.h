@@ -32,6 +32,7 @@ struct token {
 	uint64_t scopes;  /* those of them that its member has now */
 	int64_t created_ms;
 	int64_t expires_ms;
+	bool login; /* somebody showed a password for it */
 	uint8_t digest[CRYPTO_DIGEST_LEN];
 };
 void token_open(struct core *c, const uint8_t key[CRYPTO_KEY_LEN]);
@@ -43,6 +44,30 @@ void token_told(struct core *c, const struct id *mesh, const struct id *member);
 void token_tick(struct core *c);
 /* The key of this host, for a token that is made. */
 const uint8_t *token_key(const struct core *c);
+
+/*
+ * token_ops.c: a new one.
+ */
+struct token_new {
+	struct id id;
+	char text[TOKEN_LEN + 1];
+	uint8_t digest[CRYPTO_DIGEST_LEN];
+	uint8_t key_name[TOKEN_KEY_NAME_LEN];
+	struct list scopes; /* their names, of the request's pool */
+	int64_t expires_ms;
+	const struct id *parent; /* with which it ends, or NULL */
+};
+/* Makes it; nobody knows of it yet.  It ends when the token ends by which it is
+ * asked for, and not later than that. */
+void token_new(struct request *r, struct token_new *t, uint64_t scopes,
+    int64_t expires_ms);
+/* Scopes by their names, of which the request's client, and who has this role,
+ * may give each; all of these when there are none.  0 after failing it. */
+uint64_t token_scopes_asked(
+    struct request *r, const struct list *asked, struct slice role);
+/* When one ends that is asked for until then (0: as long as may be); 0 after
+ * failing the request. */
+int64_t token_expires_asked(struct request *r, int64_t asked_ms);
 
 /*
  * token_watch.c: connections that stay.

@@ -4,8 +4,11 @@
  * is by which it is asked.
  *
  * A token is shown once, in the answer to its making; what is stored does not
- * give it back.  Tokens are made by who said hello, never by another token: so
- * revoking one ends all that came of it.
+ * give it back.  One that is made by another token has no more than that: not
+ * its scopes, not its time; and it is revoked with it, so that revoking one
+ * ends all that came of it.  What somebody makes who logged in with a password
+ * is as if it were made by a session that said hello: it stays when that is
+ * over.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -15,6 +18,8 @@
 #define TOKEN_NAME_MAX 128
 #define TOKEN_PAGE 50
 #define TOKEN_PAGE_MAX 200
+/* Of so many members others hear one by one. */
+#define REVOKE_TELL 256
 #define TOKEN_DAY_MS (INT64_C(86400) * 1000)
 
 /* In the order of the statement token_list. */
@@ -47,7 +52,7 @@ static const struct field create_in_fields[] = {
 	{ "name", F_NAME, IN(name), 1, TOKEN_NAME_MAX, 0, NULL, NULL, 0,
 	    "What it is for, in your words." },
 	{ "scopes", F_STRS, IN(scopes), 1, SCOPE_MAX, 0, NULL, NULL, 0,
-	    "What it may do; all that the session may when absent." },
+	    "What it may do; all that you may when absent." },
 	{ "expiresAt", F_TIME, IN(expires_ms), 0, 0, 0, NULL, NULL, 0,
 	    "Until when; token.max_time from now when absent, and at most." },
 	{ .type = F_END },
@@ -84,7 +89,7 @@ static const struct field create_out_fields[] = {
 struct token_create {
 	struct request *request;
 	struct create_out out;
-	char text[TOKEN_LEN + 1];
+	struct token_new token;
 };
 
 static void
@@ -108,13 +113,13 @@ create_stored(void *arg, const struct db_result *res)
 	op_reply(r, &t->out);
 }
 
-/* The scopes that are asked for; 0 after failing the request. */
-static uint64_t
-create_scopes(struct request *r, const struct list *asked)
+uint64_t
+token_scopes_asked(
+    struct request *r, const struct list *asked, struct slice role)
 {
 	const struct slice *v = asked->v;
 	const struct client *c = r->client;
-	uint64_t most = c->scopes & ~SCOPE_BIT(SCOPE_PUBLIC), scopes, more;
+	uint64_t most = c->scopes & token_scopes_of(role), scopes, more;
 	struct slice names[SCOPE_MAX];
 	size_t wrong;
 
@@ -136,16 +141,28 @@ create_scopes(struct request *r, const struct list *asked)
 	op_fail(r, ERR_FORBIDDEN,
 	    "You cannot give the scope " SLICE_FMT
 	    ", which your role (" SLICE_FMT ") has not.",
-	    SLICE_ARG(names[0]), SLICE_ARG(c->session->info.role));
+	    SLICE_ARG(names[0]), SLICE_ARG(role));
 	return 0;
 }
 
-/* When it ends; 0 after failing the request. */
-static int64_t
-create_expires(struct request *r, int64_t asked_ms)
+/* The token with which what it makes ends, or NULL. */
+static const struct token *
+token_parent(const struct request *r)
+{
+	const struct token *t =
+	    r->client != NULL ? deputy_token(r->client) : NULL;
+
+	return t != NULL && !t->login ? t : NULL;
+}
+
+int64_t
+token_expires_asked(struct request *r, int64_t asked_ms)
 {
 	int64_t now = clock_wall(), most = now + r->core->limits.token_ms;
+	const struct token *parent = token_parent(r);
 
+	if (parent != NULL && parent->expires_ms < most)
+		most = parent->expires_ms;
 	if (asked_ms == 0)
 		return most;
 	if (asked_ms > now && asked_ms <= most)
@@ -153,6 +170,10 @@ create_expires(struct request *r, int64_t asked_ms)
 	if (asked_ms <= now)
 		op_fail(r, ERR_MALFORMED,
 		    "expiresAt is over: it must be in the future.");
+	else if (parent != NULL && most == parent->expires_ms)
+		op_fail(r, ERR_MALFORMED,
+		    "expiresAt is later than the end of the token by which "
+		    "you ask for it.");
 	else
 		op_fail(r, ERR_MALFORMED,
 		    "expiresAt is more than %" PRId64 " days ahead, which is "
@@ -161,27 +182,41 @@ create_expires(struct request *r, int64_t asked_ms)
 	return 0;
 }
 
+void
+token_new(
+    struct request *r, struct token_new *t, uint64_t scopes, int64_t expires_ms)
+{
+	const struct token *parent = token_parent(r);
+	const uint8_t *key = token_key(r->core);
+
+	id_new(&t->id);
+	token_make(t->text);
+	token_digest(t->digest, (struct slice){ t->text, TOKEN_LEN }, key);
+	token_key_name(t->key_name, key);
+	t->scopes = token_names(&r->pool, scopes);
+	t->expires_ms = expires_ms;
+	t->parent = parent != NULL ? &parent->id : NULL;
+}
+
 static void
 create_store(struct token_create *t)
 {
 	struct request *r = t->request;
 	const struct session *s = r->client->session;
-	const uint8_t *key = token_key(r->core);
-	uint8_t digest[CRYPTO_DIGEST_LEN], key_name[TOKEN_KEY_NAME_LEN];
+	const struct token_new *n = &t->token;
 	struct db_params *p = db_params(STMT_token_put);
 
-	token_digest(digest, t->out.text, key);
-	token_key_name(key_name, key);
-	db_put_id(p, &t->out.id);
+	db_put_id(p, &n->id);
 	db_put_id(p, &s->mesh->id);
 	db_put_id(p, &s->info.member);
-	db_put_bytes(p, digest, sizeof(digest));
-	db_put_bytes(p, key_name, sizeof(key_name));
+	db_put_bytes(p, n->digest, sizeof(n->digest));
+	db_put_bytes(p, n->key_name, sizeof(n->key_name));
 	db_put_text(p, t->out.name.p, t->out.name.n);
 	db_put_texts(p, t->out.scopes.v, t->out.scopes.n);
 	db_put_int(p, t->out.expires_ms);
 	db_put_int(p, r->core->limits.tokens);
 	db_put_id(p, &s->info.member);
+	db_put_id(p, n->parent);
 	db_query(r->core->reads, p, create_stored, t);
 }
 
@@ -193,17 +228,18 @@ create_token_exec(struct request *r, void *arg)
 	int64_t expires_ms;
 	uint64_t scopes;
 
-	if ((scopes = create_scopes(r, &in->scopes)) == 0 ||
-	    (expires_ms = create_expires(r, in->expires_ms)) == 0)
+	if ((scopes = token_scopes_asked(
+		 r, &in->scopes, r->client->session->info.role)) == 0 ||
+	    (expires_ms = token_expires_asked(r, in->expires_ms)) == 0)
 		return;
 	t = pool_zalloc(&r->pool, sizeof(*t));
 	t->request = r;
+	token_new(r, &t->token, scopes, expires_ms);
+	t->out.id = t->token.id;
 	t->out.expires_ms = expires_ms;
-	id_new(&t->out.id);
-	token_make(t->text);
-	t->out.text = (struct slice){ t->text, TOKEN_LEN };
+	t->out.text = (struct slice){ t->token.text, TOKEN_LEN };
 	t->out.name = in->name.n > 0 ? in->name : (struct slice){ "", 0 };
-	t->out.scopes = token_names(&r->pool, scopes);
+	t->out.scopes = t->token.scopes;
 	create_store(t);
 }
 
@@ -426,6 +462,29 @@ static const struct field revoke_out_fields[] = {
 };
 #undef OUT
 
+/* Members whose tokens ended: those that were made by it may be of others. */
+static void
+revoke_tell(struct core *c, const struct id *mesh, const struct db_result *res)
+{
+	struct slice v[REVOKE_TELL];
+	size_t i, n;
+	struct id member;
+
+	if (db_null(res, 0, 4))
+		return;
+	n = db_texts(res, 0, 4, v, NELEM(v));
+	if (n == NELEM(v)) {
+		/* All of the mesh: they may be more. */
+		event_reload(c, mesh);
+		token_told(c, mesh, NULL);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		if (id_parse(&member, v[i].p, v[i].n) == 0)
+			member_changed(c, mesh, &member, ERR_NONE, 0,
+			    (struct slice){ NULL, 0 });
+}
+
 static void
 revoke_done(void *arg, const struct db_result *res)
 {
@@ -453,9 +512,7 @@ revoke_done(void *arg, const struct db_result *res)
 	db_id(res, 0, 0, &mesh);
 	db_id(res, 0, 1, &out.member);
 	out.was_good = db_bool(res, 0, 3);
-	if (out.was_good)
-		member_changed(r->core, &mesh, &out.member, ERR_NONE, 0,
-		    (struct slice){ NULL, 0 });
+	revoke_tell(r->core, &mesh, res);
 	op_reply(r, &out);
 }
 
@@ -464,6 +521,7 @@ revoke_token_exec(struct request *r, void *arg)
 {
 	const struct revoke_in *in = arg;
 	const struct session *s = r->client->session;
+	const struct token *parent = token_parent(r);
 	struct slice roles[ROLE_MAX];
 	struct db_params *p = db_params(STMT_token_revoke);
 	size_t n = 0;
@@ -476,6 +534,7 @@ revoke_token_exec(struct request *r, void *arg)
 	db_put_id(p, &s->mesh->id);
 	db_put_id(p, &s->info.member);
 	db_put_texts(p, roles, n);
+	db_put_id(p, parent != NULL ? &parent->id : NULL);
 	db_query(r->core->reads, p, revoke_done, r);
 }
 
@@ -547,8 +606,8 @@ token_exec(struct request *r, void *arg)
 const struct op op_create_token = {
 	.name = "create_token",
 	.scope = SCOPE_MEMBER,
+	.rest = { "POST /v1/tokens" },
 	.reply = "token_created",
-	.flags = OP_SESSION,
 	.in = create_in_fields,
 	.in_size = sizeof(struct create_in),
 	.out = create_out_fields,
@@ -560,8 +619,8 @@ const struct op op_create_token = {
 const struct op op_list_tokens = {
 	.name = "list_tokens",
 	.scope = SCOPE_MEMBER,
+	.rest = { "GET /v1/tokens" },
 	.reply = "tokens_list",
-	.flags = OP_SESSION,
 	.in = list_in_fields,
 	.in_size = sizeof(struct list_in),
 	.out = list_out_fields,
@@ -572,13 +631,14 @@ const struct op op_list_tokens = {
 const struct op op_revoke_token = {
 	.name = "revoke_token",
 	.scope = SCOPE_MEMBER,
+	.rest = { "DELETE /v1/tokens/{tokenId}" },
 	.reply = "token_revoked",
-	.flags = OP_SESSION,
 	.in = revoke_in_fields,
 	.in_size = sizeof(struct revoke_in),
 	.out = revoke_out_fields,
 	.exec = revoke_token_exec,
-	.text = "Make a token worthless, at once; one's own, or with "
+	.text = "Make a token worthless, at once, and those that were made by "
+		"it; one's own (by a token: itself, and what it made), or with "
 		"mesh:moderate that of a member whose role is not greater.",
 };
 

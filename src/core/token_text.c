@@ -76,8 +76,8 @@ token_key_name(
 	memcpy(out, digest, TOKEN_KEY_NAME_LEN);
 }
 
-/* What needs no identity needs no token. */
-#define TOKEN_SCOPES_FIRST (SCOPE_PUBLIC + 1)
+/* What needs no identity needs no token, and the platform has its key. */
+#define TOKEN_SCOPES_FIRST (SCOPE_PLATFORM + 1)
 
 uint64_t
 token_scopes(const struct slice *names, size_t n, size_t *wrong)

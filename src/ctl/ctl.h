@@ -233,6 +233,8 @@ void ctl_mesh_rename(struct ctl *c);
 void ctl_mesh_archive(struct ctl *c);
 void ctl_mesh_unarchive(struct ctl *c);
 void ctl_mesh_delete(struct ctl *c);
+void ctl_member_create(struct ctl *c);
+void ctl_member_password(struct ctl *c);
 void ctl_member_list(struct ctl *c);
 void ctl_member_show(struct ctl *c);
 void ctl_member_role(struct ctl *c);

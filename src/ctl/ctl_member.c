@@ -92,6 +92,7 @@ ctl_member_list(struct ctl *c)
 {
 	static const struct ctl_column columns[] = {
 		{ "NAME", "name", CTL_TEXT, 1 },
+		{ "KIND", "kind", CTL_TEXT, 7 },
 		{ "ROLE", "role", CTL_TEXT, 3 },
 		{ "SESSIONS", "sessions", CTL_INT, 6 },
 		{ "JOINED", "joinedAt", CTL_TIME, 4 },
@@ -110,6 +111,7 @@ ctl_member_list(struct ctl *c)
 
 static const struct ctl_column member_columns[] = {
 	{ "NAME", "name", CTL_TEXT, 1 },
+	{ "KIND", "kind", CTL_TEXT, 14 },
 	{ "ROLE", "role", CTL_TEXT, 3 },
 	{ "ID", "memberId", CTL_ID, 0 },
 	{ "KEY", "pubkey", CTL_KEY, 2 },
@@ -122,6 +124,7 @@ static const struct ctl_column member_columns[] = {
 	{ "SEEN", "seenAt", CTL_TIME, 10 },
 	{ "QUEUE", "queued", CTL_INT, 11 },
 	{ "HOOK-TOKEN", "hasHookToken", CTL_BOOL, 12 },
+	{ "PASSWORD", "hasPassword", CTL_BOOL, 15 },
 };
 
 static void

@@ -109,6 +109,12 @@ static const struct usage_option token_options[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
+static const struct usage_option member_options[] = {
+	{ "kind", 0, "agent|human|app|bridge", "What it is; else agent." },
+	{ "role", 0, "owner|admin|member", "Its role; else member." },
+	{ NULL, 0, NULL, NULL },
+};
+
 static const struct usage_option audit_verify_options[] = {
 	{ "file", 0, "file",
 	    "Verify what linnetctl audit export wrote, without a server and "
@@ -204,6 +210,14 @@ const struct ctl_command table_commands[] = {
 	    "Delete a mesh with all that is in it.",
 	    "Says what goes, and asks for the short name. Its audit trail goes "
 	    "too: linnetctl audit export it before." },
+	{ "member create", "mesh name", member_options, CTL_DATABASE,
+	    ctl_member_create, "Make a member that has no key.",
+	    "It acts by tokens, or logs in with a password; who has a key of "
+	    "its own joins with an invite instead." },
+	{ "member password", "mesh member", no_options, CTL_DATABASE,
+	    ctl_member_password, "Set the password of a member.",
+	    "Asked for on a terminal, else the first line of standard input. "
+	    "Whoever had logged in with another one is logged out." },
 	{ "member list", "mesh", no_options, CTL_DATABASE, ctl_member_list,
 	    "List the members of a mesh.", NULL },
 	{ "member show", "mesh member", no_options, CTL_DATABASE,

@@ -149,6 +149,7 @@ token_store(struct ctl *c, const struct token_new *t)
 	db_put_int(p, t->expires_ms);
 	db_put_int(p, c->conf->limit_tokens);
 	db_put_id(p, NULL);
+	db_put_id(p, NULL);
 	ctl_query(c, p, token_stored, &stored);
 	if (!stored)
 		ctl_fail(EX_UNAVAILABLE,
@@ -303,6 +304,7 @@ ctl_token_revoke(struct ctl *c)
 	db_put_id(p, NULL);
 	db_put_id(p, NULL);
 	db_put_texts(p, NULL, 0);
+	db_put_id(p, NULL);
 	ctl_query(c, p, token_ended, &e);
 	if (!e.found)
 		ctl_fail(EX_NOINPUT,

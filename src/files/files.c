@@ -300,7 +300,8 @@ files_open(struct files *f)
 	f->master = ipc_open(f->base, IPC_PROC_FD, "master", IPC_FILES,
 	    IPC_MASTER, files_from_master, NELEM(files_from_master),
 	    files_master_gone, f);
-	ipc_sandbox(IPC_MAY_FILES | (files_is_s3(f) ? IPC_MAY_NETWORK : 0));
+	ipc_sandbox(IPC_MAY_FILES | IPC_MAY_THREADS |
+		    (files_is_s3(f) ? IPC_MAY_NETWORK : 0));
 	/* Threads have the sandbox of the one that makes them. */
 	f->transfers = files_pool_new(
 	    f->store, &limits, (unsigned)f->conf->files_transfers);

@@ -274,7 +274,8 @@ void ipc_drop(const struct ipc_privs *privs);
  */
 enum ipc_may {
 	IPC_MAY_NETWORK = 1, /* sockets that are not unix sockets */
-	IPC_MAY_FILES = 2,   /* change files and names; make threads */
+	IPC_MAY_FILES = 2,   /* change files and names */
+	IPC_MAY_THREADS = 4, /* make threads */
 };
 void ipc_sandbox(unsigned may);
 

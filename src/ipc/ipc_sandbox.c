@@ -166,8 +166,8 @@ static const struct ipc_rule ipc_rules[] = {
 
 	/* Threads.  What clone3(2) is asked for cannot be seen here; without
 	 * it clone(2) is tried. */
-	RULE(clone3, ERRNO | ENOSYS, ALWAYS, 0, 0, IPC_MAY_FILES),
-	CALL_MAY_IF(FILES, clone, HAS, 0, CLONE_THREAD),
+	RULE(clone3, ERRNO | ENOSYS, ALWAYS, 0, 0, IPC_MAY_THREADS),
+	CALL_MAY_IF(THREADS, clone, HAS, 0, CLONE_THREAD),
 
 	/* Files, to be read. */
 	CALL_IF(openat, WITHOUT, 2, IPC_WRITES),

@@ -335,6 +335,19 @@ decode_find(
 	return NULL;
 }
 
+/* A value may have several names, of which one is enough. */
+static bool
+decode_has(const struct field *fields, uint64_t seen, const struct field *of)
+{
+	const struct field *f;
+
+	for (f = fields; f->type != F_END; f++)
+		if (seen & UINT64_C(1) << (f - fields) &&
+		    f->offset == of->offset)
+			return true;
+	return false;
+}
+
 enum err
 decode_object(struct request *r, const struct json *j, size_t i,
     const struct field *fields, void *out)
@@ -364,7 +377,7 @@ decode_object(struct request *r, const struct json *j, size_t i,
 			return decode_at(r, e, f->name);
 	}
 	for (f = fields; f->type != F_END; f++) {
-		if (f->flags & hides || seen & UINT64_C(1) << (f - fields))
+		if (f->flags & hides || decode_has(fields, seen, f))
 			continue;
 		if (f->flags & FIELD_REQUIRED)
 			return decode_at(r,

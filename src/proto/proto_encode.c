@@ -31,6 +31,9 @@ encode_is_none(const struct field *f, const void *v)
 	case F_STRS:
 	case F_ROWS:
 		return ((const struct list *)v)->n == 0;
+	case F_ROW:
+		return encode_is_none(
+		    f->rows, (const char *)v + f->rows->offset);
 	default:
 		return false;
 	}

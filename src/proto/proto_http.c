@@ -103,6 +103,8 @@ http_state(struct proto *p, struct conn *c, const struct http_request *r,
 	buf_clear(&p->out);
 	json_start(&w, &p->out);
 	json_object(&w);
+	json_key(&w, "ok");
+	json_bool(&w, good);
 	json_key(&w, "status");
 	json_str(&w, word);
 	json_key(&w, "db");

@@ -200,7 +200,7 @@ live_encode_error(struct request *r)
 	buf_clear(b);
 	json_start(&w, b);
 	json_object(&w);
-	rest_error(&w, r);
+	rest_error(&w, r, table_errors[r->error].http);
 	json_object_end(&w);
 	wire->body =
 	    (struct slice){ pool_dup(&r->pool, b->data, b->len), b->len };

@@ -25,6 +25,8 @@ struct rest_wire {
 	struct slice path; /* as they came, of what has pages */
 	struct slice query;
 	struct slice headers;
+	struct rest_etag etag;
+	const char *tag; /* headers of a good answer, or "" */
 	char *body;
 	size_t n;
 };
@@ -45,6 +47,20 @@ rest_more(struct request *r, struct buf *b)
 	return rest_keep(r, (struct slice){ b->data, b->len });
 }
 
+static int
+rest_status(const struct request *r)
+{
+	const struct rest_wire *wire = r->wire;
+
+	if (r->error == ERR_VERSION_CONFLICT && wire->etag.condition != -1)
+		return 412;
+	if (r->error == ERR_NONE && wire->etag.same)
+		return 304;
+	if (r->error == ERR_NONE && r->op->rest_status != 0)
+		return r->op->rest_status;
+	return table_errors[r->error].http;
+}
+
 static void
 rest_encode(struct request *r, const void *out)
 {
@@ -56,13 +72,14 @@ rest_encode(struct request *r, const void *out)
 	buf_clear(b);
 	json_start(&w, b);
 	json_object(&w);
-	if (r->error == ERR_NONE)
+	if (r->error == ERR_NONE) {
 		encode_fields(&w, r->op->out, out, FIELD_MESH);
-	else if (rest_error_is_plain(wire->route)) {
+		wire->tag = rest_etag_headers(r, out, &wire->etag);
+	} else if (rest_error_is_plain(wire->route)) {
 		rest_error_plain(&w, r->error, r->error_text);
 		encode_details(&w, r);
 	} else
-		rest_error(&w, r);
+		rest_error(&w, r, rest_status(r));
 	json_object_end(&w);
 	wire->body = pool_dup(&r->pool, b->data, b->len);
 	wire->n = b->len;
@@ -86,15 +103,10 @@ rest_headers(struct request *r)
 		return pool_printf(&r->pool,
 		    SLICE_FMT "Retry-After: %" PRId64 "\r\n",
 		    SLICE_ARG(wire->headers), (r->error_retry_ms + 999) / 1000);
+	if (r->error == ERR_NONE && wire->tag[0] != '\0')
+		return pool_printf(&r->pool, SLICE_FMT "%s",
+		    SLICE_ARG(wire->headers), wire->tag);
 	return wire->headers.p;
-}
-
-static int
-rest_status(const struct request *r)
-{
-	if (r->error == ERR_NONE && r->op->rest_status != 0)
-		return r->op->rest_status;
-	return table_errors[r->error].http;
 }
 
 static void
@@ -102,15 +114,16 @@ rest_answer(struct request *r)
 {
 	struct peer *peer = CONTAINER(r->client, struct peer, client);
 	struct rest_wire *wire = r->wire;
+	const int status = rest_status(r);
 
 	buf_clear(&peer->proto->out);
 	rest_page_rates(&peer->proto->out, r);
 	wire->headers = rest_more(r, &peer->proto->out);
-	conn_reply(peer->conn, rest_status(r),
+	conn_reply(peer->conn, status,
 	    r->error == ERR_NONE || rest_error_is_plain(wire->route)
 		? "application/json"
 		: "application/problem+json",
-	    rest_headers(r), wire->body, wire->n);
+	    rest_headers(r), wire->body, status == 304 ? 0 : wire->n);
 	client_gone(&peer->client, false);
 	proto_peer_over(peer);
 }
@@ -199,6 +212,8 @@ rest_decode(struct request *r, const struct op *op, void *in, void *arg)
 	enum err e;
 
 	e = decode_object(r, &p->json, 0, op->in, in);
+	if (e == ERR_NONE)
+		e = rest_etag_decode(r, op, in, &wire->etag);
 	/* What belongs into a header; the body may have it too. */
 	for (f = op->in; e == ERR_NONE && f->type != F_END; f++) {
 		s = (struct slice *)(void *)((char *)in + f->offset);
@@ -287,6 +302,7 @@ rest_take(struct request *r, const struct http_request *h)
 		wire->query = rest_keep(r, h->query);
 	}
 	wire->key = rest_keep(r, http_header(h, "idempotency-key"));
+	rest_etag_read(&wire->etag, h);
 	return true;
 }
 
@@ -309,7 +325,14 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
 	if (http_cors(p, h, cors) != NULL)
 		wire->headers =
 		    rest_keep(r, (struct slice){ cors, strlen(cors) });
-	if (bearer.n > 0 && rest_asks(op))
+	if (op->scope == SCOPE_PLATFORM && proto_is_platform(p, h))
+		peer->client.scopes |= SCOPE_BIT(SCOPE_PLATFORM);
+	else if (op->scope == SCOPE_PLATFORM) {
+		op_refuse(r, ERR_UNAUTHORIZED,
+		    "It needs the platform's key, in X-Platform-Key; who runs "
+		    "the server has it (platform.key_file).");
+		return;
+	} else if (bearer.n > 0 && rest_asks(op))
 		wire->bearer = rest_keep(r, bearer);
 	else if (op->scope != SCOPE_PUBLIC ||
 		 (bearer.n > 0 && !(op->flags & OP_STRANGER))) {

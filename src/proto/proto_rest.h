@@ -33,6 +33,25 @@ void rest_page_header(struct buf *b, const struct op *op, struct slice path,
 void rest_page_rates(struct buf *b, const struct request *r);
 
 /*
+ * proto_rest_etag.c
+ */
+struct rest_etag {
+	int64_t condition; /* the version that it shall have, or -1 */
+	int64_t known;	   /* the version that the client has, or -1 */
+	bool bad;	   /* the condition is none */
+	bool same;	   /* the client has what would be answered */
+};
+/* What the headers of a request say. */
+void rest_etag_read(struct rest_etag *e, const struct http_request *h);
+/* Puts the condition into the input of an operation that knows one. */
+enum err rest_etag_decode(struct request *r, const struct op *op, void *in,
+    struct rest_etag *e) MUST_CHECK;
+/* The header of an answer, of the request's pool; "" where it has no version.
+ */
+const char *rest_etag_headers(
+    struct request *r, const void *out, struct rest_etag *e);
+
+/*
  * proto_rest_error.c: the members of an error's body.
  */
 /* Is this a route from before /v1, whose clients know another form? */
@@ -47,6 +66,6 @@ void rest_error_members(
     struct json_writer *w, enum err e, int status, const char *text);
 /* The same, and what is known of where the input is wrong (its example), and
  * of what was missing. */
-void rest_error(struct json_writer *w, const struct request *r);
+void rest_error(struct json_writer *w, const struct request *r, int status);
 
 #endif

@@ -18,6 +18,7 @@ static const struct {
 	{ 404, "NOT_FOUND" },
 	{ 405, "METHOD_NOT_ALLOWED" },
 	{ 409, "CONFLICT" },
+	{ 412, "CONFLICT" },
 	{ 413, "VALIDATION" },
 	{ 429, "RATE_LIMITED" },
 	{ 503, "UNAVAILABLE" },
@@ -102,12 +103,11 @@ rest_error_members(
 }
 
 void
-rest_error(struct json_writer *w, const struct request *r)
+rest_error(struct json_writer *w, const struct request *r, int status)
 {
 	char at[256];
 
-	rest_error_members(
-	    w, r->error, table_errors[r->error].http, r->error_text);
+	rest_error_members(w, r->error, status, r->error_text);
 	if (r->error_at != NULL) {
 		json_key(w, "errors");
 		json_array(w);

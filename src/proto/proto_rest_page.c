@@ -9,6 +9,8 @@
 
 #include "proto/proto_rest.h"
 
+#define PAGE_VALUE_MAX 8192
+
 /* What a list says of its next page, and what to ask for it. */
 static const struct {
 	const char *next;
@@ -16,6 +18,7 @@ static const struct {
 } page_names[] = {
 	{ "next_cursor", "cursor" },
 	{ "next", "after" },
+	{ "next", "afterSeq" },
 };
 
 static const struct field *
@@ -36,7 +39,7 @@ page_next(const struct op *op, const char **key)
 
 	for (i = 0; i < NELEM(page_names); i++) {
 		f = page_field(op->out, page_names[i].next);
-		if (f == NULL || f->type != F_STR ||
+		if (f == NULL ||
 		    page_field(op->in, page_names[i].cursor) == NULL)
 			continue;
 		*key = page_names[i].cursor;
@@ -90,23 +93,51 @@ page_escape(struct buf *b, struct slice s)
 	}
 }
 
+/* What to ask for it; false: there is no next page. */
+static bool
+page_value(struct buf *b, const struct field *f, const void *out)
+{
+	const void *v = (const char *)out + f->offset;
+	char hex[ID_HEX_LEN + 1];
+
+	switch (f->type) {
+	case F_STR:
+		page_escape(b, *(const struct slice *)v);
+		break;
+	case F_ID:
+		if (!id_is_null(v))
+			buf_adds(b, id_hex(v, hex));
+		break;
+	case F_INT:
+		if (*(const int64_t *)v > 0)
+			buf_addf(b, "%" PRId64, *(const int64_t *)v);
+		break;
+	default:
+		break;
+	}
+	return b->len > 0;
+}
+
 void
 rest_page_header(struct buf *b, const struct op *op, struct slice path,
     struct slice query, const void *out)
 {
 	const char *key;
 	const struct field *f = page_next(op, &key);
-	const struct slice *next =
-	    (const void *)((const char *)out + f->offset);
+	struct buf value;
 
-	if (next->n == 0)
+	buf_init(&value, PAGE_VALUE_MAX);
+	if (!page_value(&value, f, out)) {
+		buf_free(&value);
 		return;
+	}
 	buf_adds(b, "Link: <");
 	buf_add(b, path.p, path.n);
 	buf_addc(b, '?');
 	page_query(b, query, key);
 	buf_addf(b, "%s=", key);
-	page_escape(b, *next);
+	buf_add(b, value.data, value.len);
+	buf_free(&value);
 	buf_adds(b, ">; rel=\"next\"\r\n");
 }
 

@@ -115,7 +115,7 @@ tail_error(struct tail *t, const struct request *r)
 		json_key(&w, "message");
 		json_str(&w, r->error_text);
 	} else
-		rest_error(&w, r);
+		rest_error(&w, r, table_errors[r->error].http);
 	json_object_end(&w);
 	if (t->open)
 		buf_adds(&t->out, "\n\n");

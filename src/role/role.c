@@ -79,6 +79,7 @@ role_limits(const struct conf *c, struct core_limits *l)
 			[RATE_REFUSED] = { c->rate_refused,
 			    c->rate_refused_burst },
 			[RATE_HELLO] = { c->rate_hello, c->rate_hello_burst },
+			[RATE_LOGIN] = { c->rate_login, c->rate_login_burst },
 		},
 		.output = c->limit_output,
 		.unacked = c->limit_unacked,
@@ -98,6 +99,7 @@ role_limits(const struct conf *c, struct core_limits *l)
 		.schedules = c->limit_schedules,
 		.tokens = c->limit_tokens,
 		.token_ms = c->token_max_time,
+		.login_ms = c->token_login_time,
 		.audit_ms = c->audit_checkpoint_time,
 		.transfer_ms = c->files_transfer_time,
 		.hook_rate = c->hook_rate,
@@ -370,7 +372,7 @@ role_run(struct role *r, const struct role_desc *desc, char **argv)
 		desc->prepare(r, buf_str(&conninfo));
 	role_open(r, buf_str(&conninfo));
 	buf_free(&conninfo);
-	ipc_sandbox(IPC_MAY_NETWORK);
+	ipc_sandbox(IPC_MAY_NETWORK | desc->may);
 	role_loop(r);
 	role_close(r);
 	return 0;

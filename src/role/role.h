@@ -36,6 +36,7 @@ struct role {
 struct role_desc {
 	enum ipc_role role;
 	const char *database; /* name of its database connections */
+	unsigned may;	      /* of enum ipc_may, beside the network */
 	const struct ipc_handler *handlers;
 	size_t nhandlers;
 	/* Before privileges are given up, with the loop's base; may wait. */
@@ -76,6 +77,14 @@ void role_files_channel(struct ipc_peer *p, struct ipc_msg *m, void *arg);
  * errno: ENOTCONN when the files process does not run just now.
  */
 int role_files(struct role *r, struct files_order *o) MUST_CHECK;
+
+/*
+ * role_beside.c: jobs of core beside the loop, from now on.
+ */
+struct role_beside;
+struct role_beside *role_beside_open(struct role *r);
+/* Before core_free(); the clients are gone. */
+void role_beside_close(struct role_beside *b);
 
 /*
  * role_transfer.c: the storage of core, by such orders.

@@ -13,6 +13,7 @@ static struct worker {
 	struct role role; /* first: a role is a worker here */
 	struct net *net;
 	struct proto *proto;
+	struct role_beside *beside;
 	struct net_tls *tls_next; /* a set that is not complete yet */
 	bool draining;
 } worker_self;
@@ -170,6 +171,7 @@ worker_open(struct role *r)
 	w->net = net_new(r->base, &limits, &proto_handler, w->proto);
 	w->proto->net = w->net;
 	role_transfers(r);
+	w->beside = role_beside_open(r);
 }
 
 static void
@@ -248,11 +250,13 @@ worker_close(struct role *r)
 	net_tls_free(w->tls_next);
 	net_free(w->net);
 	proto_free(w->proto);
+	role_beside_close(w->beside);
 }
 
 static const struct role_desc worker_desc = {
 	.role = IPC_WORKER,
 	.database = "linnetd worker",
+	.may = IPC_MAY_THREADS,
 	.handlers = worker_from_master,
 	.nhandlers = NELEM(worker_from_master),
 	.open = worker_open,

@@ -398,6 +398,22 @@ test_lock(void)
 }
 
 static void
+test_password(void)
+{
+	char stored[CRYPTO_PASSWORD_LEN], again[CRYPTO_PASSWORD_LEN];
+
+	is_int(crypto_password(stored, "correct horse", 13), 0, "stored");
+	is_int(crypto_password(again, "correct horse", 13), 0, "twice");
+	ok(strncmp(stored, "$argon2id$", 10) == 0, "by argon2id");
+	ok(strcmp(stored, again) != 0, "with salt");
+	is_int(crypto_password_is(stored, "correct horse", 13), 1, "it is it");
+	is_int(crypto_password_is(stored, "correct horsf", 13), 0, "another");
+	is_int(crypto_password_is(stored, "correct horse", 12), 0, "shorter");
+	is_int(crypto_password_is("", "", 0), 0, "nothing is nobody's");
+	is_int(crypto_password_is("$argon2id$x", "x", 1), 0, "nor rubbish");
+}
+
+static void
 test_rest(void)
 {
 	uint8_t a[32] = { 0 }, b[32] = { 0 }, zero[32] = { 0 };
@@ -423,6 +439,7 @@ main(void)
 	test_base64();
 	test_hmac();
 	test_lock();
+	test_password();
 	test_rest();
 	return tap_done();
 }

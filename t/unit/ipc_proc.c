@@ -886,7 +886,8 @@ test_sandbox(int null)
 		is_str(fate_of(tries[i].fn, IPC_MAY_NETWORK, null),
 		    fates[tries[i].inet], "%s %s with it", tries[i].name,
 		    fates[tries[i].inet]);
-		is_str(fate_of(tries[i].fn, IPC_MAY_FILES, null),
+		is_str(
+		    fate_of(tries[i].fn, IPC_MAY_FILES | IPC_MAY_THREADS, null),
 		    fates[tries[i].files], "%s %s with files", tries[i].name,
 		    fates[tries[i].files]);
 	}
