@@ -2028,18 +2028,34 @@ from f;
 
 -- Artifacts ------------------------------------------------------------------
 
--- Their bytes are stored.  Columns: 0 done, 1 it was deleted meanwhile, or its
--- channel was; the time, and the place of the entry.
--- name: artifact_put batch 7
+-- Their bytes are stored.  $8: it takes a grant.  Columns: 0 done, 1 it was
+-- deleted meanwhile, or its channel was, 2 there is no grant; the place of the
+-- entry, and of the one before.
+-- name: artifact_put batch 8
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::int8[], $6::bytea[], $7::text[]) as t(n, mesh_id, id, claim,
-	    size, sha256, at)
-), checked as (
-	select i.*, f.channel_id, f.member_id, f.name, f.mime, f.state from i
+	    $5::int8[], $6::bytea[], $7::text[], $8::bool[]) as t(n,
+	    mesh_id, id, claim, size, sha256, at, needs)
+), found as (
+	select i.*, f.channel_id, c.root_id, f.member_id, f.name, f.mime,
+	    f.state from i
 	join file f on f.id = i.id and f.claim = i.claim
 	join channel c on c.id = f.channel_id and c.closed_at is null
 	where f.state = 1 or f.state = 2 and f.sha256 = i.sha256
+), allowed as materialized (
+	select f.*, not f.needs
+	or exists (select from artifact a where a.id = f.id)
+	or grant_take(f.mesh_id, f.member_id, '{artifact:register}', case
+	    when f.root_id is null then 'channel' else 'thread' end,
+	    id_text(f.channel_id), id_text(coalesce(f.root_id, f.channel_id)),
+	    null, true, f.at) is null
+	or grant_take(f.mesh_id, f.member_id, '{message:append}', case
+	    when f.root_id is null then 'channel' else 'thread' end,
+	    id_text(f.channel_id), id_text(coalesce(f.root_id, f.channel_id)),
+	    null, true, f.at) is null as may
+	from (select * from found order by n) f
+), checked as (
+	select * from allowed where may
 ), stored as (
 	update file f set state = 2, changed_at = now(), size = c.size,
 	    sha256 = c.sha256 from checked c
@@ -2054,13 +2070,14 @@ with i as (
 	select w.* from (select array_agg((l.n::int8 << 32 | l.k, c.mesh_id,
 	    l.id, l.type, c.channel_id, null, l.payload,
 	    c.at)::journal_line) as v
-	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
-	    $12::text[]) as l(n, k, id, type, payload)
+	from unnest($9::int4[], $10::int8[], $11::uuid[], $12::text[],
+	    $13::text[]) as l(n, k, id, type, payload)
 	join checked c using (n) join kept k on k.id = c.id) a,
 	journal_write(a.v) w
 )
-select i.n, case when c.id is null then 1 else 0 end, l.n, l.before
-from i left join checked c using (n)
+select i.n, case when c.id is null then 1 when not c.may then 2 else 0 end,
+    l.n, l.before
+from i left join allowed c using (n)
 left join lines l on l.k = i.n::int8 << 32;
 
 -- Those that a member may see, by id.
@@ -2083,17 +2100,17 @@ order by a.id limit $5::int8;
 -- By who kept it, or has a hand in the channel ($5: in all).  Columns: 0 done, 1
 -- no such artifact, 2 not for this member to do; the place of the entry (null:
 -- it was deleted before), and of the one before about the channel.
--- name: artifact_delete batch 7
+-- name: artifact_delete batch 8
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::bool[], $6::text[], $7::text[]) as t(n, mesh_id, id, by_member,
-	    moderates, why, at)
+	    $5::bool[], $6::text[], $7::text[], $8::bool[]) as t(n,
+	    mesh_id, id, by_member, moderates, why, at, owns)
 ), checked as (
-	select i.*, a.channel_id, case when a.id is null or c.id is null
+	select i.*, a.channel_id, c.root_id, case when a.id is null or c.id is null
 	or not channel_admits(c, i.by_member) then 1
-	when a.member_id <> i.by_member and not (i.moderates
+	when not (i.moderates or i.owns and (a.member_id = i.by_member
 	    or r.member_id = i.by_member
-	    or coalesce(b.role in ('owner', 'admin'), false)) then 2
+	    or coalesce(b.role in ('owner', 'admin'), false))) then 2
 	else 0 end as code, a.deleted_at is null
 	and i.n = min(i.n) over (partition by i.id) as fresh
 	from i left join artifact a on a.id = i.id and a.mesh_id = i.mesh_id
@@ -2101,8 +2118,16 @@ with i as (
 	left join channel r on r.id = coalesce(c.root_id, c.id)
 	left join channel_member b on b.channel_id = r.id
 	and b.member_id = i.by_member
+), permitted as materialized (
+	select c.*, case when c.code = 2
+	    and grant_take(c.mesh_id, c.by_member, '{artifact:admin}', case
+		when c.root_id is null then 'channel' else 'thread' end,
+		id_text(c.channel_id),
+		id_text(coalesce(c.root_id, c.channel_id)), null, c.fresh,
+		c.at) is null then 0 else c.code end as passed
+	from (select * from checked order by n) c
 ), news as (
-	select * from checked where code = 0 and fresh
+	select * from permitted where passed = 0 and fresh
 ), marked as (
 	update artifact a set deleted_at = news.at::timestamptz,
 	    deleted_by = news.by_member, deleted_why = news.why from news
@@ -2113,12 +2138,12 @@ with i as (
 	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
 	    l.id, l.type, news.channel_id, null, l.payload,
 	    news.at)::journal_line) as v
-	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
-	    $12::text[]) as l(n, k, id, type, payload)
+	from unnest($9::int4[], $10::int8[], $11::uuid[], $12::text[],
+	    $13::text[]) as l(n, k, id, type, payload)
 	join news using (n)) a, journal_write(a.v) w
 )
-select c.n, c.code, l.n, l.before
-from checked c left join lines l on l.k = c.n::int8 << 32;
+select c.n, c.passed, l.n, l.before
+from permitted c left join lines l on l.k = c.n::int8 << 32;
 
 -- Channels -------------------------------------------------------------------
 
@@ -2134,14 +2159,16 @@ with i as (
 select i.n, l.mesh_id is not null from i left join locked l using (mesh_id);
 
 -- New channels and threads.  Columns: 0 made, 1 the member sees one of this
--- name, 2 there is no such message to begin a thread at, or it may not be seen.
--- name: channel_make batch 13
+-- name, 2 there is no such message to begin a thread at, or it may not be seen,
+-- 3 it takes a grant that the member has not got ($14: what it lacks otherwise).
+-- name: channel_make batch 14
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::uuid[], $6::text[], $7::text[], $8::text[], $9::bool[],
-	    $10::uuid[], $11::text[], $12::text[], $13::bool[]) as t(n, id,
+	    $10::uuid[], $11::text[], $12::text[], $13::bool[],
+	    $14::text[]) as t(n, id,
 	    mesh_id, root_id, parent_id, name, name_folded, topic, private,
-	    member_id, by_name, at, alone)
+	    member_id, by_name, at, alone, needs)
 ), checked as (
 	select i.*, case
 	when i.root_id is not null then
@@ -2157,12 +2184,21 @@ with i as (
 	from i left join channel r on r.id = i.root_id
 	and r.mesh_id = i.mesh_id and r.root_id is null
 	left join post p on p.channel_id = i.root_id and p.id = i.parent_id
+), permitted as materialized (
+	select c.*, c.code = 0 and c.needs is not null
+	and not exists (select from channel x where x.id = c.id)
+	and grant_take(c.mesh_id, c.member_id, c.needs::text[], case
+	    when c.root_id is null then 'org' else 'channel' end,
+	    id_text(coalesce(c.root_id, c.mesh_id)), id_text(c.root_id), null,
+	    true, c.at) is not null as lacks
+	from (select * from checked order by n) c
 ), made as (
 	insert into channel (id, mesh_id, root_id, parent_id, name, name_folded,
 	    topic, private, member_id, by_name, created_at)
 	select id, mesh_id, root_id, parent_id, coalesce(name, ''),
 	    coalesce(name_folded, ''), coalesce(topic, ''), private, member_id,
-	    by_name, at::timestamptz from checked where code = 0
+	    by_name, at::timestamptz from permitted where code = 0
+	    and not lacks
 	on conflict (id) do nothing returning id
 ), joined as (
 	insert into channel_member (channel_id, member_id, role, joined_at)
@@ -2171,11 +2207,11 @@ with i as (
 ), lines as materialized (
 	select count(w) from (select array_agg((i.n::int8 << 32 | l.k, i.mesh_id, l.id, l.type, i.id, null,
 	    l.payload, i.at)::journal_line) as v
-	from unnest($14::int4[], $15::int8[], $16::uuid[], $17::text[],
-	    $18::text[]) as l(n, k, id, type, payload)
+	from unnest($15::int4[], $16::int8[], $17::uuid[], $18::text[],
+	    $19::text[]) as l(n, k, id, type, payload)
 	join i using (n) join made m on m.id = i.id) a, journal_write(a.v) w
 )
-select c.n, c.code from checked c, lines;
+select c.n, case when c.lacks then 3 else c.code end from permitted c, lines;
 
 -- Those that a member may see, by id or by name, without a lock.
 -- name: channel_find
@@ -2189,18 +2225,20 @@ and channel_admits(c, $4) order by c.id limit $5::int8;
 
 -- Messages, each with the events that it makes; a payload has the seq between
 -- its two parts.  Columns: 0 done, 1 no such channel (or it may not be seen),
--- 2 another message has the sender's id; the message's id, seq and time, which
+-- 2 another message has the sender's id, 3 it takes a grant that the member has
+-- not got ($13: what it lacks otherwise); the message's id, seq and time, which
 -- are those of the first when it is sent again, and whether it is; the place of
--- its first event, and of the one before about the channel.
--- name: post_put batch 12
+-- its first event, and of the one before about the channel; what is lacking.
+-- name: post_put batch 13
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::uuid[], $6::text[], $7::text[], $8::bytea[], $9::uuid[],
-	    $10::text[], $11::text[], $12::bool[]) as t(n, id, mesh_id,
+	    $10::text[], $11::text[], $12::bool[], $13::text[])
+	    as t(n, id, mesh_id,
 	    channel_id, member_id, by_name, client_id, fingerprint, reply_to,
-	    parts, at, compares)
+	    parts, at, compares, needs)
 ), checked as (
-	select i.*, c.seq as last, p.id as had_id, p.seq as had_seq,
+	select i.*, c.root_id, c.seq as last, p.id as had_id, p.seq as had_seq,
 	    p.created_at as had_at, p.fingerprint as had_fingerprint,
 	    c.id is not null and c.closed_at is null
 	    and channel_admits(c, i.member_id) as admitted,
@@ -2211,9 +2249,19 @@ with i as (
 	and c.mesh_id = i.mesh_id
 	left join post p on p.id = i.id or p.channel_id = i.channel_id
 	and p.member_id = i.member_id and p.client_id = i.client_id
+), permitted as materialized (
+	select c.*, case when c.needs is not null and c.admitted
+	    and c.had_id is null and c.n = c.first
+	    then grant_take(c.mesh_id, c.member_id, c.needs::text[], case
+		when c.root_id is null then 'channel' else 'thread' end,
+		id_text(c.channel_id),
+		id_text(coalesce(c.root_id, c.channel_id)), c.parts, true,
+		c.at) end as lacks
+	from (select * from checked order by n) c
 ), new as (
 	select *, last + row_number() over (partition by channel_id order by n)
-	    as seq from checked where admitted and had_id is null and n = first
+	    as seq from permitted where admitted and had_id is null
+	    and n = first and lacks is null
 ), stored as (
 	insert into post (id, mesh_id, channel_id, seq, member_id, by_name,
 	    client_id, fingerprint, reply_to, parts, created_at)
@@ -2223,35 +2271,38 @@ with i as (
 	select w.* from (select array_agg((new.n::int8 << 32 | l.k, new.mesh_id,
 	    l.id, l.type, new.channel_id, new.seq, l.head || new.seq || l.tail,
 	    new.at)::journal_line) as v
-	from unnest($13::int4[], $14::int8[], $15::uuid[], $16::text[],
-	    $17::text[], $18::text[]) as l(n, k, id, type, head, tail)
+	from unnest($14::int4[], $15::int8[], $16::uuid[], $17::text[],
+	    $18::text[], $19::text[]) as l(n, k, id, type, head, tail)
 	join new using (n)) a, journal_write(a.v) w
 )
-select c.n, case when not c.admitted then 1
+select c.n, case when not c.admitted then 1 when d.lacks is not null then 3
     when c.compares and c.fingerprint <> coalesce(c.had_fingerprint,
 	f.fingerprint) then 2 else 0 end,
     coalesce(c.had_id, f.id), coalesce(c.had_seq, f.seq),
     coalesce(c.had_at, f.at::timestamptz), c.n <> c.first
-	or c.had_id is not null, l.n, l.before
-from checked c left join new f on f.n = c.first
+	or c.had_id is not null, l.n, l.before, d.lacks
+from permitted c join permitted d on d.n = c.first
+left join new f on f.n = c.first
 left join lines l on l.k = c.n::int8 << 32;
 
 -- Messages get other parts, from who wrote them, or are taken back (parts null),
--- also by who has a hand in the channel ($6: in all of them).  Columns: 0 done,
--- 1 no such message, 2 not for this member to do, 3 it was taken back; was
--- anything changed; the channel; the place of the entry.
--- name: post_change batch 9
+-- also by who has a hand in the channel ($6: in all of them), or a grant.  $10:
+-- what the member wrote and what it owns is for it to do.  Columns: 0 done, 1 no
+-- such message, 2 not for this member to do, 3 it was taken back; was anything
+-- changed; the channel; the place of the entry; is it a thread.
+-- name: post_change batch 10
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::text[], $6::bool[], $7::text[], $8::text[], $9::bytea[])
-	    as t(n, mesh_id, id, by_member, parts, moderates, why, at,
-	    fingerprint)
+	    $5::text[], $6::bool[], $7::text[], $8::text[], $9::bytea[],
+	    $10::bool[]) as t(n, mesh_id, id, by_member, parts, moderates, why, at,
+	    fingerprint, owns)
 ), checked as (
-	select i.*, p.channel_id, case
+	select i.*, p.channel_id, c.root_id, case
 	when p.id is null or c.id is null or not channel_admits(c, i.by_member) then 1
-	when p.member_id <> i.by_member and (i.parts is not null or not (
-	    i.moderates or r.member_id = i.by_member
-	    or coalesce(b.role in ('owner', 'admin'), false))) then 2
+	when not (i.owns and p.member_id = i.by_member)
+	and (i.parts is not null or not (i.moderates or i.owns
+	    and (r.member_id = i.by_member
+	    or coalesce(b.role in ('owner', 'admin'), false)))) then 2
 	when p.redacted_at is not null and i.parts is not null then 3
 	else 0 end as code, p.redacted_at is null as fresh,
 	i.n = max(i.n) over (partition by i.id) as counts
@@ -2260,8 +2311,17 @@ with i as (
 	left join channel r on r.id = coalesce(c.root_id, c.id)
 	left join channel_member b on b.channel_id = r.id
 	and b.member_id = i.by_member
+), permitted as materialized (
+	select c.*, case when c.code = 2 and c.parts is null
+	    and grant_take(c.mesh_id, c.by_member, '{message:redact}', case
+		when c.root_id is null then 'channel' else 'thread' end,
+		id_text(c.channel_id),
+		id_text(coalesce(c.root_id, c.channel_id)), null,
+		c.fresh and c.counts, c.at) is null then 0
+	    else c.code end as passed
+	from (select * from checked order by n) c
 ), news as (
-	select * from checked where code = 0 and fresh and counts
+	select * from permitted where passed = 0 and fresh and counts
 ), changed as (
 	update post p set parts = coalesce(news.parts, '[]')::json,
 	    fingerprint = coalesce(news.fingerprint, p.fingerprint),
@@ -2277,12 +2337,12 @@ with i as (
 	    l.id, l.type, news.channel_id, null, l.head || '"' ||
 	    replace(news.channel_id::text, '-', '') || '"' || l.tail,
 	    news.at)::journal_line) as v
-	from unnest($10::int4[], $11::int8[], $12::uuid[], $13::text[],
-	    $14::text[], $15::text[]) as l(n, k, id, type, head, tail)
+	from unnest($11::int4[], $12::int8[], $13::uuid[], $14::text[],
+	    $15::text[], $16::text[]) as l(n, k, id, type, head, tail)
 	join news using (n)) a, journal_write(a.v) w
 )
-select c.n, c.code, l.n is not null, c.channel_id, l.n
-from checked c left join lines l on l.k = c.n::int8 << 32;
+select c.n, c.passed, l.n is not null, c.channel_id, l.n, c.root_id is not null
+from permitted c left join lines l on l.k = c.n::int8 << 32;
 
 -- Reactions come, and go ($6 false).  Columns as above; and how many there are
 -- of it.
@@ -2326,75 +2386,95 @@ select c.n, c.code, l.n is not null, c.channel_id, l.n,
 	from news where news.id = c.id and news.reaction = c.reaction)
 from checked c left join lines l on l.k = c.n::int8 << 32;
 
--- Channels end, with their threads, for who has a hand in them.  Columns: 0
+-- Channels end, with their threads, for who has a hand in them ($5: in all), or
+-- a grant; $7: what the member owns is for it to do.  Columns: 0
 -- done, 1 no such channel, 2 not for this member to do; the place of the entry,
 -- how many threads, and one of them: a row for each.
--- name: channel_close batch 6
+-- name: channel_close batch 7
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::bool[], $6::text[]) as t(n, mesh_id, channel_id, by_member,
-	    moderates, at)
+	    $5::bool[], $6::text[], $7::bool[]) as t(n, mesh_id,
+	    channel_id, by_member, moderates, at, owns)
 ), checked as (
-	select i.*, case
+	select i.*, c.root_id, case
 	when c.id is null or not channel_admits(c, i.by_member) then 1
-	when not (i.moderates or c.member_id = i.by_member
-	    or coalesce(b.role in ('owner', 'admin'), false)) then 2
+	when not (i.moderates or i.owns and (c.member_id = i.by_member
+	    or coalesce(b.role in ('owner', 'admin'), false))) then 2
 	else 0 end as code,
 	i.n = min(i.n) over (partition by i.channel_id) as counts
 	from i left join channel c on c.id = i.channel_id
 	and c.mesh_id = i.mesh_id and c.closed_at is null
 	left join channel_member b on b.channel_id = coalesce(c.root_id, c.id)
 	and b.member_id = i.by_member
+), permitted as materialized (
+	select c.*, case when c.code = 2
+	    and grant_take(c.mesh_id, c.by_member, '{channel:admin}', case
+		when c.root_id is null then 'channel' else 'thread' end,
+		id_text(c.channel_id),
+		id_text(coalesce(c.root_id, c.channel_id)), null, c.counts,
+		c.at) is null then 0 else c.code end as passed
+	from (select * from checked order by n) c
 ), news as (
 	select *, (select count(*) from channel t where t.root_id = channel_id
 	    and t.closed_at is null) as threads
-	from checked where code = 0 and counts
+	from permitted where passed = 0 and counts
 ), lines as materialized (
 	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
 	    l.id, l.type, null, null, l.head || news.threads || l.tail,
 	    news.at)::journal_line) as v
-	from unnest($7::int4[], $8::int8[], $9::uuid[], $10::text[],
-	    $11::text[], $12::text[]) as l(n, k, id, type, head, tail)
+	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
+	    $12::text[], $13::text[]) as l(n, k, id, type, head, tail)
 	join news using (n)) a, journal_write(a.v) w
 ), closed as (
 	update channel c set closed_at = news.at::timestamptz from news
 	where (c.id = news.channel_id or c.root_id = news.channel_id)
 	and c.closed_at is null returning c.id, news.n
 )
-select c.n, c.code, l.n, coalesce(news.threads, 0), closed.id
-from checked c left join lines l on l.k = c.n::int8 << 32
+select c.n, c.passed, l.n, coalesce(news.threads, 0), closed.id
+from permitted c left join lines l on l.k = c.n::int8 << 32
 left join news on news.n = c.n left join closed on closed.n = c.n;
 
 -- Members of channels come, go (role null) and get another role.  A member may
--- do that for itself where it sees the channel; for another one, who has a hand
--- in the channel ($8: in all of them).  Columns: 0 done, 1 no such channel, 2
+-- come as a member, and go, by itself where it sees the channel; the rest is for
+-- who has a hand in the channel ($8: in all that it sees), or a grant; $9: what
+-- the member is, and owns, is for it to use.  Columns: 0 done, 1 no such channel, 2
 -- not for this member to do, 3 no such member; was anything changed; the place
 -- of the entry, and of the one before.
--- name: channel_join batch 8
+-- name: channel_join batch 9
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::uuid[], $6::text[], $7::text[], $8::bool[]) as t(n, mesh_id,
-	    channel_id, member_id, by_member, role, at, moderates)
+	    $5::uuid[], $6::text[], $7::text[], $8::bool[], $9::bool[])
+	    as t(n, mesh_id, channel_id, member_id, by_member, role, at,
+	    moderates, owns)
 ), checked as (
 	select i.*, m.role as had, case
 	when c.id is null then 1
-	when i.by_member <> i.member_id and not (i.moderates
-	    or c.member_id = i.by_member or coalesce(b.role in ('owner',
-	    'admin'), false)) then 2
-	when o.id is null then 3 else 0 end as code,
+	when o.id is null then 3
+	when m.role is not distinct from i.role then 0
+	when i.moderates or i.owns and (c.member_id = i.by_member
+	    or coalesce(b.role in ('owner', 'admin'), false)
+	    or i.member_id = i.by_member and coalesce(i.role, '') in (
+		'', case when m.role is null then 'member' else '' end))
+	then 0 else 2 end as code,
 	-- Of several about one member in a batch the last one counts.
 	i.n = max(i.n) over (partition by i.channel_id, i.member_id) as counts
 	from i left join channel c on c.id = i.channel_id
 	and c.mesh_id = i.mesh_id and c.root_id is null and c.closed_at is null
-	and (channel_admits(c, i.by_member) or i.moderates)
+	and channel_admits(c, i.by_member)
 	left join channel_member m on m.channel_id = i.channel_id
 	and m.member_id = i.member_id
 	left join channel_member b on b.channel_id = i.channel_id
 	and b.member_id = i.by_member
 	left join member o on o.id = i.member_id and o.mesh_id = i.mesh_id
 	and o.revoked_at is null
+), permitted as materialized (
+	select c.*, case when c.code = 2
+	    and grant_take(c.mesh_id, c.by_member, '{channel:admin}',
+		'channel', id_text(c.channel_id), id_text(c.channel_id), null,
+		c.counts, c.at) is null then 0 else c.code end as passed
+	from (select * from checked order by n) c
 ), news as (
-	select * from checked where code = 0 and counts
+	select * from permitted where passed = 0 and counts
 	and role is distinct from had
 ), gone as (
 	delete from channel_member m using news
@@ -2409,12 +2489,12 @@ with i as (
 	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
 	    l.id, l.type, news.channel_id, null, l.payload,
 	    news.at)::journal_line) as v
-	from unnest($9::int4[], $10::int8[], $11::uuid[], $12::text[],
-	    $13::text[]) as l(n, k, id, type, payload)
+	from unnest($10::int4[], $11::int8[], $12::uuid[], $13::text[],
+	    $14::text[]) as l(n, k, id, type, payload)
 	join news using (n)) a, journal_write(a.v) w
 )
-select c.n, c.code, l.n is not null, l.n, l.before
-from checked c left join lines l on l.k = c.n::int8 << 32;
+select c.n, c.passed, l.n is not null, l.n, l.before
+from permitted c left join lines l on l.k = c.n::int8 << 32;
 
 -- Its members, by name, for a member that may see it: else no row.
 -- name: channel_members
@@ -2566,6 +2646,395 @@ left join event e on e.channel_id = $1 and e.n = p.n;
 -- name: journal_end
 select n from journal where mesh_id = $1::uuid;
 
+-- Grants ---------------------------------------------------------------------
+
+-- New ones.  $13: who makes it needs a grant for that, and cannot make one for
+-- itself.  Columns: 0 made, 1 no such member, 2 not for this member to do.
+-- name: grant_make batch 13
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
+	    $10::int8[], $11::uuid[], $12::text[], $13::bool[]) as t(n, id,
+	    mesh_id, member_id, capability, resource_type, resource_id,
+	    constraints, expires_at, max_uses, by_member, at, needs)
+), checked as materialized (
+	select i.*, case
+	when m.id is null then 1
+	when exists (select from permission_grant g where g.id = i.id) then 0
+	when i.needs and (i.member_id = i.by_member or grant_take(i.mesh_id,
+	    i.by_member, '{grant:create}', 'org', id_text(i.mesh_id), null,
+	    null, true, i.at) is not null) then 2
+	else 0 end as code
+	from (select * from i order by n) i left join member m
+	on m.id = i.member_id and m.mesh_id = i.mesh_id
+	and m.revoked_at is null
+), made as (
+	insert into permission_grant (id, mesh_id, member_id, capability,
+	    resource_type, resource_id, constraints, expires_at, max_uses,
+	    by_member, created_at)
+	select id, mesh_id, member_id, capability, resource_type, resource_id,
+	    constraints::json, expires_at, max_uses, by_member,
+	    at::timestamptz from checked where code = 0
+	on conflict (id) do nothing returning id
+), lines as materialized (
+	select count(w) from (select array_agg((i.n::int8 << 32 | l.k,
+	    i.mesh_id, l.id, l.type, null, null, l.payload,
+	    i.at)::journal_line) as v
+	from unnest($14::int4[], $15::int8[], $16::uuid[], $17::text[],
+	    $18::text[]) as l(n, k, id, type, payload)
+	join i using (n) join made m on m.id = i.id) a, journal_write(a.v) w
+)
+select c.n, c.code from checked c, lines;
+
+-- One goes.  Columns: 0 done, 1 no such grant, 2 not for this member to do; was
+-- it there.
+-- name: grant_revoke batch 7
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::text[], $7::bool[]) as t(n, id, mesh_id, by_member,
+	    why, at, needs)
+), found as (
+	select i.*, g.id is not null as known, g.revoked_at is null
+	    and i.n = min(i.n) over (partition by i.id) as fresh
+	from i left join permission_grant g on g.id = i.id
+	and g.mesh_id = i.mesh_id
+), checked as materialized (
+	select f.*, case
+	when f.needs and grant_take(f.mesh_id, f.by_member, '{grant:create}',
+	    'org', id_text(f.mesh_id), null, null, f.known and f.fresh, f.at)
+	    is not null then 2
+	when not f.known then 1 else 0 end as code
+	from (select * from found order by n) f
+), news as (
+	select * from checked where code = 0 and fresh
+), gone as (
+	update permission_grant g set revoked_at = news.at::timestamptz,
+	    revoked_why = news.why from news where g.id = news.id
+), lines as materialized (
+	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
+	    l.id, l.type, null, null, l.payload, news.at)::journal_line) as v
+	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
+	    $12::text[]) as l(n, k, id, type, payload)
+	join news using (n)) a, journal_write(a.v) w
+)
+select c.n, c.code, l.n is not null
+from checked c left join lines l on l.k = c.n::int8 << 32;
+
+-- All of a member go.  Columns: 0 done, 1 no such member, 2 not for this member
+-- to do; and one of them: a row for each, or null.
+-- name: grant_revoke_all batch 7
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::text[], $7::bool[]) as t(n, mesh_id, member_id,
+	    by_member, why, at, needs)
+), checked as materialized (
+	select i.*, case
+	when i.needs and grant_take(i.mesh_id, i.by_member, '{grant:create}',
+	    'org', id_text(i.mesh_id), null, null, true, i.at) is not null
+	then 2 when m.id is null then 1 else 0 end as code
+	from (select * from i order by n) i left join member m
+	on m.id = i.member_id and m.mesh_id = i.mesh_id
+), news as (
+	select c.*, g.id as grant_id, row_number() over (partition by c.n
+	    order by g.created_at, g.id) as k
+	from checked c join permission_grant g on g.member_id = c.member_id
+	and g.mesh_id = c.mesh_id and g.revoked_at is null
+	and (g.expires_at is null or g.expires_at > now())
+	where c.code = 0 and c.n = (select min(x.n) from i x
+	    where x.member_id = c.member_id)
+), gone as (
+	update permission_grant g set revoked_at = news.at::timestamptz,
+	    revoked_why = news.why from news where g.id = news.grant_id
+), lines as materialized (
+	select count(w) from (select array_agg((l.n::int8 << 32 | news.k,
+	    news.mesh_id, gen_random_uuid(), l.type, null, null, l.head || '"'
+	    || id_text(news.grant_id) || '"' || l.tail,
+	    news.at)::journal_line) as v
+	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
+	    $12::text[], $13::text[]) as l(n, k, id, type, head, tail)
+	join news using (n)) a, journal_write(a.v) w
+)
+select c.n, c.code, news.grant_id
+from checked c cross join lines left join news on news.n = c.n
+order by c.n, news.k;
+
+-- Those of a member that can be used, by capability, the newest first, for
+-- itself, who decides about grants ($5), or has a grant for that.  Columns: may
+-- the member ask; then the grants, or null.
+-- name: grant_list
+select x.may, g.id, g.resource_type, g.resource_id, g.capability,
+    g.expires_at, coalesce(g.max_uses, 0), g.uses, g.constraints, g.created_at,
+    g.by_member
+from (select $3::uuid = $2::uuid or $5::bool or grant_decides($1::uuid, $3)
+    as may) x left join lateral (select * from permission_grant g
+    where g.mesh_id = $1 and g.member_id = $2 and g.revoked_at is null
+    and (g.expires_at is null or g.expires_at > now())
+    and ($4::text is null or g.capability > $4
+	or g.capability = $4 and g.id < $6::uuid)
+    order by g.capability, g.id desc limit $7::int8) g on x.may
+order by g.capability, g.id desc;
+
+-- Has a member a grant for this (of a type, for a thing, or for any)?  Columns:
+-- may the member ask, as above; has it.
+-- name: grant_check
+select x.may, x.may and exists (select from permission_grant g
+    where g.mesh_id = $1 and g.member_id = $2 and g.capability = $4::text
+    and g.revoked_at is null
+    and (g.expires_at is null or g.expires_at > now())
+    and (g.max_uses is null or g.uses < g.max_uses)
+    and ($6::text is null or g.resource_type = $6)
+    and ($7::text is null or g.resource_id is null or g.resource_id = $7))
+from (select $3::uuid = $2::uuid or $5::bool or grant_decides($1::uuid, $3)
+    as may) x;
+
+-- Requests for permissions.  Columns: 0 open, 1 the member has too many ($11)
+-- that are; its id, and whether it was open before.
+-- name: permission_make batch 11
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+	    $10::text[], $11::int8[]) as t(n, id, mesh_id, member_id, action,
+	    resource_type, resource_id, context, client_id, at, most)
+), checked as (
+	select i.*, q.id as had, case when i.client_id is null then i.n
+	    else min(i.n) over (partition by i.member_id, i.client_id) end
+	    as first, (select count(*) from permission_request o
+	    where o.member_id = i.member_id and o.status = 'open')
+	    + row_number() over (partition by i.member_id order by i.n)
+	    > i.most as many
+	from i left join permission_request q on q.id = i.id
+	or q.member_id = i.member_id and q.client_id = i.client_id
+	and q.status = 'open'
+), new as (
+	select * from checked where had is null and n = first and not many
+), stored as (
+	insert into permission_request (id, mesh_id, member_id, action,
+	    resource_type, resource_id, context, client_id, created_at)
+	select id, mesh_id, member_id, action, resource_type, resource_id,
+	    context, client_id, at::timestamptz from new
+), lines as materialized (
+	select count(w) from (select array_agg((new.n::int8 << 32 | l.k,
+	    new.mesh_id, l.id, l.type, null, null, l.payload,
+	    new.at)::journal_line) as v
+	from unnest($12::int4[], $13::int8[], $14::uuid[], $15::text[],
+	    $16::text[]) as l(n, k, id, type, payload)
+	join new using (n)) a, journal_write(a.v) w
+)
+select c.n, case when coalesce(c.had, f.id) is null then 1 else 0 end,
+    coalesce(c.had, f.id), c.had is not null or c.n <> c.first
+from checked c cross join lines left join new f on f.n = c.first;
+
+-- They end: with a grant ($7), or a command ($12) that is there from then on, or
+-- is not.  $11: who decides needs a grant for that, and cannot decide its own.
+-- Columns: 0 done, 1 no such request, 2 not for this member to do, 3 it ended.
+-- name: permission_end batch 12
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::bool[], $6::text[], $7::uuid[], $8::timestamptz[], $9::int8[],
+	    $10::text[], $11::bool[], $12::uuid[]) as t(n, id, mesh_id,
+	    by_member, approves, notes, grant_id, expires_at, max_uses, at,
+	    needs, command_id)
+), checked as materialized (
+	select i.*, q.member_id, q.action, q.resource_type, q.resource_id, case
+	when q.id is null then 1
+	when q.status <> 'open' or i.n > i.first then 3
+	when i.needs and (q.member_id = i.by_member or grant_take(i.mesh_id,
+	    i.by_member, '{grant:create}', 'org', id_text(i.mesh_id), null,
+	    null, true, i.at) is not null) then 2
+	else 0 end as code
+	from (select *, min(n) over (partition by id) as first from i
+	    order by n) i left join permission_request q on q.id = i.id
+	and q.mesh_id = i.mesh_id
+), news as (
+	select * from checked where code = 0
+), ended as (
+	update permission_request q set resolved_at = news.at::timestamptz,
+	    status = case when news.approves then 'approved' else 'denied' end,
+	    notes = news.notes, resolved_by = news.by_member,
+	    grant_id = news.grant_id
+	from news where q.id = news.id
+), granted as (
+	insert into permission_grant (id, mesh_id, member_id, capability,
+	    resource_type, resource_id, constraints, expires_at, max_uses,
+	    by_member, created_at)
+	select grant_id, mesh_id, member_id, action, resource_type,
+	    resource_id, '{}', expires_at, max_uses, by_member,
+	    at::timestamptz from news where grant_id is not null
+), allowed as (
+	update command c set active = true from news
+	where c.id = news.command_id and news.approves
+), refused as (
+	delete from command c using news
+	where c.id = news.command_id and not news.approves and not c.active
+), lines as materialized (
+	select count(w) from (select array_agg((l.n::int8 << 32 | l.k,
+	    news.mesh_id, l.id, l.type, null, null, l.payload,
+	    news.at)::journal_line) as v
+	from unnest($13::int4[], $14::int8[], $15::uuid[], $16::text[],
+	    $17::text[]) as l(n, k, id, type, payload)
+	join news using (n)) a, journal_write(a.v) w
+)
+select c.n, c.code from checked c, lines;
+
+-- The open ones that a member asked for, or of all ($3, or it has a grant to
+-- decide), of all members or of one.  What they are for is for who may see what
+-- they are about.
+-- name: permission_list
+select q.id, q.member_id, m.name, q.action, q.resource_type, q.resource_id,
+    q.status, case when q.member_id = $2 or resource_shows(q.mesh_id,
+	q.resource_type, q.resource_id, $2) then q.context end,
+    q.notes, q.grant_id, q.command_id, q.created_at, q.resolved_at
+from permission_request q join member m on m.id = q.member_id
+where q.mesh_id = $1::uuid and q.status = 'open' and q.id > $5::uuid
+and ($4::uuid is null or q.member_id = $4) and (q.member_id = $2::uuid
+    or $3::bool or (select grant_decides($1, $2)))
+order by q.id limit $6::int8;
+
+-- One of these, also when it ended; and the name of its command.
+-- name: permission_get
+select q.id, q.member_id, m.name, q.action, q.resource_type, q.resource_id,
+    q.status, case when q.member_id = $2 or resource_shows(q.mesh_id,
+	q.resource_type, q.resource_id, $2) then q.context end,
+    q.notes, q.grant_id, q.command_id, q.created_at, q.resolved_at, k.name
+from permission_request q join member m on m.id = q.member_id
+left join command k on k.id = q.command_id
+where q.mesh_id = $1::uuid and q.id = $4::uuid
+and (q.member_id = $2::uuid or $3::bool or (select grant_decides($1, $2)));
+
+-- Commands -------------------------------------------------------------------
+
+-- New ones, with the request for it where somebody has to allow it.  Columns: 0
+-- made, 1 no such channel, 2 the member has one of this name there, 3 the member
+-- has too many ($13) of them.
+-- name: command_make batch 13
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::uuid[], $7::text[], $8::text[], $9::bool[],
+	    $10::uuid[], $11::text[], $12::text[], $13::int8[]) as t(n, id,
+	    mesh_id, channel_id, name, member_id, description, args_schema,
+	    active, request_id, context, at, most)
+), checked as (
+	select i.*, case
+	when i.channel_id is not null and (c.id is null
+	    or not channel_admits(c, i.member_id)) then 1
+	when exists (select from command x where x.id = i.id) then 0
+	when i.n > min(i.n) over (partition by i.mesh_id, lower(i.name),
+	    i.member_id, i.channel_id) or exists (select from command x
+	    where x.mesh_id = i.mesh_id and lower(x.name) = lower(i.name)
+	    and x.member_id = i.member_id
+	    and x.channel_id is not distinct from i.channel_id) then 2
+	when (select count(*) from command x where x.member_id = i.member_id)
+	    + row_number() over (partition by i.member_id order by i.n)
+	    > i.most then 3
+	else 0 end as code
+	from i left join channel c on c.id = i.channel_id
+	and c.mesh_id = i.mesh_id and c.closed_at is null and c.root_id is null
+), made as (
+	insert into command (id, mesh_id, channel_id, name, member_id,
+	    description, args_schema, active, request_id, created_at)
+	select id, mesh_id, channel_id, name, member_id, description,
+	    args_schema::json, active, request_id, at::timestamptz
+	from checked where code = 0
+	on conflict (id) do nothing returning id
+), asked as (
+	insert into permission_request (id, mesh_id, member_id, action,
+	    resource_type, resource_id, context, command_id, created_at)
+	select i.request_id, i.mesh_id, i.member_id, 'command:register', case
+	    when i.channel_id is null then 'org' else 'channel' end,
+	    id_text(coalesce(i.channel_id, i.mesh_id)), i.context, i.id,
+	    i.at::timestamptz from made join i using (id) where not i.active
+), lines as materialized (
+	select count(w) from (select array_agg((i.n::int8 << 32 | l.k,
+	    i.mesh_id, l.id, l.type, null, null, l.payload,
+	    i.at)::journal_line) as v
+	from unnest($14::int4[], $15::int8[], $16::uuid[], $17::text[],
+	    $18::text[]) as l(n, k, id, type, payload)
+	join i using (n) join made m on m.id = i.id) a, journal_write(a.v) w
+)
+select c.n, c.code from checked c, lines;
+
+-- One that a member may see.
+-- name: command_get
+select c.channel_id, c.name, c.member_id, c.active, c.request_id, m.name
+from command c join member m on m.id = c.member_id left join channel h on h.id = c.channel_id
+where c.mesh_id = $1::uuid and c.id = $2::uuid and (c.member_id = $3::uuid
+    or h.id is null or h.closed_at is null and channel_admits(h, $3));
+
+-- One goes, with the request for it (its lines from the second on): by its owner
+-- ($8: who may), who decides about grants ($6) or its channel ($7), or has a
+-- grant for that.  Columns: 0 done, 1 no such command, 2 not for this member; did
+-- a request end with it.
+-- name: command_drop batch 8
+with i as (
+	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
+	    $5::text[], $6::bool[], $7::bool[], $8::bool[]) as t(n, id,
+	    mesh_id, by_member, at, decides, admins, owns)
+), checked as materialized (
+	select i.*, case
+	when c.id is null or i.n > i.first then 1
+	when i.owns and c.member_id = i.by_member or i.decides
+	    or i.admins and c.channel_id is not null then 0
+	when c.channel_id is not null and grant_take(i.mesh_id, i.by_member,
+	    '{channel:admin}', 'channel', id_text(c.channel_id),
+	    id_text(c.channel_id), null, true, i.at) is null then 0
+	when grant_take(i.mesh_id, i.by_member, '{grant:create}', 'org',
+	    id_text(i.mesh_id), null, null, true, i.at) is null then 0
+	else 2 end as code
+	from (select *, min(n) over (partition by id) as first from i
+	    order by n) i left join command c on c.id = i.id
+	and c.mesh_id = i.mesh_id
+), news as (
+	select * from checked where code = 0
+), gone as (
+	delete from command c using news where c.id = news.id
+	returning c.id, c.request_id
+), ended as (
+	update permission_request q set status = 'denied',
+	    resolved_at = news.at::timestamptz, resolved_by = news.by_member,
+	    notes = 'The command was deleted.'
+	from news join gone using (id)
+	where q.id = gone.request_id and q.status = 'open' returning news.n
+), lines as materialized (
+	select count(w) from (select array_agg((l.n::int8 << 32 | l.k,
+	    news.mesh_id, l.id, l.type, null, null, l.payload,
+	    news.at)::journal_line) as v
+	from unnest($9::int4[], $10::int8[], $11::uuid[], $12::text[],
+	    $13::text[]) as l(n, k, id, type, payload)
+	join news using (n)
+	where l.k = 0 or l.n in (select n from ended)) a, journal_write(a.v) w
+)
+select c.n, c.code, c.n in (select n from ended) from checked c, lines;
+
+-- Those of all channels, and of one, by name.
+-- name: command_list
+select c.id, c.channel_id, c.name, c.member_id, m.name, c.description,
+    c.args_schema, c.request_id, c.created_at, lower(c.name)
+from command c join member m on m.id = c.member_id
+where c.mesh_id = $1::uuid and c.active
+and (c.channel_id is null or c.channel_id = $2::uuid)
+and (lower(c.name), c.id) > ($3::text, $4::uuid)
+order by lower(c.name), c.id limit $5::int8;
+
+-- Which are meant, by their names and perhaps those of their owners, in a
+-- channel ($2, and the stream in it, $5): the channel's own first.
+-- name: command_find
+select t.k, c.id, c.member_id, m.name, c.channel_id is not null,
+    channel_admits(s, c.member_id)
+from unnest($3::text[], $4::text[]) with ordinality as t(owner, name, k)
+join command c on c.mesh_id = $1::uuid and lower(c.name) = lower(t.name)
+and c.active and (c.channel_id is null or c.channel_id = $2::uuid)
+join member m on m.id = c.member_id and m.revoked_at is null
+and (t.owner = '' or m.name = t.owner)
+join channel s on s.id = $5::uuid
+order by t.k, c.channel_id is null, m.name_folded, c.id;
+
+-- Are they members, and may they see the stream?
+-- name: mention_check
+select t.k, m.id is not null, coalesce(channel_admits(s, m.id), false)
+from unnest($3::text[]) with ordinality as t(id, k)
+join channel s on s.id = $2::uuid
+left join member m on m.id = t.id::uuid and m.mesh_id = $1::uuid
+and m.revoked_at is null order by t.k;
 -- Webhooks -------------------------------------------------------------------
 
 -- New ones; they begin with what comes now.  Columns: 0 made, 1 the member sees
@@ -3515,6 +3984,29 @@ with over as (
 	returning c.id
 )
 select exists (select from gone) or exists (select from empty);
+
+-- Grants that have been worthless for long.
+-- name: upkeep_grants
+with gone as (
+	delete from permission_grant where id in (select id
+	    from permission_grant where least(expires_at, revoked_at)
+		< now() - $1::int8 * interval '1 ms'
+	    order by least(expires_at, revoked_at) limit 1000
+	    for update skip locked)
+	returning id
+)
+select count(*) = 1000 from gone;
+
+-- Requests for permissions that ended long ago.
+-- name: upkeep_permissions
+with gone as (
+	delete from permission_request where id in (select id
+	    from permission_request where resolved_at
+		< now() - $1::int8 * interval '1 ms'
+	    order by resolved_at limit 1000 for update skip locked)
+	returning id
+)
+select count(*) = 1000 from gone;
 
 -- Those of clients that went without a word.
 -- name: upkeep_mcp_sessions

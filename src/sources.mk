@@ -41,40 +41,46 @@ src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h src/core/audit.h \
 	src/core/channel.h src/core/domain.h src/core/durable.h \
 	src/core/durable_page.h src/core/entry.h src/core/errors.def \
 	src/core/event_record.h src/core/events.def src/core/file.h \
-	src/core/follow.h src/core/hello.h src/core/memory.h \
-	src/core/message.h src/core/metrics.def src/core/ops.def \
-	src/core/people.h src/core/principal.h src/core/roles.def \
-	src/core/schedule.h src/core/scopes.def src/core/search.h \
-	src/core/state.h src/core/table.h src/core/token.h src/core/trace.h \
-	src/core/unit.h src/core/upkeep.h src/core/visitor.h \
-	src/core/webhook.h src/core/announce.c src/core/artifact.c \
-	src/core/artifact_put.c src/core/attestation.c src/core/audience.c \
-	src/core/audit.c src/core/audit_checkpoint.c src/core/audit_jobs.c \
+	src/core/follow.h src/core/grant.h src/core/hello.h src/core/limits.h \
+	src/core/memory.h src/core/message.h src/core/metrics.def \
+	src/core/notice.h src/core/ops.def src/core/people.h \
+	src/core/principal.h src/core/roles.def src/core/schedule.h \
+	src/core/scopes.def src/core/search.h src/core/state.h \
+	src/core/table.h src/core/token.h src/core/trace.h src/core/unit.h \
+	src/core/upkeep.h src/core/visitor.h src/core/webhook.h \
+	src/core/announce.c src/core/artifact.c src/core/artifact_put.c \
+	src/core/attestation.c src/core/audience.c src/core/audit.c \
+	src/core/audit_checkpoint.c src/core/audit_jobs.c \
 	src/core/audit_ops.c src/core/block.c src/core/channel.c \
 	src/core/channel_close.c src/core/channel_cursor.c \
 	src/core/channel_list.c src/core/channel_member.c src/core/client.c \
-	src/core/client_ack.c src/core/client_register.c src/core/core.c \
-	src/core/cron.c src/core/crowd.c src/core/delivery.c \
-	src/core/delivery_nudge.c src/core/deputy.c src/core/durable.c \
-	src/core/durable_end.c src/core/durable_mark.c \
-	src/core/durable_read.c src/core/entry.c src/core/entry_list.c \
-	src/core/event.c src/core/event_entry.c src/core/event_message.c \
-	src/core/event_moderation.c src/core/event_relay.c \
+	src/core/client_ack.c src/core/client_register.c src/core/command.c \
+	src/core/command_list.c src/core/core.c src/core/cron.c \
+	src/core/crowd.c src/core/delivery.c src/core/delivery_nudge.c \
+	src/core/deputy.c src/core/durable.c src/core/durable_end.c \
+	src/core/durable_mark.c src/core/durable_read.c src/core/entry.c \
+	src/core/entry_list.c src/core/event.c src/core/event_entry.c \
+	src/core/event_message.c src/core/event_moderation.c \
+	src/core/event_notice.c src/core/event_relay.c \
 	src/core/event_schedule.c src/core/event_session.c \
 	src/core/event_state.c src/core/file.c src/core/file_attach.c \
 	src/core/file_jobs.c src/core/file_link.c src/core/file_list.c \
 	src/core/file_repair.c src/core/file_transfer.c src/core/file_watch.c \
-	src/core/follow.c src/core/follow_ops.c src/core/group.c \
+	src/core/follow.c src/core/follow_ops.c src/core/grant.c \
+	src/core/grant_list.c src/core/grant_ops.c src/core/group.c \
 	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
 	src/core/hook.c src/core/invite.c src/core/journal.c src/core/login.c \
 	src/core/mcp_session.c src/core/member.c src/core/memory.c \
 	src/core/memory_search.c src/core/mesh.c src/core/mesh_admin.c \
 	src/core/mesh_info.c src/core/message.c src/core/message_more.c \
 	src/core/message_put.c src/core/message_status.c \
-	src/core/moderation.c src/core/op.c src/core/overtaken.c \
-	src/core/password.c src/core/people.c src/core/people_change.c \
-	src/core/post.c src/core/post_change.c src/core/post_list.c \
-	src/core/post_parts.c src/core/presence.c src/core/principal.c \
+	src/core/moderation.c src/core/notice.c src/core/op.c \
+	src/core/overtaken.c src/core/password.c src/core/people.c \
+	src/core/people_change.c src/core/permission.c \
+	src/core/permission_end.c src/core/permission_list.c \
+	src/core/permission_post.c src/core/permission_wait.c src/core/post.c \
+	src/core/post_change.c src/core/post_list.c src/core/post_parts.c \
+	src/core/post_refs.c src/core/presence.c src/core/principal.c \
 	src/core/profile.c src/core/pull.c src/core/pull_read.c \
 	src/core/quota.c src/core/rate.c src/core/role.c src/core/roster.c \
 	src/core/schedule.c src/core/schedule_due.c src/core/search.c \

@@ -1169,6 +1169,131 @@ $row{list_channel_members} = sub {
 	    ->{members} }, 2, 'bob too');
 };
 
+# A request for a permission that bob lacks; alice, who keeps order, hears.
+sub lacks {
+	my ($m) = @_;
+	my $id = ask($m->{bob}, 'request_permission', action => 'x:y',
+	    resourceType => 'org', context => { why => 'z' })->{requestId};
+	is($m->{alice}->wait_for('permission_request')->{payload}{requestId},
+	    $id, 'alice hears of it');
+	return $id;
+}
+
+$row{create_grant} = sub {
+	my ($m) = @_;
+	my $id = ask($m->{alice}, 'create_grant', member => 'peer-b',
+	    capability => 'x:y', resourceType => 'org')->{grantId};
+	is(ask($m->{bob}, 'list_grants')->{grants}[0]{grantId}, $id,
+	    'bob has it');
+};
+
+$row{revoke_grant} = sub {
+	my ($m) = @_;
+	my $id = ask($m->{alice}, 'create_grant', member => 'peer-b',
+	    capability => 'x:y', resourceType => 'org')->{grantId};
+	is($m->{bob}->request({ type => 'revoke_grant', grantId => $id })
+	    ->{code}, 'forbidden', 'not by bob');
+	is(ask($m->{alice}, 'revoke_grant', grantId => $id)->{existed}, $true,
+	    'it was there');
+	is_deeply(ask($m->{bob}, 'list_grants')->{grants}, [], 'it is gone');
+};
+
+$row{revoke_grants} = sub {
+	my ($m) = @_;
+	my @id = map { ask($m->{alice}, 'create_grant', member => 'peer-b',
+	    capability => $_, resourceType => 'org')->{grantId} } 'a', 'b';
+	is_deeply(ask($m->{alice}, 'revoke_grants', member => 'peer-b')
+	    ->{revokedGrantIds}, \@id, 'both');
+	is_deeply(ask($m->{bob}, 'list_grants')->{grants}, [], 'are gone');
+};
+
+$row{list_grants} = sub {
+	my ($m) = @_;
+	ask($m->{alice}, 'create_grant', member => 'peer-b', capability =>
+	    'x:y', resourceType => 'org', maxUses => 3);
+	for my $ask ([$m->{bob}], [$m->{alice}, member => 'peer-b']) {
+		my ($p, %o) = @$ask;
+		is_deeply([map { [@$_{qw(capability maxUses remainingUses)}] }
+		    @{ ask($p, 'list_grants', %o)->{grants} }],
+		    [['x:y', 3, 3]], 'what ' . $p->name . ' reads');
+	}
+	is($m->{bob}->request({ type => 'list_grants', member => 'peer-a' })
+	    ->{code}, 'forbidden', 'not those of others');
+};
+
+$row{check_grant} = sub {
+	my ($m) = @_;
+	is(ask($m->{bob}, 'check_grant', capability => 'x:y')->{hasGrant},
+	    $false, 'bob may not');
+	ask($m->{alice}, 'create_grant', member => 'peer-b', capability =>
+	    'x:y', resourceType => 'org');
+	is(ask($m->{bob}, 'check_grant', capability => 'x:y')->{hasGrant},
+	    $true, 'then bob may');
+};
+
+$row{request_permission} = sub {
+	my ($m) = @_;
+	my $id = lacks($m);
+	is($m->{alice}->request({ type => 'get_permission_request',
+	    requestId => $id })->{request}{context}{why}, 'z', 'what for');
+};
+
+$row{list_permission_requests} = sub {
+	my ($m) = @_;
+	my $id = lacks($m);
+	is(ask($_, 'list_permission_requests')->{requests}[0]{requestId}, $id,
+	    'what ' . $_->name . ' reads') for $m->{alice}, $m->{bob};
+};
+
+$row{get_permission_request} = sub {
+	my ($m) = @_;
+	my $id = lacks($m);
+	is(ask($_, 'get_permission_request', requestId => $id)
+	    ->{request}{status}, 'open', 'what ' . $_->name . ' reads')
+	    for $m->{alice}, $m->{bob};
+};
+
+$row{resolve_permission} = sub {
+	my ($m) = @_;
+	my $id = lacks($m);
+	my $r = ask($m->{alice}, 'resolve_permission', requestId => $id,
+	    approve => $true);
+	is($m->{bob}->wait_for('permission_resolved')->{payload}{grantId},
+	    $r->{grantId}, 'bob hears of it');
+};
+
+$row{register_command} = sub {
+	my ($m) = @_;
+	my $c = channel($m);
+	my $id = ask($m->{bob}, 'register_command', name => 'ship')
+	    ->{requestId};
+	ask($m->{alice}, 'resolve_permission', requestId => $id,
+	    approve => $true);
+	$m->{alice}->request({ type => 'post', channel => $c, parts => [{
+	    type => 'command', payload => { command => 'ship' } }] });
+	is($m->{bob}->wait_for('command_invoked')->{payload}{command}, 'ship',
+	    'bob is to do it');
+};
+
+$row{list_commands} = sub {
+	my ($m) = @_;
+	my $id = ask($m->{alice}, 'register_command', name => 'ship')
+	    ->{commandId};
+	is(ask($m->{bob}, 'list_commands')->{commands}[0]{commandId}, $id,
+	    'bob finds it');
+};
+
+$row{delete_command} = sub {
+	my ($m) = @_;
+	my $id = ask($m->{alice}, 'register_command', name => 'ship')
+	    ->{commandId};
+	is($m->{bob}->request({ type => 'delete_command', commandId => $id })
+	    ->{code}, 'forbidden', 'not by bob');
+	ask($m->{alice}, 'delete_command', commandId => $id);
+	is_deeply(ask($m->{bob}, 'list_commands')->{commands}, [],
+	    'it is gone');
+};
+
 $row{mark_read} = sub {
 	my ($m) = @_;
 	my $c = channel($m);
@@ -1490,6 +1615,7 @@ $row{list_durable_checkpoints} = sub {
 	    => $id, consumer => 'b', offset => 1 });
 	is_deeply(ask($m->{alice}, 'list_durable_checkpoints', durableStreamId
 	    => $id)->{checkpoints}, [], 'those of others are not hers');
+};
 
 # A request by who shows a token, or the platform's key, of a route.
 sub rest {

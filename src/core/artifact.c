@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/artifact.h"
+#include "core/grant.h"
 
 #define ARTIFACT_PAGE 100
 #define ARTIFACT_PAGE_MAX 500
@@ -239,10 +240,9 @@ delete_done(void *arg, const struct db_result *res)
 		op_fail(r, ERR_NOT_FOUND, "There is no such artifact for you.");
 		return;
 	default:
-		r->error_scope = SCOPE_ARTIFACT_ADMIN;
-		op_fail(r, ERR_FORBIDDEN,
-		    "Only who kept it, and owners and admins of the channel, "
-		    "delete it.");
+		op_deny(r, SCOPE_ARTIFACT_ADMIN,
+		    d->artifact.stream_type.p[0] == 't' ? "thread" : "channel",
+		    &d->artifact.channel);
 		return;
 	}
 	if (!db_null(res, 0, 1))
@@ -292,10 +292,10 @@ delete_found(struct request *r, struct artifact_out *a)
 	db_put_id(p, &a->mesh);
 	db_put_id(p, &a->id);
 	db_put_id(p, &s->info.member);
-	db_put_bool(
-	    p, (r->client->scopes & SCOPE_BIT(SCOPE_ARTIFACT_ADMIN)) != 0);
+	db_put_bool(p, grant_has(r->client, SCOPE_ARTIFACT_ADMIN));
 	db_put_text(p, in->why.p, in->why.n);
 	db_put_str(p, at);
+	db_put_bool(p, grant_owns(r->client));
 	delete_line(p, a, &s->info.member, at, in->why);
 }
 
@@ -377,9 +377,10 @@ const struct op op_list_artifacts = {
 
 const struct op op_delete_artifact = {
 	.name = "delete_artifact",
-	.scope = SCOPE_CHANNELS_READ,
+	.scope = SCOPE_ARTIFACT_ADMIN,
 	.rest = { "DELETE /v1/artifacts/{artifactId}" },
 	.reply = "artifact_deleted",
+	.flags = OP_GRANTABLE,
 	.in = delete_fields,
 	.in_size = sizeof(struct artifact_in),
 	.out = delete_out_fields,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/artifact.h"
+#include "core/grant.h"
 
 struct put_in {
 	struct slice channel;
@@ -50,6 +51,7 @@ struct putting {
 	struct share_in share;
 	struct artifact_out artifact;
 	struct file_link link;
+	bool needs; /* a grant */
 	const char *bytes;
 	size_t n;
 	size_t done;
@@ -80,6 +82,13 @@ put_done(void *arg, const struct db_result *res)
 
 	if (op_db_failed(r, res))
 		return;
+	if (db_int(res, 0, 0) == 2) {
+		file_unclaim(r->core, &g->link);
+		op_deny(r, SCOPE_ARTIFACT_REGISTER,
+		    g->artifact.stream_type.p[0] == 't' ? "thread" : "channel",
+		    &g->artifact.channel);
+		return;
+	}
 	if (db_int(res, 0, 0) != 0) {
 		op_fail(r, ERR_NOT_FOUND,
 		    "The channel was deleted while the artifact came.");
@@ -148,6 +157,7 @@ put_answer(void *arg, const struct storage_answer *s)
 	db_put_int(p, a->size);
 	db_put_bytes(p, s->sha256, FILE_SHA256_LEN);
 	db_put_str(p, g->at);
+	db_put_bool(p, g->needs);
 	put_line(p, a);
 	/* What ended() says now is nothing new. */
 	r->core->storage->close(g->transfer);
@@ -288,6 +298,9 @@ register_exec(struct request *r, void *arg)
 	const char *wrong;
 
 	g->request = r;
+	/* Who may post may do that, too. */
+	g->needs = !grant_has(r->client, SCOPE_ARTIFACT_REGISTER) &&
+		   !grant_has(r->client, SCOPE_MESSAGE_APPEND);
 	if (r->core->storage == NULL) {
 		op_fail(r, ERR_UNAVAILABLE,
 		    "This server stores no files (files.store).");
@@ -309,6 +322,7 @@ const struct op op_register_artifact = {
 	.scope = SCOPE_ARTIFACT_REGISTER,
 	.rest = { "POST /v1/artifacts" },
 	.reply = "artifact_registered",
+	.flags = OP_GRANTABLE,
 	.in = put_fields,
 	.in_size = sizeof(struct put_in),
 	.out = artifact_answer_fields,

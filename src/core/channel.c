@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "core/channel.h"
+#include "core/grant.h"
 
 #define CHANNEL_CANDIDATES 8
 
@@ -96,8 +96,7 @@ channel_found(void *arg, const struct db_result *res)
 		c->role = channel_keep(r, db_text(res, 0, 6));
 	c->last_n = db_int(res, 0, 7);
 	c->may_admin =
-	    db_bool(res, 0, 8) ||
-	    (r->client->scopes & SCOPE_BIT(SCOPE_MESH_MODERATE)) != 0;
+	    db_bool(res, 0, 8) || grant_has(r->client, SCOPE_CHANNEL_ADMIN);
 	q->fn(r, c);
 }
 
@@ -195,6 +194,7 @@ static const struct field thread_out_fields[] = {
 
 struct making {
 	struct request *request;
+	struct id of; /* the channel of a thread, or zero */
 	struct make_out out;
 };
 
@@ -216,9 +216,16 @@ made(void *arg, const struct db_result *res)
 		    "or take another name.",
 		    SLICE_ARG(m->out.name));
 		break;
-	default:
+	case 2:
 		op_fail(r, ERR_NOT_FOUND,
 		    "There is no such message in that channel.");
+		break;
+	default:
+		if (id_is_null(&m->of))
+			op_deny(r, r->op->scope, "org",
+			    &r->client->session->mesh->id);
+		else
+			op_deny(r, r->op->scope, "channel", &m->of);
 		break;
 	}
 }
@@ -275,6 +282,8 @@ make(struct request *r, const struct channel *of)
 
 	m->request = r;
 	m->out.name = in->name;
+	if (of != NULL)
+		m->of = of->id;
 	id_new(&m->out.id);
 	clock_format(clock_wall(), at);
 	p = journal_row(r->core, STMT_channel_make, &s->mesh->id, made, m);
@@ -291,6 +300,7 @@ make(struct request *r, const struct channel *of)
 	db_put_str(p, at);
 	/* Over REST channels have ids, and names that others may have. */
 	db_put_bool(p, !op_is_rest(r));
+	db_put_str(p, grant_needs(r, SCOPE_BIT(r->op->scope)));
 	make_line(p, s, m, of, in);
 }
 
@@ -330,9 +340,10 @@ create_thread_exec(struct request *r, void *arg)
 
 const struct op op_create_channel = {
 	.name = "create_channel",
-	.scope = SCOPE_CHANNELS_WRITE,
+	.scope = SCOPE_CHANNEL_CREATE,
 	.rest = { "POST /v1/channels" },
 	.reply = "channel_created",
+	.flags = OP_GRANTABLE,
 	.in = channel_fields,
 	.in_size = sizeof(struct make_in),
 	.out = make_out_fields,
@@ -342,9 +353,10 @@ const struct op op_create_channel = {
 
 const struct op op_create_thread = {
 	.name = "create_thread",
-	.scope = SCOPE_CHANNELS_WRITE,
+	.scope = SCOPE_THREAD_CREATE,
 	.rest = { "POST /v1/threads" },
 	.reply = "thread_created",
+	.flags = OP_GRANTABLE,
 	.in = thread_fields,
 	.in_size = sizeof(struct make_in),
 	.out = thread_out_fields,

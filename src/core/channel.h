@@ -83,16 +83,21 @@ void journal_text(
  */
 /* Posts what this says (parts, reply_to, client_id) to the channel that a
  * request means, and calls done with what became of it; or fails the request.
- */
+ * parts: the same before they were put together, as far as that was done. */
 typedef void post_fn(struct request *r, const struct post *p, bool repeated);
 void post_begin(struct request *r, struct slice channel,
-    const struct post *what, size_t nparts, post_fn *done);
+    const struct post *what, const struct list *parts, post_fn *done);
 #define POST_PARTS_MAX 100
 #define POST_CLIENT_ID_MAX 256
 
 /*
  * post_parts.c: what a message says.
  */
+enum post_type {
+	POST_TEXT,
+	POST_MENTION,
+	POST_COMMAND
+}; /* and those that are not looked into */
 struct post_part {
 	int type; /* of post_types */
 	struct slice payload;
@@ -102,6 +107,9 @@ extern const struct field post_part_fields[];
  * not what they should be. */
 bool post_parts_check(
     struct request *r, const struct list *parts, struct slice text) MUST_CHECK;
+/* Does it name a type of parts? */
+bool post_is_type(const struct json_node *n) MUST_CHECK;
+const char *post_type_name(int type);
 /* As they are stored, of the request's pool. */
 struct slice post_parts(
     struct request *r, const struct list *parts, struct slice text);

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "core/channel.h"
+#include "core/grant.h"
 
 struct close_in {
 	struct slice channel;
@@ -41,6 +41,7 @@ static const struct field close_out_fields[] = {
 struct closing {
 	struct request *request;
 	struct id mesh;
+	bool is_thread;
 	struct close_out out;
 };
 
@@ -80,8 +81,8 @@ closed(void *arg, const struct db_result *res)
 		channel_unknown(r, in->channel);
 		return;
 	default:
-		op_fail(r, ERR_FORBIDDEN,
-		    "Only owners and admins of the channel delete it.");
+		op_deny(r, SCOPE_CHANNEL_ADMIN,
+		    g->is_thread ? "thread" : "channel", &g->out.channel);
 		return;
 	}
 	g->out.ok = true;
@@ -106,15 +107,16 @@ close_found(struct request *r, struct channel *c)
 
 	g->request = r;
 	g->mesh = s->mesh->id;
+	g->is_thread = channel_is_thread(c);
 	g->out.channel = c->id;
 	clock_format(clock_wall(), at);
 	p = journal_row(r->core, STMT_channel_close, &g->mesh, closed, g);
 	db_put_id(p, &g->mesh);
 	db_put_id(p, &c->id);
 	db_put_id(p, &s->info.member);
-	db_put_bool(
-	    p, (r->client->scopes & SCOPE_BIT(SCOPE_MESH_MODERATE)) != 0);
+	db_put_bool(p, grant_has(r->client, SCOPE_CHANNEL_ADMIN));
 	db_put_str(p, at);
+	db_put_bool(p, grant_owns(r->client));
 	close_line(p, g, &s->info.member);
 }
 
@@ -128,9 +130,10 @@ delete_channel_exec(struct request *r, void *arg)
 
 const struct op op_delete_channel = {
 	.name = "delete_channel",
-	.scope = SCOPE_CHANNELS_WRITE,
+	.scope = SCOPE_CHANNEL_ADMIN,
 	.rest = { "DELETE /v1/channels/{channelId}" },
 	.reply = "channel_deleted",
+	.flags = OP_GRANTABLE,
 	.in = close_fields,
 	.in_size = sizeof(struct close_in),
 	.out = close_out_fields,

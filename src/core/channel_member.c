@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "core/channel.h"
+#include "core/grant.h"
 
 #define MEMBERS_PAGE 100
 #define MEMBERS_PAGE_MAX 500
@@ -152,9 +152,7 @@ joined(void *arg, const struct db_result *res)
 		channel_unknown(r, in->channel);
 		return;
 	case 2:
-		op_fail(r, ERR_FORBIDDEN,
-		    "Only owners and admins of the channel change who is in "
-		    "it.");
+		op_deny(r, SCOPE_CHANNEL_ADMIN, "channel", &j->out.channel);
 		return;
 	default:
 		op_fail(r, ERR_UNKNOWN_TARGET, "That member is gone.");
@@ -180,8 +178,8 @@ join_store(struct joining *j)
 	db_put_id(p, &j->by);
 	db_put_text(p, j->out.role.p, j->out.role.n);
 	db_put_str(p, j->at);
-	db_put_bool(
-	    p, (r->client->scopes & SCOPE_BIT(SCOPE_MESH_MODERATE)) != 0);
+	db_put_bool(p, grant_has(r->client, SCOPE_CHANNEL_ADMIN));
+	db_put_bool(p, grant_owns(r->client));
 	join_line(p, j);
 }
 
@@ -464,9 +462,10 @@ const struct op op_leave_channel = {
 
 const struct op op_add_channel_member = {
 	.name = "add_channel_member",
-	.scope = SCOPE_CHANNELS_WRITE,
+	.scope = SCOPE_CHANNEL_ADMIN,
 	.rest = { "POST /v1/channels/{channelId}/members" },
 	.reply = "channel_membership",
+	.flags = OP_GRANTABLE,
 	.in = add_fields,
 	.in_size = sizeof(struct join_in),
 	.out = join_out_fields,
@@ -477,9 +476,10 @@ const struct op op_add_channel_member = {
 
 const struct op op_remove_channel_member = {
 	.name = "remove_channel_member",
-	.scope = SCOPE_CHANNELS_WRITE,
+	.scope = SCOPE_CHANNEL_ADMIN,
 	.rest = { "DELETE /v1/channels/{channelId}/members/{actorId}" },
 	.reply = "channel_membership",
+	.flags = OP_GRANTABLE,
 	.in = remove_fields,
 	.in_size = sizeof(struct join_in),
 	.out = join_out_fields,

@@ -17,6 +17,7 @@
 #include "core/channel.h"
 #include "core/durable.h"
 #include "core/file.h"
+#include "core/grant.h"
 #include "core/webhook.h"
 
 #define CORE_READ_MAX 512
@@ -32,6 +33,7 @@ core_reload(struct core *c)
 
 	token_told(c, NULL, NULL);
 	follow_reload(c);
+	permission_wait_over(c, NULL);
 	HASH_FOREACH (e, next, i, &c->meshes)
 		mesh_reload(CONTAINER(e, struct mesh, by_id));
 }
@@ -95,6 +97,7 @@ core_new(const struct core_config *config)
 	hash_init(&c->durable_waits);
 	LIST_INIT(&c->durable_waiting);
 	LIST_INIT(&c->busy);
+	LIST_INIT(&c->waiters);
 	TAILQ_INIT(&c->late);
 	TAILQ_INIT(&c->multicasts);
 	TAILQ_INIT(&c->crowds);
@@ -146,6 +149,7 @@ core_free(struct core *c)
 	durable_close(c);
 	file_watch_close(c);
 	moderation_close(c);
+	permission_wait_close(c);
 	follow_close(c);
 	deputy_turn(c);
 	mesh_free_all(c);
@@ -215,6 +219,7 @@ core_tick(struct core *c)
 	presence_tick(c);
 	delivery_tick(c);
 	follow_tick(c);
+	permission_wait_tick(c);
 	durable_tick(c);
 	hook_tick(c);
 	rate_tick(c);

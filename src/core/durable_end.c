@@ -279,7 +279,7 @@ commit_read(void *arg, const struct db_result *res)
 	channel = (struct slice){ id_hex(&g->channel, hex), ID_HEX_LEN };
 	what = (struct post){ .client_id = g->key,
 		.parts = post_parts(r, &none, text) };
-	post_begin(r, channel, &what, 1, commit_posted);
+	post_begin(r, channel, &what, &none, commit_posted);
 }
 
 static void

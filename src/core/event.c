@@ -114,6 +114,8 @@ event_init(struct event *e, enum event_type type, const void *what)
 		e->state = what;
 	else if (type == EVENT_ENTRY)
 		e->entry = what;
+	else if (type == EVENT_NOTICE)
+		e->notice = what;
 	else
 		e->peer = what;
 }

@@ -18,7 +18,7 @@
 
 #include "core/domain.h"
 
-#define EVENT_FORMAT 3
+#define EVENT_FORMAT 4
 
 /* A buffer that fails at the greatest size of a record. */
 void event_buf(struct core *c, struct buf *b);

@@ -666,7 +666,7 @@ send_post(struct request *r, const struct send_in *in)
 	if (id_parse(&what.reply_to, in->reply_to.p, in->reply_to.n) != 0)
 		memset(&what.reply_to, 0, sizeof(what.reply_to));
 	post_begin(
-	    r, *(const struct slice *)in->targets.v, &what, 1, send_posted);
+	    r, *(const struct slice *)in->targets.v, &what, &none, send_posted);
 }
 
 static void

@@ -226,19 +226,20 @@ op_fail(struct request *r, enum err e, const char *fmt, ...)
 }
 
 void
-op_deny(struct request *r, const char *resource, const struct id *resource_id)
+op_deny(struct request *r, enum scope scope, const char *resource,
+    const struct id *resource_id)
 {
 	char id[ID_HEX_LEN + 1];
 
 	id_hex(resource_id, id);
-	r->error_scope = r->op->scope;
+	r->error_scope = scope;
 	r->error_resource = resource;
 	r->error_resource_id.n = strlen(id);
 	r->error_resource_id.p = pool_strndup(&r->pool, id, strlen(id));
 	op_fail(r, ERR_FORBIDDEN,
 	    "You lack the permission %s on the %s %s; ask for it with a "
 	    "permission request.",
-	    table_scopes[r->op->scope], resource, id);
+	    table_scopes[scope], resource, id);
 }
 
 bool

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/channel.h"
+#include "core/grant.h"
 
 struct post_in {
 	struct slice channel;
@@ -15,6 +15,7 @@ struct post_in {
 	struct list parts;
 	struct slice client_id;
 	struct id reply_to;
+	bool asks;
 };
 
 #define IN(field) offsetof(struct post_in, field)
@@ -42,6 +43,8 @@ static const struct field post_in_fields[] = {
 	    "a message repeated with it is the same one, whatever it says." },
 	{ "replyToId", F_ID, IN(reply_to), 0, 0, 0, NULL, NULL, 0,
 	    "The message that it answers." },
+	{ "autoRequestOnDeny", F_BOOL, IN(asks), 0, 0, 0, NULL, NULL, 0,
+	    "Where a permission is lacking, ask for it; the answer says so." },
 	{ .type = F_END },
 };
 #undef IN
@@ -53,21 +56,26 @@ struct post_out {
 	int64_t created_ms;
 	bool repeated;
 	struct slice client_id;
+	bool denied;
+	struct id permission;
+	struct slice capability;
+	struct slice resource;
+	struct id resource_id;
 };
 
 #define OUT(field) offsetof(struct post_out, field)
 static const struct field post_out_fields[] = {
-	{ "messageId", F_ID, OUT(id), 0, 0, 0, NULL, NULL, 0,
+	{ "messageId", F_ID, OUT(id), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "The message's id." },
-	{ "channelId", F_ID, OUT(channel), 0, 0, FIELD_MESH, NULL, NULL, 0,
-	    "The channel's." },
-	{ "streamId", F_ID, OUT(channel), 0, 0, FIELD_REST, NULL, NULL, 0,
-	    "The channel's, or thread's." },
-	{ "seq", F_INT, OUT(seq), 0, 0, 0, NULL, NULL, 0,
+	{ "channelId", F_ID, OUT(channel), 0, 0, FIELD_OMIT | FIELD_MESH, NULL,
+	    NULL, 0, "The channel's." },
+	{ "streamId", F_ID, OUT(channel), 0, 0, FIELD_OMIT | FIELD_REST, NULL,
+	    NULL, 0, "The channel's, or thread's." },
+	{ "seq", F_INT, OUT(seq), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "Its place in the channel; from 1, without gaps." },
-	{ "streamSeq", F_INT, OUT(seq), 0, 0, FIELD_REST, NULL, NULL, 0,
-	    "The same." },
-	{ "createdAt", F_TIME, OUT(created_ms), 0, 0, 0, NULL, NULL, 0,
+	{ "streamSeq", F_INT, OUT(seq), 0, 0, FIELD_OMIT | FIELD_REST, NULL,
+	    NULL, 0, "The same." },
+	{ "createdAt", F_TIME, OUT(created_ms), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "When it was stored." },
 	{ "duplicate", F_BOOL, OUT(repeated), 0, 0, FIELD_OMIT | FIELD_MESH,
 	    NULL, NULL, 0, "It was posted before, with the same id." },
@@ -77,6 +85,16 @@ static const struct field post_out_fields[] = {
 	    FIELD_OMIT | FIELD_MESH, NULL, NULL, 0, "That of the request." },
 	{ "idempotencyKey", F_STR, OUT(client_id), 0, 0, FIELD_REST, NULL, NULL,
 	    0, "That of the request." },
+	{ "denied", F_BOOL, OUT(denied), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "It was not posted: a permission is lacking, and was asked for." },
+	{ "requestId", F_ID, OUT(permission), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "The request for it." },
+	{ "capability", F_STR, OUT(capability), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "What is lacking." },
+	{ "resourceType", F_STR, OUT(resource), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "On what: channel, or thread." },
+	{ "resourceId", F_ID, OUT(resource_id), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "On which." },
 	{ .type = F_END },
 };
 #undef OUT
@@ -88,9 +106,13 @@ struct posting {
 	struct slice channel; /* as it was asked for */
 	bool is_thread;
 	size_t nparts;
+	struct post_refs refs;
+	struct slice lacks; /* of a denied one */
 	post_fn *done;
 	struct journal_text line; /* of the journal */
 };
+
+extern const struct op op_post;
 
 /* n, before: of its entry. */
 static void
@@ -113,6 +135,50 @@ post_tell(struct core *c, const struct posting *g, int64_t n, int64_t before)
 
 	follow_entry(c, &e);
 	event_entry(c, &e);
+	if (g->refs.nmentions + g->refs.ncommands == 0)
+		return;
+	/* Its other lines are next to it. */
+	e = (struct entry){ .mesh = p->mesh,
+		.channel = p->channel,
+		.n = n + (int64_t)(g->refs.nmentions + g->refs.ncommands) };
+	follow_news(c, &e.channel, e.n);
+	event_entry(c, &e);
+	post_refs_tell(c, p, &g->refs);
+}
+
+static void
+post_asked(struct request *r, const struct id *permission)
+{
+	const struct posting *g = r->context;
+	const char *type = g->is_thread ? "thread" : "channel";
+	struct post_out out = { .denied = true,
+		.permission = *permission,
+		.capability = g->lacks,
+		.resource = { type, strlen(type) },
+		.resource_id = g->post.channel };
+
+	op_reply(r, &out);
+}
+
+static void
+post_denied(struct posting *g, struct slice lacks)
+{
+	struct request *r = g->request;
+	const struct post_in *in = r->in;
+
+	if (r->op != &op_post || !in->asks || r->client == NULL) {
+		grant_lacks(r, lacks, g->is_thread, &g->post.channel);
+		return;
+	}
+	g->lacks = grant_keep(r, lacks);
+	permission_ask_post(r,
+	    &(struct permission_post){ .post = &g->post,
+		.is_thread = g->is_thread,
+		.parts = &in->parts,
+		.text = in->text,
+		.refs = &g->refs,
+		.lacks = g->lacks },
+	    post_asked);
 }
 
 static void
@@ -130,6 +196,9 @@ posted(void *arg, const struct db_result *res)
 		break;
 	case 1:
 		channel_unknown(r, g->channel);
+		return;
+	case 3:
+		post_denied(g, db_text(res, 0, 7));
 		return;
 	default:
 		op_fail(r, ERR_ID_CONFLICT,
@@ -184,7 +253,10 @@ post_store(struct posting *g)
 	uint8_t fingerprint[CRYPTO_DIGEST_LEN];
 	char at[CLOCK_RFC3339_LEN + 1];
 	struct db_params *row;
+	uint64_t needs = SCOPE_BIT(SCOPE_MESSAGE_APPEND);
 
+	if (g->refs.ncommands > 0)
+		needs |= SCOPE_BIT(SCOPE_COMMAND_INVOKE);
 	crypto_digest(fingerprint, p->parts.p, p->parts.n, NULL);
 	clock_format(p->created_ms, at);
 	row = journal_row(r->core, STMT_post_put, &p->mesh, posted, g);
@@ -201,7 +273,20 @@ post_store(struct posting *g)
 	db_put_str(row, at);
 	/* Over REST a key stands for the message, whatever it says. */
 	db_put_bool(row, !op_is_rest(r));
+	db_put_str(row, grant_needs(r, needs));
 	post_line(row, g);
+	post_refs_lines(row, p, g->is_thread, &g->refs);
+}
+
+/* It is known who is meant: what comes behind it may begin. */
+static void
+post_referred(struct request *r)
+{
+	post_store(r->context);
+	if (r->holds) {
+		r->holds = false;
+		op_go_on(r->client);
+	}
 }
 
 static void
@@ -220,20 +305,23 @@ post_found(struct request *r, struct channel *c)
 	    (struct slice){ pool_dup(&r->pool, s->info.name.p, s->info.name.n),
 		    s->info.name.n };
 	p->created_ms = clock_wall();
-	post_store(g);
+	post_refs_find(r, c, &g->refs, post_referred);
 }
 
 void
 post_begin(struct request *r, struct slice channel, const struct post *what,
-    size_t nparts, post_fn *done)
+    const struct list *parts, post_fn *done)
 {
 	struct posting *g = pool_zalloc(&r->pool, sizeof(*g));
 
 	g->request = r;
 	g->post = *what;
 	g->channel = channel;
-	g->nparts = nparts;
+	g->nparts = parts->n > 0 ? parts->n : 1;
 	g->done = done;
+	if (!post_refs_read(r, parts, &g->refs))
+		return;
+	r->holds = g->refs.nmentions + g->refs.ncommands > 0;
 	r->context = g;
 	channel_find(r, channel, post_found);
 }
@@ -273,17 +361,16 @@ post_exec(struct request *r, void *arg)
 	what = (struct post){ .client_id = in->client_id,
 		.reply_to = in->reply_to,
 		.parts = post_parts(r, &in->parts, in->text) };
-	post_begin(r, in->channel, &what, in->parts.n > 0 ? in->parts.n : 1,
-	    post_done);
+	post_begin(r, in->channel, &what, &in->parts, post_done);
 }
 
 const struct op op_post = {
 	.name = "post",
-	.scope = SCOPE_CHANNELS_WRITE,
+	.scope = SCOPE_MESSAGE_APPEND,
 	.rest = { "POST /v1/messages", "POST /v1/streams/{streamId}/messages",
 	    "POST /v1/channels/{streamId}/messages" },
 	.reply = "posted",
-	.flags = OP_PIPELINED,
+	.flags = OP_PIPELINED | OP_GRANTABLE,
 	.in = post_in_fields,
 	.in_size = sizeof(struct post_in),
 	.out = post_out_fields,

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "core/channel.h"
+#include "core/grant.h"
 
 #define POST_WHY_MAX 500
 #define REACTION_MAX 64
@@ -115,6 +115,8 @@ change_begin(struct request *r)
 	return c;
 }
 
+extern const struct op op_redact_post;
+
 static void
 changed(void *arg, const struct db_result *res)
 {
@@ -133,9 +135,14 @@ changed(void *arg, const struct db_result *res)
 		op_fail(r, ERR_NOT_FOUND, "There is no such message for you.");
 		return;
 	case 2:
-		op_fail(r, ERR_FORBIDDEN,
-		    "Only who wrote it can change it, and with owners and "
-		    "admins of the channel take it back.");
+		db_id(res, 0, 2, &out.channel);
+		if (r->op == &op_redact_post)
+			op_deny(r, SCOPE_MESSAGE_REDACT,
+			    db_bool(res, 0, 4) ? "thread" : "channel",
+			    &out.channel);
+		else
+			op_fail(r, ERR_FORBIDDEN,
+			    "Only who wrote it can change it.");
 		return;
 	default:
 		op_fail(r, ERR_NOT_FOUND, "The message was taken back.");
@@ -209,8 +216,7 @@ change_row(struct change *c, struct slice parts)
 	db_put_id(p, &in->message);
 	db_put_id(p, &c->by);
 	db_put_text(p, parts.p, parts.n);
-	db_put_bool(
-	    p, (r->client->scopes & SCOPE_BIT(SCOPE_MESH_MODERATE)) != 0);
+	db_put_bool(p, grant_has(r->client, SCOPE_MESSAGE_REDACT));
 	db_put_text(p, in->why.p, in->why.n);
 	db_put_str(p, c->at);
 	if (parts.p == NULL)
@@ -219,6 +225,7 @@ change_row(struct change *c, struct slice parts)
 		crypto_digest(fingerprint, parts.p, parts.n, NULL);
 		db_put_bytes(p, fingerprint, sizeof(fingerprint));
 	}
+	db_put_bool(p, grant_owns(r->client));
 	return p;
 }
 
@@ -226,9 +233,11 @@ static void
 edit_post_exec(struct request *r, void *arg)
 {
 	const struct change_in *in = arg;
+	struct post_refs refs; /* it calls nobody again */
 	struct change *c;
 
-	if (!post_parts_check(r, &in->parts, in->text))
+	if (!post_parts_check(r, &in->parts, in->text) ||
+	    !post_refs_read(r, &in->parts, &refs))
 		return;
 	c = change_begin(r);
 	edit_line(change_row(c, post_parts(r, &in->parts, in->text)), c,
@@ -302,9 +311,10 @@ const struct op op_edit_post = {
 
 const struct op op_redact_post = {
 	.name = "redact_post",
-	.scope = SCOPE_CHANNELS_WRITE,
+	.scope = SCOPE_MESSAGE_REDACT,
 	.rest = { "POST /v1/messages/{messageId}/redact" },
 	.reply = "post_changed",
+	.flags = OP_GRANTABLE,
 	.in = redact_fields,
 	.in_size = sizeof(struct change_in),
 	.out = change_out_fields,

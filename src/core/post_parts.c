@@ -21,6 +21,23 @@ const struct field post_part_fields[] = {
 };
 #undef PART
 
+const char *
+post_type_name(int type)
+{
+	return post_types[type];
+}
+
+bool
+post_is_type(const struct json_node *n)
+{
+	const char *const *type;
+
+	for (type = post_types; *type != NULL; type++)
+		if (json_is(n, *type))
+			return true;
+	return false;
+}
+
 bool
 post_parts_check(struct request *r, const struct list *parts, struct slice text)
 {

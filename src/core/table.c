@@ -62,6 +62,8 @@ const char *const table_subtypes[] = { "message", "reminder", NULL };
 const char *const table_statuses[] = { "idle", "working", "dnd", NULL };
 const char *const table_peer_changes[] = { "peer_joined", "peer_returned",
 	"peer_left", "peer_visible", "peer_hidden", NULL };
+const char *const table_notices[] = { "permission_request",
+	"permission_resolved", "command_invoked", "mention", NULL };
 const char *const table_deliveries[] = { "queued", "pushed", "acked", "expired",
 	NULL };
 const char *const table_kinds[] = { "agent", "human", "app", "bridge", NULL };

@@ -113,5 +113,14 @@ enum delivery {
 extern const char *const table_deliveries[];
 /* What a member is; the first when nobody said. */
 extern const char *const table_kinds[];
+/* What sessions are told at once: notice.h. */
+enum notice_kind {
+	NOTICE_PERMISSION_REQUEST,
+	NOTICE_PERMISSION_RESOLVED,
+	NOTICE_COMMAND_INVOKED,
+	NOTICE_MENTION,
+	NOTICE_MAX
+};
+extern const char *const table_notices[];
 
 #endif

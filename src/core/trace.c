@@ -113,6 +113,11 @@ trace_push(const struct client *c, const struct event *e)
 		t.message = e->entry->post->id;
 		t.size = e->entry->post->parts.n;
 		break;
+	case EVENT_NOTICE:
+		t.type = table_notices[e->notice->kind];
+		t.message = e->notice->about;
+		t.size = e->notice->payload.n;
+		break;
 	default:
 		t.type = table_peer_changes[e->peer->kind];
 		t.sender = e->peer->peer->name;

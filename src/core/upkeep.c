@@ -17,7 +17,7 @@
 #define UPKEEP_STATE_MS 3600000
 /* Much longer than audience.c trusts what it knows. */
 #define UPKEEP_AUDIENCE_MS 86400000LL
-/* So long its member can see what became of a token. */
+/* So long its member can see what became of a token, or of a request. */
 #define UPKEEP_TOKENS_MS (30 * 86400000LL)
 #define UPKEEP_MCP_MS INT64_C(86400000)
 
@@ -301,6 +301,8 @@ static const struct upkeep_broom {
 	{ STMT_upkeep_tokens, false, upkeep_token_age },
 	{ STMT_upkeep_mcp_sessions, false, upkeep_mcp_age },
 	{ STMT_upkeep_channels, false, upkeep_channel_age },
+	{ STMT_upkeep_grants, false, upkeep_token_age },
+	{ STMT_upkeep_permissions, false, upkeep_token_age },
 	{ STMT_upkeep_webhooks, false, upkeep_webhook_age },
 	{ STMT_upkeep_durable, false, upkeep_channel_age },
 };

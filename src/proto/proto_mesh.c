@@ -322,6 +322,17 @@ mesh_write_entry(struct json_writer *w, const struct entry *e)
 	json_raw(w, e->payload.p, e->payload.n);
 }
 
+static void
+mesh_write_notice(struct json_writer *w, const struct notice *n)
+{
+	json_key(w, "type");
+	json_str(w, table_notices[n->kind]);
+	json_key(w, "at");
+	json_time(w, n->at_ms);
+	json_key(w, "payload");
+	json_raw(w, n->payload.p, n->payload.n);
+}
+
 static struct frame *
 mesh_encode_event(struct proto *p, const struct event *e)
 {
@@ -336,6 +347,8 @@ mesh_encode_event(struct proto *p, const struct event *e)
 		mesh_write_state(&w, e->state);
 	else if (e->type == EVENT_ENTRY)
 		mesh_write_entry(&w, e->entry);
+	else if (e->type == EVENT_NOTICE)
+		mesh_write_notice(&w, e->notice);
 	else
 		mesh_write_peer(&w, e->peer);
 	json_object_end(&w);

@@ -1,0 +1,181 @@
+-- compatible: 1
+-- Grants: what a member may do beside what its role and its tokens let it do;
+-- requests for them; and commands that members offer.
+
+create table permission_grant (
+	id uuid primary key,
+	mesh_id uuid not null references mesh on delete cascade,
+	member_id uuid not null references member on delete cascade,
+	capability text not null,
+	resource_type text not null,
+	-- Null: all of this type.
+	resource_id text,
+	-- See grant_admits().
+	constraints json not null,
+	expires_at timestamptz,
+	-- Null: as often as it likes.
+	max_uses int8,
+	uses int8 not null default 0,
+	by_member uuid not null,
+	created_at timestamptz not null,
+	revoked_at timestamptz,
+	revoked_why text
+);
+create index permission_grant_live on permission_grant
+	(member_id, capability, created_at) where revoked_at is null;
+create index permission_grant_member on permission_grant (member_id);
+create index permission_grant_mesh on permission_grant (mesh_id);
+create index permission_grant_over on permission_grant
+	(least(expires_at, revoked_at));
+
+create table permission_request (
+	id uuid primary key,
+	mesh_id uuid not null references mesh on delete cascade,
+	-- Who asks.
+	member_id uuid not null references member on delete cascade,
+	action text not null,
+	resource_type text not null,
+	resource_id text,
+	-- What it is for: JSON, which the journal has only the digest of.
+	context text not null,
+	-- Who asks again with it asks for the same.
+	client_id text,
+	-- The command that waits for it.
+	command_id uuid,
+	-- open, approved, denied
+	status text not null default 'open',
+	notes text,
+	resolved_by uuid,
+	grant_id uuid,
+	created_at timestamptz not null,
+	resolved_at timestamptz
+);
+create index permission_request_open on permission_request (mesh_id, id)
+	where status = 'open';
+create index permission_request_asked on permission_request (member_id, id)
+	where status = 'open';
+create index permission_request_mesh on permission_request (mesh_id);
+create index permission_request_member on permission_request (member_id);
+create unique index permission_request_client on permission_request
+	(member_id, client_id) where status = 'open' and client_id is not null;
+create index permission_request_over on permission_request (resolved_at)
+	where resolved_at is not null;
+
+create table command (
+	id uuid primary key,
+	mesh_id uuid not null references mesh on delete cascade,
+	-- Null: in all channels.
+	channel_id uuid references channel on delete cascade,
+	name text not null,
+	-- Its owner, who does what it says.
+	member_id uuid not null references member on delete cascade,
+	description text not null,
+	args_schema json not null,
+	-- False: somebody has to allow it first.
+	active bool not null,
+	request_id uuid,
+	created_at timestamptz not null
+);
+create unique index command_name on command
+	(mesh_id, lower(name), member_id, coalesce(channel_id, mesh_id));
+create index command_channel on command (channel_id);
+create index command_member on command (member_id);
+
+-- An id as the wire has it.
+create function id_text(id uuid) returns text
+language sql immutable parallel safe as $$
+	select replace($1::text, '-', '')
+$$;
+
+-- Do the constraints of a grant let this pass?  channel: that it is about, or
+-- the one that its thread belongs to; parts: of a message.
+create function grant_admits(constraints json, channel text, parts text)
+returns bool language sql immutable as $$
+	select (constraints -> 'channelIds' is null or channel in (select
+	    lower(x) from json_array_elements_text(constraints -> 'channelIds') x))
+	and (parts is null or (
+	    (constraints -> 'maxBytes' is null
+	    or octet_length(parts) <= (constraints ->> 'maxBytes')::int8)
+	    and (constraints -> 'maxParts' is null
+	    or json_array_length(parts::json)
+		<= (constraints ->> 'maxParts')::int8)
+	    and (constraints -> 'partTypes' is null or not exists (select
+		from json_array_elements(parts::json) p
+		where p ->> 'type' not in (select json_array_elements_text(
+		    constraints -> 'partTypes'))))))
+$$;
+
+-- The oldest grant that a member has for something.
+create function grant_find(mesh uuid, member uuid, capability text, type text,
+    id text, channel text, parts text) returns uuid
+language sql stable as $$
+	select g.id from permission_grant g
+	where g.member_id = $2 and g.mesh_id = $1 and g.capability = $3
+	and g.revoked_at is null
+	and (g.expires_at is null or g.expires_at > now())
+	and (g.max_uses is null or g.uses < g.max_uses)
+	and g.resource_type = $4
+	and (g.resource_id is null or g.resource_id = $5)
+	and grant_admits(g.constraints, $6, $7)
+	order by g.created_at, g.id limit 1
+$$;
+
+-- May a member do what needs these capabilities, by grants?  Null: yes, and if
+-- takes they are used up by it; else the one that it lacks.  Whoever calls it
+-- has the mesh's journal.
+create function grant_take(mesh uuid, member uuid, needs text[], type text,
+    resource text, channel text, parts text, takes bool, at text) returns text
+language plpgsql as $$
+declare
+	need text;
+	one uuid;
+	found uuid[] := '{}';
+	g permission_grant;
+begin
+	foreach need in array needs loop
+		one := grant_find(mesh, member, need, type, resource, channel,
+		    parts);
+		if one is null then
+			return need;
+		end if;
+		found := found || one;
+	end loop;
+	if not takes then
+		return null;
+	end if;
+	for g in update permission_grant p set uses = p.uses + 1,
+	    revoked_at = case when p.uses + 1 = p.max_uses
+		then at::timestamptz end,
+	    revoked_why = case when p.uses + 1 = p.max_uses
+		then 'max_uses exhausted' end
+	    where p.id = any(found) returning p.* loop
+		if g.revoked_at is not null then
+			perform journal_write(array[(0, mesh,
+			    gen_random_uuid(), 'grant.revoked', null, null,
+			    '{"autoRevoked":true,"grantId":"' || id_text(g.id)
+			    || '","orgId":"' || id_text(mesh)
+			    || '","reason":"max_uses exhausted"}',
+			    at)::journal_line]);
+		end if;
+	end loop;
+	return null;
+end
+$$;
+
+-- May a member decide about grants, by a grant?
+create function grant_decides(mesh uuid, member uuid) returns bool
+language sql stable as $$
+	select grant_find($1, $2, 'grant:create', 'org', id_text($1), null,
+	    null) is not null
+$$;
+
+-- May a member see what this names?  What is behind a wall is not there, and
+-- neither is what never was.
+create function resource_shows(mesh uuid, type text, resource text,
+    member uuid) returns bool
+language sql stable as $$
+	select $2 not in ('channel', 'thread') or exists (select from channel c
+	    where c.id = case when $3 ~ '^[0-9a-f]{32}$' then $3::uuid end
+	    and c.mesh_id = $1 and c.closed_at is null
+	    and channel_admits(c, $4))
+$$;
