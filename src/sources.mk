@@ -256,12 +256,13 @@ linnet_LDADD = src/libcli.a src/libmcp.a $(LINNET_LIBS)
 # linnet-bench: a library, too, for t/load.
 noinst_LIBRARIES += src/libbench.a
 src_libbench_a_SOURCES = src/bench/bench.h src/bench/figures.def \
-	src/bench/bench.c src/bench/bench_bare.c src/bench/bench_conn.c \
-	src/bench/bench_flow.c src/bench/bench_goal.c src/bench/bench_hand.c \
-	src/bench/bench_hist.c src/bench/bench_json.c src/bench/bench_lead.c \
-	src/bench/bench_linnetd.c src/bench/bench_mesh.c \
-	src/bench/bench_nats.c src/bench/bench_option.c \
-	src/bench/bench_peer.c src/bench/bench_plot.c src/bench/bench_proc.c \
+	src/bench/bench.c src/bench/bench_bare.c src/bench/bench_channel.c \
+	src/bench/bench_conn.c src/bench/bench_flow.c src/bench/bench_goal.c \
+	src/bench/bench_hand.c src/bench/bench_hist.c src/bench/bench_json.c \
+	src/bench/bench_lead.c src/bench/bench_linnetd.c \
+	src/bench/bench_mesh.c src/bench/bench_nats.c \
+	src/bench/bench_option.c src/bench/bench_peer.c \
+	src/bench/bench_plot.c src/bench/bench_proc.c \
 	src/bench/bench_report.c src/bench/bench_result.c \
 	src/bench/bench_scenario.c src/bench/bench_server.c \
 	src/bench/bench_set.c src/bench/bench_tls.c src/bench/bench_ws.c

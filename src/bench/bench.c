@@ -114,6 +114,11 @@ static const struct usage_option bench_of_mixed[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
+static const struct usage_option bench_of_channels[] = {
+	{ "stored", 0, "number", "Messages that were posted before." },
+	{ NULL, 0, NULL, NULL },
+};
+
 static const struct usage_option bench_of_help[] = {
 	{ "mdoc", 0, NULL, NULL }, /* for the manual */
 	{ NULL, 0, NULL, NULL },
@@ -131,7 +136,8 @@ static const struct usage_command bench_commands[] = {
 	    "the set." },
 	{ "growth", NULL, "", bench_of_growth,
 	    "Measure linnetd small and large: with 1,000 and 19,000 "
-	    "connections, and with none and 3,000,000 messages stored.",
+	    "connections, with none and 3,000,000 messages stored, and with "
+	    "1,000,000 and none posted to channels.",
 	    NULL },
 	{ "idle", NULL, "", bench_of_idle,
 	    "Open connections, then sessions, and see what they cost.",
@@ -158,6 +164,10 @@ static const struct usage_command bench_commands[] = {
 	{ "mixed", NULL, "", bench_of_mixed,
 	    "Direct messages, multicasts and state changes at the same time.",
 	    NULL },
+	{ "channels", NULL, "", bench_of_channels,
+	    "Read a page of a channel, search channels, and list them with "
+	    "what is unread, one thing at a time.",
+	    "There are 64 channels, half of them private." },
 	{ "servers", NULL, "", bench_of_none,
 	    "List the servers, and say which are installed.", NULL },
 	{ "completion", NULL, USAGE_SHELLS, bench_of_none,

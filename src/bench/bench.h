@@ -14,6 +14,7 @@
  *				bench_bare.c
  *	bench_peer.c		the table of servers; bench_server.c: starting
  *				and ending them; bench_linnetd.c: ours
+ *	bench_channel.c		the scenario of channels
  *	bench_proc.c		what a server's processes use
  *	bench_hist.c		histograms
  *	bench_goal.c		what is meant to be reached
@@ -591,6 +592,11 @@ int bench_lead_order(
 int bench_lead_measure(struct bench_run *r);
 int bench_lead_idle(struct bench_run *r);
 int bench_lead_storm(struct bench_run *r);
+
+/*
+ * bench_channel.c: reading channels.
+ */
+int bench_channel_lead(struct bench_run *r);
 
 /*
  * bench_goal.c: what linnetd is meant to reach, and whether it did.

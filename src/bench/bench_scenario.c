@@ -199,6 +199,16 @@ static const enum bench_figure figures_mixed[] = {
 	BENCH_FIGURES,
 };
 
+static const enum bench_figure figures_channels[] = {
+	BENCH_PAGE_P50,
+	BENCH_PAGE_P99,
+	BENCH_SEARCH_P50,
+	BENCH_SEARCH_P99,
+	BENCH_LIST_P50,
+	BENCH_LIST_P99,
+	BENCH_FIGURES,
+};
+
 const struct bench_scenario bench_scenarios[] = {
 	{
 	    .name = "idle",
@@ -258,6 +268,14 @@ const struct bench_scenario bench_scenarios[] = {
 	    .group = scenario_group_mixed,
 	    .lead = bench_lead_measure,
 	    .figures = figures_mixed,
+	},
+	{
+	    .name = "channels",
+	    .settings = "connections=1 stored=0",
+	    .plan = scenario_plan_idle,
+	    .group = scenario_no_group,
+	    .lead = bench_channel_lead,
+	    .figures = figures_channels,
 	},
 	{ .name = NULL },
 };

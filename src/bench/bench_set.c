@@ -148,6 +148,13 @@ static const struct bench_variant set_stored[] = {
 	{ NULL, NULL, false },
 };
 
+/* Goals are of the first. */
+static const struct bench_variant set_posted[] = {
+	{ "stored", "1000000", true },
+	{ "stored", "0", true },
+	{ NULL, NULL, false },
+};
+
 static const struct bench_row set_growth[] = {
 	{
 	    .title = "fan-out to a small group and to a large one",
@@ -178,6 +185,19 @@ static const struct bench_row set_growth[] = {
 	    .figures =
 		FIGURES(BENCH_MESSAGES, BENCH_PER_CPU, BENCH_PER_CPU_ALL),
 	    .goals = GOALS({ BENCH_MESSAGES, "stored", 1.15, true }),
+	},
+	{
+	    .title = "reading channels, with much posted, and with nothing",
+	    .scenario = "channels",
+	    .settings = "rounds=3 duration=6s",
+	    .servers = "linnet",
+	    .variants = set_posted,
+	    .goals = GOALS({ BENCH_PAGE_P50, NULL, 10000, false },
+		{ BENCH_PAGE_P99, NULL, 10000, false },
+		{ BENCH_SEARCH_P50, NULL, 10000, false },
+		{ BENCH_SEARCH_P99, NULL, 10000, false },
+		{ BENCH_LIST_P50, NULL, 10000, false },
+		{ BENCH_LIST_P99, NULL, 10000, false }),
 	},
 	{ .scenario = NULL },
 };
