@@ -99,6 +99,14 @@ my @rows = (
 		"$r->{status} " . ($io->wait_eof(5) ? 'closed' : 'open');
 	    }, qr/^200 closed$/],
 
+	['limit.webhooks 1', sub {
+		$b->ctl('member', 'role', $seed->{slug}, 'peer-a', 'admin');
+		my $p = peer('A');
+		my @r = map { $p->request({ type => 'create_webhook', endpoint =>
+		    "https://hooks.invalid/$_", eventTypes => ['*'] }) } 1, 2;
+		join ' ', map { $_->{code} // $_->{type} } @r;
+	    }, qr/^webhook_created quota$/],
+
 	# WebSocket.
 	['limit.hello_time 200ms', sub { closed($b->ws) },
 	    qr/^1008 no hello in time/],
@@ -241,6 +249,8 @@ my %elsewhere = (
 	'limit.files' => 't/51-files.t',
 	'limit.storage' => 't/51-files.t',
 	'limit.watches' => 't/44-state-watch.t',
+	'limit.durable_streams' => 't/48-durable-streams.t',
+	'limit.durable_bytes' => 't/48-durable-streams.t',
 	map({ ("limit.$_" => 't/49-limits.t') } qw(queue recipient_queue
 	    state_keys state_bytes memories blocks)),
 );

@@ -359,6 +359,8 @@ conn_in_cb(evutil_socket_t fd, short what, void *arg)
 	d->calling++;
 	if (d->state == DB_STATE_CONNECTING) {
 		conn_poll(d);
+		/* All statements are more than a socket may take at once. */
+		conn_push(d);
 	} else {
 		bool good = PQconsumeInput(d->pg);
 

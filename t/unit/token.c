@@ -182,13 +182,16 @@ test_gate(void)
 		    "a token is not enough" },
 		{ "pull", "messages:read", "owner", ERR_FORBIDDEN,
 		    "a token is not enough" },
-		/* Nor does a token make tokens. */
-		{ "create_token", "member", "owner", ERR_FORBIDDEN,
-		    "a token is not enough" },
-		{ "list_tokens", "member", "owner", ERR_FORBIDDEN,
-		    "a token is not enough" },
-		{ "revoke_token", "member", "owner", ERR_FORBIDDEN,
-		    "a token is not enough" },
+		/* A token makes and revokes tokens where it is as good as its
+		 * member. */
+		{ "create_token", "messages:read", "owner", ERR_FORBIDDEN,
+		    "lacks the scope member" },
+		{ "list_tokens", "messages:read", "owner", ERR_FORBIDDEN,
+		    "lacks the scope member" },
+		{ "revoke_token", "messages:read", "owner", ERR_FORBIDDEN,
+		    "lacks the scope member" },
+		{ "create_token", "member", "owner", ERR_NOT_FOUND, "let in" },
+		{ "revoke_token", "member", "owner", ERR_NOT_FOUND, "let in" },
 	};
 	static uint64_t counters[METRIC_MAX];
 	struct core core;

@@ -23,7 +23,7 @@ sub new {
 	    $o{token} ? (Authorization => "Bearer $o{token}") : (),
 	    defined $o{last} ? ('Last-Event-ID' => $o{last}) : (),
 	    %{ $o{headers} || {} } }));
-	wait_until { $io->{in} =~ /\r\n\r\n/ || $io->{eof} } 10,
+	wait_until { $io->{in} =~ /\r\n\r\n/ || $io->{eof} } 30,
 	    'an answer to GET' or croak 'no answer';
 	if ($io->{in} =~ m{\AHTTP/1\.1\ 200\ .*?\r\ncontent-type:
 	    \ text/event-stream\r\n}isx) {

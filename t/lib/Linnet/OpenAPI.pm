@@ -36,6 +36,8 @@ sub shape {
 	my ($path) = @_;
 	my $any = '[^/]+';
 	my $p = join $any, map { quotemeta } split /\{\w+\}/, $path, -1;
+	# A file may have no name that a path can have.
+	$p =~ s/\Q$any\E\z/[^\/]*/ if $path =~ /\{name\}\z/;
 	return qr/\A$p\z/;
 }
 
