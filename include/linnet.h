@@ -48,7 +48,8 @@ extern "C" {
 #define LINNET_ATTESTATION_SIZE 512 /* of an attestation with its NUL */
 
 struct linnet;
-struct linnet_entry; /* linnet_channels.h */
+struct linnet_entry;  /* linnet_channels.h */
+struct linnet_notice; /* linnet_permissions.h */
 
 /*
  * Errors: a code, for programs, and a sentence that says what to do.  The
@@ -284,6 +285,8 @@ struct linnet_callbacks {
 	    const char *text, size_t n);
 	void (*entry)(
 	    void *arg, struct linnet *l, const struct linnet_entry *e);
+	void (*notice)(
+	    void *arg, struct linnet *l, const struct linnet_notice *n);
 };
 
 struct linnet_group {
@@ -746,6 +749,7 @@ int linnet_unban(
 int linnet_list_bans(struct linnet *l, linnet_reply_fn *fn, void *arg);
 
 #include "linnet_channels.h"
+#include "linnet_permissions.h"
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

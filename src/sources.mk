@@ -172,11 +172,11 @@ src_liblib_a_SOURCES = src/lib/lib.h src/lib/linnet.c \
 	src/lib/linnet_identity.c src/lib/linnet_invite.c \
 	src/lib/linnet_join.c src/lib/linnet_json.c src/lib/linnet_loop.c \
 	src/lib/linnet_message.c src/lib/linnet_ops.c \
-	src/lib/linnet_receive.c src/lib/linnet_request.c \
-	src/lib/linnet_result.c src/lib/linnet_retry.c src/lib/linnet_seen.c \
-	src/lib/linnet_send.c src/lib/linnet_socket.c src/lib/linnet_target.c \
-	src/lib/linnet_tls.c src/lib/linnet_url.c src/lib/linnet_watch.c \
-	src/lib/linnet_ws.c
+	src/lib/linnet_permission.c src/lib/linnet_receive.c \
+	src/lib/linnet_request.c src/lib/linnet_result.c \
+	src/lib/linnet_retry.c src/lib/linnet_seen.c src/lib/linnet_send.c \
+	src/lib/linnet_socket.c src/lib/linnet_target.c src/lib/linnet_tls.c \
+	src/lib/linnet_url.c src/lib/linnet_watch.c src/lib/linnet_ws.c
 src_liblibpic_a_SOURCES = $(src_liblib_a_SOURCES) $(src_libbase_a_SOURCES)
 src_liblibpic_a_CFLAGS = $(AM_CFLAGS) -fPIC -fvisibility=hidden
 LINNET_LIBS = src/liblib.a src/libbase.a $(WSLAY_LIBS) $(SODIUM_LIBS) \
@@ -185,7 +185,8 @@ LINNET_LIBS = src/liblib.a src/libbase.a $(WSLAY_LIBS) $(SODIUM_LIBS) \
 # The soname changes when programs would have to be built again.
 LINNET_SO = liblinnet.so.0
 LINNET_SO_FILE = $(LINNET_SO).0.0
-include_HEADERS = include/linnet.h include/linnet_channels.h
+include_HEADERS = include/linnet.h include/linnet_channels.h \
+	include/linnet_permissions.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = src/lib/linnet.pc
 noinst_DATA = liblinnet.a $(LINNET_SO_FILE)
@@ -225,27 +226,32 @@ src_libmcp_a_SOURCES = src/mcp/mcp.h src/mcp/mcp_request.h src/mcp/mcp.c \
 	src/mcp/mcp_args.c src/mcp/mcp_channel.c src/mcp/mcp_channel_table.c \
 	src/mcp/mcp_complete.c src/mcp/mcp_file.c src/mcp/mcp_file_table.c \
 	src/mcp/mcp_guide.c src/mcp/mcp_hello.c src/mcp/mcp_inbox.c \
-	src/mcp/mcp_input.c src/mcp/mcp_message.c src/mcp/mcp_project.c \
+	src/mcp/mcp_input.c src/mcp/mcp_message.c src/mcp/mcp_permission.c \
+	src/mcp/mcp_permission_table.c src/mcp/mcp_project.c \
 	src/mcp/mcp_prompt.c src/mcp/mcp_push.c src/mcp/mcp_resource.c \
 	src/mcp/mcp_rpc.c src/mcp/mcp_schema.c src/mcp/mcp_subscribe.c \
-	src/mcp/mcp_tool.c src/mcp/mcp_tools.c
+	src/mcp/mcp_tool.c src/mcp/mcp_tools.c src/mcp/mcp_wait.c
 
 noinst_LIBRARIES += src/libcli.a
 src_libcli_a_SOURCES = src/cli/cli.h src/cli/cli_doctor.h src/cli/cli_edit.h \
-	src/cli/cli_host.h src/cli/cli_mcp.h src/cli/cli.c src/cli/cli_args.c \
-	src/cli/cli_ask.c src/cli/cli_block.c src/cli/cli_channel.c \
+	src/cli/cli_host.h src/cli/cli_mcp.h src/cli/cli_options.h \
+	src/cli/cli.c src/cli/cli_args.c src/cli/cli_ask.c \
+	src/cli/cli_block.c src/cli/cli_channel.c src/cli/cli_command.c \
 	src/cli/cli_commands.c src/cli/cli_config.c src/cli/cli_diff.c \
 	src/cli/cli_doctor.c src/cli/cli_doctor_mesh.c src/cli/cli_edit.c \
 	src/cli/cli_file.c src/cli/cli_file_place.c src/cli/cli_follow.c \
-	src/cli/cli_foreign.c src/cli/cli_group.c src/cli/cli_hook.c \
-	src/cli/cli_host.c src/cli/cli_inbox.c src/cli/cli_install.c \
-	src/cli/cli_join.c src/cli/cli_json.c src/cli/cli_launch.c \
-	src/cli/cli_mcp.c src/cli/cli_mcp_channel.c src/cli/cli_mcp_child.c \
-	src/cli/cli_mcp_file.c src/cli/cli_mcp_mesh.c src/cli/cli_mcp_self.c \
+	src/cli/cli_foreign.c src/cli/cli_grant.c src/cli/cli_group.c \
+	src/cli/cli_help.c src/cli/cli_hook.c src/cli/cli_host.c \
+	src/cli/cli_inbox.c src/cli/cli_install.c src/cli/cli_join.c \
+	src/cli/cli_json.c src/cli/cli_launch.c src/cli/cli_mcp.c \
+	src/cli/cli_mcp_channel.c src/cli/cli_mcp_child.c \
+	src/cli/cli_mcp_file.c src/cli/cli_mcp_mesh.c \
+	src/cli/cli_mcp_notice.c src/cli/cli_mcp_self.c \
 	src/cli/cli_mcp_send.c src/cli/cli_memory.c src/cli/cli_mesh.c \
-	src/cli/cli_order.c src/cli/cli_peers.c src/cli/cli_presence.c \
-	src/cli/cli_print.c src/cli/cli_prompt.c src/cli/cli_replay.c \
-	src/cli/cli_schedule.c src/cli/cli_screen.c src/cli/cli_send.c \
+	src/cli/cli_notice.c src/cli/cli_order.c src/cli/cli_peers.c \
+	src/cli/cli_presence.c src/cli/cli_print.c src/cli/cli_prompt.c \
+	src/cli/cli_replay.c src/cli/cli_request.c src/cli/cli_schedule.c \
+	src/cli/cli_screen.c src/cli/cli_search.c src/cli/cli_send.c \
 	src/cli/cli_session.c src/cli/cli_slot.c src/cli/cli_state.c \
 	src/cli/cli_status.c src/cli/cli_table.c src/cli/cli_token.c \
 	src/cli/cli_toml.c src/cli/cli_watch.c

@@ -24,7 +24,7 @@ for my $name (sort keys %programs) {
 	next if !$page{$name};
 	my $p = $programs{$name};
 	my (%code, %long);
-	for my $f (files("src/$p->{dir}/*.c")) {
+	for my $f (files("src/$p->{dir}/*.[ch]")) {
 		(my $c = strip_c(text($f))) =~ s/\\\n/ /g;
 		while ($c =~ /\bgetopt(?:_long)?\s*\([^"]*("(?:[^"\\]|\\.)*")/g) {
 			my $s = unquote($1);

@@ -33,6 +33,7 @@ my %mode = (
 	    files('contrib/bench/peers/*')),
 	"$dir{includedir}/linnet.h" => 0644,
 	"$dir{includedir}/linnet_channels.h" => 0644,
+	"$dir{includedir}/linnet_permissions.h" => 0644,
 	"$dir{libdir}/liblinnet.a" => 0644,
 	(map { ("$dir{libdir}/$_" => 0644) } qw(liblinnet.so liblinnet.so.0
 	    liblinnet.so.0.0.0)),

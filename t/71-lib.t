@@ -80,7 +80,7 @@ SKIP: {
 }
 
 my $header = join '', map { slurp("$src/include/$_") }
-    qw(linnet.h linnet_channels.h);
+    qw(linnet.h linnet_channels.h linnet_permissions.h);
 my @declared;
 # Names: what the header declares, of one version, and no other.
 {

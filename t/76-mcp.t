@@ -50,7 +50,7 @@ for my $version (qw(2024-11-05 2025-03-26 2025-06-18 2025-11-25 2026-07-28)) {
 		    'who it is');
 		ok(length $r->{instructions} < 7000, 'not too long');
 		my $l = $m->request('tools/list')->{result};
-		is(scalar @{ $l->{tools} }, 33, 'tools');
+		is(scalar @{ $l->{tools} }, 39, 'tools');
 		is(defined $l->{ttlMs}, $modern, 'how long that is good');
 		is(scalar(grep { $_->{inputSchema}{type} ne 'object' ||
 		    $_->{inputSchema}{additionalProperties} }
@@ -369,7 +369,7 @@ subtest 'prompts' => sub {
 };
 
 subtest 'choices of tools' => sub {
-	my %count = (core => 16, none => 0, full => 33);
+	my %count = (core => 18, none => 0, full => 39);
 	for my $tools (sort keys %count) {
 		my $m = Linnet::Mcp->new('alice', args => ['--tools', $tools]);
 		my $r = $m->initialize('2025-11-25');
@@ -437,7 +437,7 @@ subtest 'the end' => sub {
 subtest 'without a broker' => sub {
 	my $m = Linnet::Mcp->new('nobody');
 	$m->initialize('2025-11-25');
-	is(scalar @{ $m->request('tools/list')->{result}{tools} }, 33,
+	is(scalar @{ $m->request('tools/list')->{result}{tools} }, 39,
 	    'tools without a configuration');
 	like($m->refuses('list_peers'), qr/linnet doctor/, 'which say so');
 	Linnet::Cli::said('nobody', 'join', $link, '--name', 'nobody');
@@ -455,7 +455,7 @@ subtest 'without a broker' => sub {
 	    'it says that the broker went');
 	my $w = Linnet::Mcp->new('bob');
 	$w->initialize('2025-11-25');
-	is(scalar @{ $w->request('tools/list', undef, 2)->{result}{tools} }, 33,
+	is(scalar @{ $w->request('tools/list', undef, 2)->{result}{tools} }, 39,
 	    'tools while it is away');
 	like($w->refuses('list_peers'), qr/cannot be reached now.*repeat/s,
 	    'which say so');

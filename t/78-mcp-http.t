@@ -87,7 +87,7 @@ for my $version ('2025-03-26', '2025-06-18', '2025-11-25') {
 		    'MCP-Protocol-Version' => $version);
 		is_deeply([@$r{qw(status body)}], [202, ''], 'initialized');
 		my $l = ask('alice', $version, 'tools/list');
-		is(scalar @{ $l->{result}{tools} }, 32, 'tools');
+		is(scalar @{ $l->{result}{tools} }, 38, 'tools');
 		is_deeply(ask('alice', $version, 'ping')->{result}, {}, 'ping');
 		is(does('alice', 'get_state', { key => 'none' }, $version)
 		    ->{version}, 0, 'a tool');

@@ -50,6 +50,10 @@ int cli_main(int argc, char **argv);
 extern const struct cli_command cli_commands[]; /* ended by a NULL name */
 /* For usage_*(). */
 const struct usage *cli_commands_usage(void);
+
+/*
+ * cli_help.c: what people see of it.
+ */
 int cli_help(struct cli *c);
 int cli_completion(struct cli *c);
 
@@ -60,12 +64,22 @@ int cli_completion(struct cli *c);
 const char *cli_given(const struct cli *c, const char *name);
 /* All values of an option, ended by NULL; NULL: none. */
 const char *const *cli_given_all(struct cli *c, const char *name);
+/* Words of an option between commas or spaces, ended by NULL, of the pool;
+ * NULL: it was not given. */
+const char *const *cli_given_words(struct cli *c, const char *name);
+/* A JSON object of an option, or NULL; false: it was none, and that was said:
+ * EX_DATAERR. */
+bool cli_given_object(
+    const struct cli *c, const char *name, const char **object);
 /* A number of an option, from 1; `otherwise` without it; -2: it was none, and
  * that was said. */
 int64_t cli_given_num(const struct cli *c, const char *name, int64_t otherwise);
 /* A time like 30s, in ms; likewise. */
 int64_t cli_given_time(
     const struct cli *c, const char *name, int64_t otherwise);
+/* The end of such a time from now, in ms since 1970; 0: none was given.
+ * false: it was no time, and that was said. */
+bool cli_given_expiry(const struct cli *c, const char *name, int64_t *at);
 /* Arguments from the nth on, joined by spaces, or stdin when the only one is
  * "-" or there is none and stdin is no terminal.  UTF-8, without the last
  * newline.  NULL: *status says why. */
@@ -342,6 +356,14 @@ const char *cli_prompt_line(
 bool cli_prompt_yes(struct cli *c, const char *question);
 
 /*
+ * cli_notice.c: what the broker tells a member at once.
+ */
+/* A line of what happened, safe to print, of the pool; and the id of what it
+ * is about. */
+const char *cli_notice_text(struct cli *c, const struct linnet_notice *n);
+const char *cli_notice_id(const struct linnet_notice *n);
+
+/*
  * cli_screen.c: the whole terminal.
  */
 enum cli_key {
@@ -406,6 +428,19 @@ int cli_replay(struct cli *c);
 int cli_replay_follow(struct cli *c);
 int cli_replay_read(struct cli *c);
 int cli_replay_mark(struct cli *c);
+int cli_grant_create(struct cli *c);
+int cli_grant_list(struct cli *c);
+int cli_grant_revoke(struct cli *c);
+int cli_grant_check(struct cli *c);
+int cli_request_create(struct cli *c);
+int cli_request_list(struct cli *c);
+int cli_request_show(struct cli *c);
+int cli_request_approve(struct cli *c);
+int cli_request_deny(struct cli *c);
+int cli_command_register(struct cli *c);
+int cli_command_list(struct cli *c);
+int cli_command_delete(struct cli *c);
+int cli_search(struct cli *c);
 int cli_schedule_add(struct cli *c);
 int cli_schedule_list(struct cli *c);
 int cli_schedule_cancel(struct cli *c);

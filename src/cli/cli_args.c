@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #define ARGS_TEXT_MAX ((size_t)16 << 20)
+#define ARGS_OBJECT_NODES ((size_t)1 << 16)
+#define ARGS_OBJECT_DEPTH 64
 
 const char *
 cli_given(const struct cli *c, const char *name)
@@ -30,6 +32,42 @@ cli_given_all(struct cli *c, const char *name)
 			all[n++] = c->line.given[i].value;
 	all[n] = NULL;
 	return n > 0 ? all : NULL;
+}
+
+const char *const *
+cli_given_words(struct cli *c, const char *name)
+{
+	const char *s = cli_given(c, name), **v;
+	size_t n = 0, len;
+
+	if (s == NULL)
+		return NULL;
+	v = pool_alloc(&c->pool, (strlen(s) + 1) * sizeof(const char *));
+	for (s += strspn(s, ", "); *s != '\0';
+	     s += len + strspn(s + len, ", ")) {
+		len = strcspn(s, ", ");
+		v[n++] = pool_strndup(&c->pool, s, len);
+	}
+	v[n] = NULL;
+	return v;
+}
+
+bool
+cli_given_object(const struct cli *c, const char *name, const char **object)
+{
+	const char *wrong = NULL;
+	struct json j;
+
+	if ((*object = cli_given(c, name)) == NULL)
+		return true;
+	json_init(&j, ARGS_OBJECT_NODES, ARGS_OBJECT_DEPTH);
+	if (json_read(&j, *object, strlen(*object)) != 0)
+		cli_print_error("--%s is no JSON: %s", name, wrong = j.error);
+	else if (j.nodes[0].type != JSON_OBJECT)
+		cli_print_error(
+		    "--%s %s", name, wrong = "must be an object, as {\"a\":1}");
+	json_free(&j);
+	return wrong == NULL;
 }
 
 int64_t
@@ -55,6 +93,19 @@ cli_given_time(const struct cli *c, const char *name, int64_t otherwise)
 	cli_print_error(
 	    "--%s %s %s; it looks like 30s or 5m", name, text, wrong);
 	return -2;
+}
+
+bool
+cli_given_expiry(const struct cli *c, const char *name, int64_t *at)
+{
+	int64_t ms = cli_given_time(c, name, -1);
+
+	*at = 0;
+	if (ms >= 0) {
+		clock_update();
+		*at = clock_wall() + ms;
+	}
+	return ms != -2;
 }
 
 static const char *

@@ -1,351 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The table of commands, and what people see of it: help, the manual's list
- * (linnet help --mdoc), completion in shells.
+ * The table of commands.  What people see of it is in cli_help.c.
  */
 #include "cli/cli_host.h"
+#include "cli/cli_options.h"
 
 #include <string.h>
 #include <sysexits.h>
-
-#define HELP_MAX (1u << 20)
-
-#define NO_MORE_OPTIONS             \
-	{                           \
-		NULL, 0, NULL, NULL \
-	}
-
-static const struct usage_option global_options[] = {
-	{ "mesh", 'm', "slug",
-	    "The mesh to work in, by its short name or id; needed when "
-	    "several were joined and none was chosen with use." },
-	{ "config", 'c', "file",
-	    "Configuration instead of ~/.linnet/config.json." },
-	{ "json", 'j', NULL,
-	    "JSON for programs: one value, or one a line where messages "
-	    "follow each other." },
-	{ "quiet", 'q', NULL, "No remarks on stderr, only errors." },
-	{ "help", 'h', NULL, "Help, of a command after one." },
-	{ "version", 'V', NULL, "The version." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option no_options[] = {
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option join_options[] = {
-	{ "name", 'n', "name", "Name under which others see you." },
-	{ "ca-file", 0, "file",
-	    "Authorities that vouch for the broker's TLS, instead of the "
-	    "system's; kept for all that is done in this mesh." },
-	NO_MORE_OPTIONS,
-};
-
-#define YES_OPTION                                              \
-	{                                                       \
-		"yes", 'y', NULL, "Ask nothing: yes to it all." \
-	}
-
-static const struct usage_option install_options[] = {
-	{ "dry-run", 'n', NULL, "Only show what would be changed." },
-	YES_OPTION,
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option hook_options[] = {
-	{ "messages", 0, NULL,
-	    "Print the messages that wait, and acknowledge them." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option launch_options[] = {
-	{ "name", 'n', "name", "Name of the agent." },
-	{ "role", 'r', "role", "What it is, in free words." },
-	{ "groups", 'g', "name:role,...",
-	    "The groups that it is in, with its roles there; \"\" for none; "
-	    "without it those of the configuration." },
-	{ "join", 0, "link", "Join a mesh with this invite first." },
-	YES_OPTION,
-	NO_MORE_OPTIONS,
-};
-
-#define PRIORITY_OPTION                                                  \
-	{                                                                \
-		"priority", 'p', "now|next|low",                         \
-		    "now: pushed at once; next: when the recipient is "  \
-		    "idle, the default; low: the same, and less urgent." \
-	}
-
-#define PARTS_OPTION                                                       \
-	{                                                                  \
-		"parts", 0, "json",                                        \
-		    "To a channel, instead of a text: an array of objects" \
-		    " with type and payload; - for standard input."        \
-	}
-
-static const struct usage_option send_options[] = {
-	PRIORITY_OPTION,
-	{ "also", 'a', "target",
-	    "One more target; may be given more than once. Nobody gets it "
-	    "twice by being in several groups." },
-	{ "ttl", 't', "time",
-	    "Not delivered any more after this time, as 10m." },
-	{ "reply-to", 'r', "id", "The message that it answers." },
-	{ "clear", 0, NULL, "Do not encrypt, so that the broker can read it." },
-	{ "file", 'f', "path",
-	    "A file for its recipients alone, for 24 hours or until all have "
-	    "read it; may be given more than once. It is not encrypted." },
-	{ "id", 0, "id",
-	    "Your own id for it: what was sent under it before is not sent "
-	    "again." },
-	PARTS_OPTION,
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option edit_options[] = {
-	PARTS_OPTION,
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option react_options[] = {
-	{ "remove", 0, NULL, "Take it back." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option channel_options[] = {
-	{ "private", 0, NULL, "Only its members know of it." },
-	{ "topic", 't', "text", "What it is about." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option thread_options[] = {
-	{ "private", 0, NULL, "Only members of the channel may read it." },
-	NO_MORE_OPTIONS,
-};
-
-#define PAGE_OPTIONS                                                       \
-	{ "limit", 'n', "number", "At most so many; else 100." },          \
-	{                                                                  \
-		"after", 0, "next", "The page after the one that said so." \
-	}
-
-static const struct usage_option channel_list_options[] = {
-	{ "joined", 'j', NULL, "Only those that you are a member of." },
-	PAGE_OPTIONS,
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option page_options[] = {
-	PAGE_OPTIONS,
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option role_options[] = {
-	{ "role", 'r', "member|admin|owner", "What it is there; else member." },
-	NO_MORE_OPTIONS,
-};
-
-#define AFTER_OPTION                                                 \
-	{                                                            \
-		"after", 'a', "seq",                                 \
-		    "What comes after this message; 0: everything, " \
-		    "from the beginning."                            \
-	}
-
-static const struct usage_option replay_options[] = {
-	AFTER_OPTION,
-	{ "limit", 'n', "number",
-	    "At most so many; else all, without --after the newest 50." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option read_options[] = {
-	{ "limit", 'n', "number", "At most so many; else all." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option mark_options[] = {
-	{ "back", 0, NULL, "Also when that is less than before." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option follow_options[] = {
-	AFTER_OPTION,
-	{ "events", 'e', NULL,
-	    "Also what happens beside: edits, reactions, members." },
-	{ "count", 'n', "number", "End after so many lines." },
-	{ "timeout", 't', "time", "End when nothing came for so long." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option inbox_options[] = {
-	{ "follow", 'f', NULL,
-	    "Go on waiting for messages; connects again by itself." },
-	{ "timeout", 't', "time",
-	    "Wait so long (as 30s or 5m) for a message when none is there." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option schedule_options[] = {
-	{ "at", 0, "time", "When, as 2026-11-24T09:00:00Z." },
-	{ "in", 0, "time", "After a time, as 30m or 2h." },
-	{ "cron", 0, "line",
-	    "Again and again: minute, hour, day of the month, month and "
-	    "weekday, in UTC, as '0 9 * * 1-5'; with --at or --in not "
-	    "before." },
-	{ "until", 0, "time", "With --cron: not after." },
-	{ "priority", 'p', "now|next|low", "As in send; now without it." },
-	{ "reminder", 0, NULL, "The message says that it is a reminder." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option schedule_list_options[] = {
-	{ "all", 'a', NULL, "Those of all members, for who keeps order." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option peers_options[] = {
-	{ "all", 'a', NULL,
-	    "Also who is not connected: lost sessions, and members." },
-	{ "group", 'g', "group", "Only those in this group." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option watch_options[] = {
-	{ "look", 'l', NULL, "Only look: get no messages, be listed nowhere." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option group_options[] = {
-	{ "role", 'r', "role", "Your role in the group, in free words." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option profile_options[] = {
-	{ "title", 0, "text", "What you are, in a few words." },
-	{ "bio", 0, "text", "The same in a few sentences." },
-	{ "avatar", 0, "text", "A character, or where a picture is." },
-	{ "capability", 0, "text",
-	    "What you can be asked for; may be given more than once, and "
-	    "takes the place of those of before." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option version_options[] = {
-	{ "if-version", 'v', "number",
-	    "Only if this is the key's version, as state list shows it; 0: "
-	    "only if there is no such key." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option state_watch_options[] = {
-	{ "count", 'n', "number", "End after so many changes." },
-	{ "timeout", 't', "time", "End when nothing changed for so long." },
-	NO_MORE_OPTIONS,
-};
-
-#define LANGUAGE_OPTION                                                   \
-	{                                                                 \
-		"language", 'l', "language",                              \
-		    "Whose words these are, as german; simple: words as " \
-		    "they stand; english without it."                     \
-	}
-
-static const struct usage_option remember_options[] = {
-	{ "tag", 't', "tag", "A label; may be given more than once." },
-	LANGUAGE_OPTION,
-	NO_MORE_OPTIONS,
-};
-
-#define MEMORY_OPTIONS                                                        \
-	{ "tag", 't', "tag",                                                  \
-		"Only those with this label; may be given more than once." }, \
-	    { "by", 0, "author", "Only those of this member." },              \
-	    { "limit", 'n', "number", "At most so many; else 20." },          \
-	{                                                                     \
-		"after", 0, "next", "The page after the one that said so."    \
-	}
-
-static const struct usage_option recall_options[] = {
-	MEMORY_OPTIONS,
-	LANGUAGE_OPTION,
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option memory_list_options[] = {
-	MEMORY_OPTIONS,
-	{ "forgotten", 0, NULL, "Those that were forgotten." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option block_options[] = {
-	{ "dm", 0, NULL, "Direct messages." },
-	{ "broadcast", 0, NULL, "Messages to groups and to everybody." },
-	{ "state", 0, NULL, "Changes of shared state." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option token_options[] = {
-	{ "name", 'n', "name", "What it is for." },
-	{ "scopes", 's', "scopes",
-	    "What it may do, with commas between, as "
-	    "messages:read,messages:write; else all that you may." },
-	{ "expires", 'e', "time",
-	    "How long it is good, as 30d; else as long as the broker allows." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option token_list_options[] = {
-	{ "member", 0, "member", "Those of this member, for who keeps order." },
-	{ "all", 'a', NULL, "Those of all members, for who keeps order." },
-	{ "limit", 'n', "number", "At most so many; else 50." },
-	{ "after", 0, "next", "The page after the one that said so." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option file_share_options[] = {
-	{ "name", 'n', "name", "What others see; else the file's own name." },
-	{ "tag", 't', "tag", "A label; may be given more than once." },
-	{ "type", 0, "type", "What it is, as image/png." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option file_get_options[] = {
-	{ "force", 0, NULL, "Replace a file that is there." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option file_list_options[] = {
-	{ "tag", 't', "tag",
-	    "Only those with this label; may be given more than once." },
-	{ "from", 0, "member", "Only those of this uploader." },
-	{ "limit", 'n', "number", "At most so many; else 50." },
-	{ "after", 0, "next", "The page after the one that said so." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option reason_options[] = {
-	{ "reason", 'r', "text", "Told to whom it concerns." },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option mcp_options[] = {
-	{ "tools", 't', "full|core|none",
-	    "Which tools: all of them, the few that most agents need, or none, "
-	    "for agents that use this command in a shell." },
-	{ "push", 'p', "auto|on|off",
-	    "Push messages as notifications of Claude Code's channels: to "
-	    "Claude Code, to any host, or not." },
-	{ "mdoc", 0, NULL, NULL }, /* for the manual */
-	{ "mdoc-prompts", 0, NULL, NULL },
-	NO_MORE_OPTIONS,
-};
-
-static const struct usage_option help_options[] = {
-	{ "mdoc", 0, NULL, NULL }, /* for the manual */
-	NO_MORE_OPTIONS,
-};
 
 /* clang-format off: a row begins with its name. */
 const struct cli_command cli_commands[] = {
@@ -493,6 +154,56 @@ const struct cli_command cli_commands[] = {
 	      "Mark a channel as read, up to a message, and print how many are left.",
 	      NULL },
 	    cli_replay_mark },
+	{ { "search", NULL, "word ...", search_options,
+	      "Find members, channels, threads, messages and memory by words.",
+	      "Among all that you may see, the best first." },
+	    cli_search },
+	{ { "grant create", NULL, "member capability type [id]", grant_options,
+	      "Give a member a permission, and print the id of the grant.",
+	      "As message:append channel and the id of one; without an id on all of "
+	      "the type (org, channel, thread, or a word of applications)." },
+	    cli_grant_create },
+	{ { "grant list", NULL, "[member]", page_options,
+	      "List grants that can be used: your own, or a member's.", NULL },
+	    cli_grant_list },
+	{ { "grant revoke", NULL, "id", revoke_options, "Take a grant away.",
+	      NULL },
+	    cli_grant_revoke },
+	{ { "grant check", NULL, "capability [type] [id]", check_options,
+	      "Say whether you may do something.",
+	      "Prints yes, or no with the exit status 1." },
+	    cli_grant_check },
+	{ { "request create", NULL, "capability type [id]", request_options,
+	      "Ask for a permission that you lack, and print the id of the request.",
+	      "The error that refused you says which, and on what. Those who may give "
+	      "it are told." },
+	    cli_request_create },
+	{ { "request list", NULL, "", request_list_options,
+	      "List open requests, the oldest first.",
+	      "Your own, and for who may decide them all of them." },
+	    cli_request_list },
+	{ { "request show", NULL, "id", wait_options,
+	      "Print how a request stands.", NULL },
+	    cli_request_show },
+	{ { "request approve", NULL, "id", approve_options,
+	      "Give what a request asks for, and print the id of the grant.",
+	      "Of one for a command: the command is there, and its id is printed." },
+	    cli_request_approve },
+	{ { "request deny", NULL, "id", deny_options,
+	      "Refuse what a request asks for.", NULL },
+	    cli_request_deny },
+	{ { "command register", NULL, "name", command_options,
+	      "Offer a command to who posts in channels, and print its id.",
+	      "It is there when somebody who may grant has approved it. A call of it "
+	      "is shown by inbox --follow and watch." },
+	    cli_command_register },
+	{ { "command list", NULL, "", command_list_options,
+	      "List the commands that can be called.",
+	      "As a part of type command in what is posted, by name, or OWNER:NAME." },
+	    cli_command_list },
+	{ { "command delete", NULL, "id", no_options,
+	      "Offer a command no more.", NULL },
+	    cli_command_delete },
 	{ { "schedule add", "remind", "target [text ...]", schedule_options,
 	      "Have a message sent later, and print its id.",
 	      "The broker keeps the text and can read it. The target is looked up when "
@@ -669,43 +380,4 @@ cli_commands_usage(void)
 	for (i = 0; i < NELEM(commands); i++)
 		commands[i] = cli_commands[i].usage;
 	return &u;
-}
-
-static void
-commands_print(struct cli *c, struct buf *b)
-{
-	fwrite(b->data, 1, b->len, c->out);
-	buf_free(b);
-}
-
-int
-cli_help(struct cli *c)
-{
-	const struct usage *u = c->line.usage;
-	int status = 0;
-	struct buf b;
-
-	buf_init(&b, HELP_MAX);
-	if (cli_given(c, "mdoc") != NULL)
-		usage_mdoc(u, &b);
-	else if (c->argc == 0)
-		usage_help(u, &b);
-	else if (!usage_help_words(u, c->argv, c->argc, &b)) {
-		status = usage_unknown(&c->line, c->argv, c->argc);
-		cli_print_error("%s", c->line.error);
-	}
-	commands_print(c, &b);
-	return status;
-}
-
-int
-cli_completion(struct cli *c)
-{
-	struct buf b;
-
-	buf_init(&b, HELP_MAX);
-	if (!usage_complete(c->line.usage, c->argv[0], &b))
-		fatalx("no shell %s", c->argv[0]);
-	commands_print(c, &b);
-	return 0;
 }

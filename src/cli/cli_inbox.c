@@ -194,6 +194,39 @@ inbox_message(void *arg, struct linnet *l, const struct linnet_message *m)
 	linnet_ack(l, m->id);
 }
 
+/* Something that is told and not kept: in the columns of a message its kind
+ * stands for the priority. */
+static void
+inbox_notice(void *arg, struct linnet *l, const struct linnet_notice *n)
+{
+	struct inbox *in = arg;
+	struct cli *c = in->c;
+	struct pool keep = c->pool;
+	const char *text, *name;
+
+	if (in->follow.status != 0)
+		return;
+	cli_follow_heard(&in->follow);
+	pool_init(&c->pool);
+	text = cli_notice_text(c, n);
+	name = cli_print_safe(c, n->name);
+	if (c->json)
+		cli_print_json(c, n->json, n->json_length);
+	else if (c->tty)
+		fprintf(c->out, "%s%s%s, %s, %s\n    %s\n",
+		    c->colour ? "\033[1m" : "", name,
+		    c->colour ? "\033[0m" : "", cli_print_safe(c, n->at),
+		    n->kind, text);
+	else
+		fprintf(c->out, "%s\t%s\tyou\t%s\tclear\t%s\t%s\n",
+		    cli_print_safe(c, n->at), name, n->kind,
+		    cli_print_safe(c, cli_notice_id(n)), text);
+	pool_free(&c->pool);
+	c->pool = keep;
+	if ((in->follow.status = cli_print_end(c)) != 0)
+		linnet_close(l);
+}
+
 static void
 inbox_said(void *arg, struct linnet *l, const struct linnet_reply *reply)
 {
@@ -300,7 +333,9 @@ inbox_new(struct inbox *in, bool follow)
 		/* Whoever asks for the messages is not to be told that they
 		 * wait because it is working. */
 		.cwd = follow ? getcwd(cwd, sizeof(cwd)) : NULL,
-		.callbacks = { .phase = inbox_phase, .message = inbox_message },
+		.callbacks = { .phase = inbox_phase,
+		    .message = inbox_message,
+		    .notice = follow ? inbox_notice : NULL },
 		.arg = in,
 	};
 	struct stat st;

@@ -44,6 +44,8 @@ struct mcp_mesh {
 	char *status;
 	TAILQ_HEAD(, mesh_group) groups;
 	struct mesh_channels *channels;
+	TAILQ_HEAD(, mesh_notice) notices; /* that the agent has not read */
+	size_t nnotices;
 };
 
 struct mesh_channels; /* cli_mcp_channel.c */
@@ -98,8 +100,19 @@ void cli_mcp_channel_entry(
     void *arg, struct linnet *l, const struct linnet_entry *e);
 /* The agent has a message; false: it is not of a channel. */
 bool cli_mcp_channel_ack(struct mesh_channels *v, const char *id);
+/* Does the agent follow it? */
+bool cli_mcp_channel_follows(const struct mesh_channels *v, const char *id);
 /* Tells the broker how far the agent has read. */
 void cli_mcp_channel_turn(struct mesh_channels *v);
+
+/*
+ * cli_mcp_notice.c
+ */
+/* The callback of liblinnet. */
+void cli_mcp_notice(void *arg, struct linnet *l, const struct linnet_notice *n);
+/* The agent has it; false: the id is of none. */
+bool cli_mcp_notice_ack(struct mcp_mesh *h, const char *id);
+void cli_mcp_notice_free(struct mcp_mesh *h);
 
 /* cli_mcp_send.c */
 void cli_mcp_send(struct mesh_ask *a);

@@ -101,6 +101,14 @@ channel_find(const struct mesh_channels *v, const char *id)
 	return NULL;
 }
 
+bool
+cli_mcp_channel_follows(const struct mesh_channels *v, const char *id)
+{
+	const struct mesh_channel *c = channel_find(v, id);
+
+	return c != NULL && c->on;
+}
+
 /*
  * What comes.
  */

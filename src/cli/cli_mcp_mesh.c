@@ -108,7 +108,8 @@ static unsigned
 mesh_repeats(const struct mesh_ask *a)
 {
 	static const char *const once[] = { "remember", "schedule", "set_state",
-		"create_channel", "create_thread", "leave_channel", NULL };
+		"create_channel", "create_thread", "leave_channel",
+		"resolve_permission", "register_command", NULL };
 	size_t i;
 
 	for (i = 0; once[i] != NULL; i++)
@@ -367,7 +368,8 @@ backend_ack(void *arg, const char *id)
 	struct mcp_mesh *h = arg;
 
 	mcp_inbox_drop(h->inbox, id);
-	if (!cli_mcp_channel_ack(h->channels, id) && h->s.linnet != NULL)
+	if (!cli_mcp_notice_ack(h, id) &&
+	    !cli_mcp_channel_ack(h->channels, id) && h->s.linnet != NULL)
 		linnet_ack(h->s.linnet, id);
 }
 
@@ -562,6 +564,7 @@ cli_mcp_mesh_init(struct mcp_mesh *h, struct cli *c)
 	h->lost_ms = mesh_now();
 	TAILQ_INIT(&h->asks);
 	TAILQ_INIT(&h->groups);
+	TAILQ_INIT(&h->notices);
 }
 
 static void
@@ -606,7 +609,8 @@ cli_mcp_mesh_start(struct mcp_mesh *h)
 		.callbacks = { .phase = mesh_phase,
 		    .message = mesh_message,
 		    .state = mesh_state,
-		    .entry = cli_mcp_channel_entry },
+		    .entry = cli_mcp_channel_entry,
+		    .notice = cli_mcp_notice },
 		.arg = h,
 	};
 
@@ -669,5 +673,6 @@ cli_mcp_mesh_end(struct mcp_mesh *h)
 		ask_free(TAILQ_FIRST(&h->asks));
 	cli_mcp_forget(h);
 	cli_mcp_channels_free(h->channels);
+	cli_mcp_notice_free(h);
 	mcp_inbox_free(h->inbox);
 }

@@ -7,23 +7,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* Words between commas or spaces, ended by NULL, of the pool. */
-static const char *const *
-token_words(struct cli *c, const char *s)
-{
-	const char **v =
-	    pool_alloc(&c->pool, (strlen(s) + 1) * sizeof(const char *));
-	size_t n = 0, len;
-
-	for (s += strspn(s, ", "); *s != '\0';
-	     s += len + strspn(s + len, ", ")) {
-		len = strcspn(s, ", ");
-		v[n++] = pool_strndup(&c->pool, s, len);
-	}
-	v[n] = NULL;
-	return v;
-}
-
 static int
 create_ask(
     struct cli *c, struct linnet *l, const void *arg, struct linnet_result *r)
@@ -54,23 +37,14 @@ cli_token_create(struct cli *c)
 		.print = create_print,
 	};
 	struct linnet_token t = { .name = cli_given(c, "name") };
-	const char *scopes = cli_given(c, "scopes");
-	int64_t expires = cli_given_time(c, "expires", -1);
 
-	if (expires == -2)
+	if (!cli_given_expiry(c, "expires", &t.expires_at))
 		return EX_USAGE;
-	if (expires >= 0) {
-		clock_update();
-		t.expires_at = clock_wall() + expires;
-	}
-	if (scopes != NULL) {
-		t.scopes = token_words(c, scopes);
-		if (t.scopes[0] == NULL) {
-			cli_print_error("--scopes wants names with commas "
-					"between, as messages:read,"
-					"messages:write");
-			return EX_USAGE;
-		}
+	t.scopes = cli_given_words(c, "scopes");
+	if (t.scopes != NULL && t.scopes[0] == NULL) {
+		cli_print_error("--scopes wants names with commas between, as "
+				"messages:read,messages:write");
+		return EX_USAGE;
 	}
 	return cli_ask(c, &q, &t);
 }

@@ -261,6 +261,32 @@ watch_message(void *arg, struct linnet *l, const struct linnet_message *m)
 }
 
 static void
+watch_notice(void *arg, struct linnet *l, const struct linnet_notice *n)
+{
+	struct watch *w = arg;
+	struct watch_part *p = &w->parts[PART_MESSAGES];
+	struct cli *c = w->c;
+	const char *name = cli_print_safe(c, n->name);
+	const char *text = cli_notice_text(c, n);
+
+	(void)l;
+	if (w->screen) {
+		part_insert(p, p->n, "",
+		    pool_printf(&c->pool, "%.8s %s %s",
+			strlen(n->at) > 19 ? n->at + 11 : "", name, text));
+		if (p->n > WATCH_LINES)
+			part_remove(p, 0);
+		w->dirty = true;
+	} else if (c->json)
+		watch_tell_json(w, "notice", n->json, n->json_length);
+	else
+		watch_tell(w, "notice",
+		    pool_printf(&c->pool, "%s\t%s\t%s\t%s\t%s",
+			cli_print_safe(c, n->at), name, n->kind,
+			cli_print_safe(c, cli_notice_id(n)), text));
+}
+
+static void
 watch_phase(void *arg, struct linnet *l, const struct linnet_change *change)
 {
 	static const char *const phases[] = {
@@ -437,7 +463,8 @@ cli_watch(struct cli *c)
 		.callbacks = { .phase = watch_phase,
 		    .message = watch_message,
 		    .state = watch_state,
-		    .peer = watch_peer },
+		    .peer = watch_peer,
+		    .notice = watch_notice },
 		.arg = &w,
 	};
 	int status, i;

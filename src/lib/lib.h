@@ -289,7 +289,8 @@ int64_t linnet_request_deadline(const struct linnet *l);
 void linnet_request_fields(struct buf *out, const char *names, va_list ap);
 
 /*
- * linnet_ops.c, linnet_channel.c: what the broker can be asked.
+ * linnet_ops.c, linnet_channel.c, linnet_permission.c: what the broker can be
+ * asked.
  */
 struct linnet_ops_call {
 	struct linnet *l;
@@ -335,6 +336,13 @@ bool linnet_follow_receive(
 /* The connection is a new one. */
 void linnet_follow_again(struct linnet *l);
 void linnet_follow_forget(struct linnet *l);
+
+/*
+ * linnet_permission.c
+ */
+/* A notice came, which is in l->json; false: it is none. */
+bool linnet_permission_receive(
+    struct linnet *l, const struct json_node *type, const char *text, size_t n);
 
 /*
  * linnet_seen.c: ids of messages that came, the newest ones.

@@ -215,6 +215,7 @@ linnet_receive(struct linnet *l, const char *text, size_t n)
 		receive_push(l, text, n);
 	else if (json_is(type, "state_change"))
 		linnet_receive_state(l, 0);
-	else if (!linnet_follow_receive(l, type, text, n))
+	else if (!linnet_follow_receive(l, type, text, n) &&
+		 !linnet_permission_receive(l, type, text, n))
 		receive_other(l, text, n);
 }

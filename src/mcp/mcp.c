@@ -353,7 +353,7 @@ mcp_stop(struct mcp *m)
 		if (r->listen != NULL)
 			mcp_subscribe_close(r);
 		else if (r->until_ms != 0)
-			mcp_message_end(r);
+			mcp_wait_end(r);
 		else if (r->nopen > 0)
 			mcp_input_end(r);
 	}
@@ -428,7 +428,7 @@ mcp_due(const struct mcp *m)
 	const struct mcp_request *r;
 
 	TAILQ_FOREACH (r, &m->requests, entry)
-		if ((at = mcp_message_due(r)) < due)
+		if ((at = mcp_wait_due(r)) < due)
 			due = at;
 	return due;
 }
@@ -441,8 +441,8 @@ mcp_tick(struct mcp *m)
 
 	for (r = TAILQ_FIRST(&m->requests); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
-		if (mcp_message_due(r) <= now)
-			mcp_message_tick(r);
+		if (mcp_wait_due(r) <= now)
+			mcp_wait_tick(r);
 	}
 	mcp_push_tick(m);
 }

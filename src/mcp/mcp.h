@@ -12,7 +12,11 @@
  *	mcp_args.c	arguments checked; mcp_project.c: answers made
  *			mcp_schema.c: the JSON Schemas of both
  *	mcp_message.c	messages: read, waited for, acknowledged
+ *	mcp_wait.c	calls that wait
  *	mcp_channel.c	channels; mcp_channel_table.c: their tools
+ *	mcp_permission.c permissions that are asked for;
+ *			mcp_permission_table.c: their tools, those of commands,
+ *			and search
  *	mcp_file.c	files: shared, fetched, sent with messages;
  *			mcp_file_table.c: their tools
  *	mcp_inbox.c	messages that arrived, for backends that are pushed to
@@ -227,8 +231,8 @@ struct mcp_message {
 	const char *priority;
 	const char *sent_at;
 	const char *reply_to;
-	const char *subtype;
-	const char *mesh; /* slug */
+	const char *subtype; /* or the kind of a notice */
+	const char *mesh;    /* slug */
 	bool encrypted;
 	int64_t seq;	   /* its place in a channel, which is `to`; or 0 */
 	const char *text;  /* UTF-8; NULL: it cannot be read here */
@@ -249,6 +253,9 @@ struct mcp_change {
 	int64_t version;
 };
 void mcp_changed(struct mcp *m, const struct mcp_change *change);
+/* A request for a permission was decided.  true: a call waits for that, and
+ * will answer with it; false: the agent has to be told. */
+bool mcp_decided(struct mcp *m, const char *request_id);
 /* Changes may have been missed: who asked for them shall look. */
 void mcp_missed(struct mcp *m);
 /* What arrives now was asked for: an answer will have it, and it is not pushed

@@ -11,8 +11,6 @@
 #include <string.h>
 
 #define MESSAGE_WAIT_S 30
-#define MESSAGE_LOOK_MS 2000 /* what is held does not say that it is there */
-#define MESSAGE_PROGRESS_MS 10000
 #define MESSAGE_READ_MAX 50
 
 static size_t
@@ -60,7 +58,6 @@ message_give(struct mcp_request *r, const struct json *j)
 	size_t list = mcp_json_in(j, 0, "messages", JSON_ARRAY);
 	struct json_writer w;
 
-	r->until_ms = 0;
 	if (list != 0)
 		message_take_all(r, j, list);
 	json_start(&w, &r->result);
@@ -89,37 +86,24 @@ mcp_message_check(struct mcp_request *r, const struct json *j, size_t at)
 /*
  * Waiting.
  */
-static void message_look(struct mcp_request *r);
-
 static void
 message_looked(
     struct mcp_request *r, const struct mcp_error *e, const struct json *j)
 {
 	size_t list = e == NULL ? mcp_json_in(j, 0, "messages", JSON_ARRAY) : 0;
+	bool some = list != 0 && JSON_FIRST(list) < j->nodes[list].end;
 
-	r->looking = false;
-	clock_update();
+	if (!mcp_wait_over(r, e != NULL || some))
+		return;
 	if (e != NULL)
 		mcp_tool_failed(r, e);
-	else if ((list != 0 && JSON_FIRST(list) < j->nodes[list].end) ||
-		 clock_mono() >= r->until_ms)
-		message_give(r, j);
-	else if (r->again)
-		message_look(r);
 	else
-		r->look_ms = clock_mono() + MESSAGE_LOOK_MS;
+		message_give(r, j);
 }
 
 static void
 message_look(struct mcp_request *r)
 {
-	if (r->looking) {
-		r->again = true;
-		return;
-	}
-	r->looking = true;
-	r->again = false;
-	r->look_ms = INT64_MAX;
 	mcp_ask_messages(r, r->limit, true, message_looked);
 }
 
@@ -128,15 +112,9 @@ mcp_message_wait(struct mcp_request *r, const struct json *j, size_t at)
 {
 	int64_t s = at != 0 ? mcp_json_int(j, at, "seconds") : 0;
 
-	clock_update();
 	r->limit = message_limit(j, at);
-	r->began_ms = clock_mono();
-	r->until_ms = r->began_ms + (s > 0 ? s : MESSAGE_WAIT_S) * 1000;
-	if (r->m->stopping)
-		r->until_ms = r->began_ms;
-	r->progress_ms =
-	    r->progress.n > 0 ? r->began_ms + MESSAGE_PROGRESS_MS : INT64_MAX;
-	message_look(r);
+	mcp_wait_begin(r, s > 0 ? s : MESSAGE_WAIT_S, message_look,
+	    "Waiting for a message.");
 }
 
 void
@@ -147,60 +125,11 @@ mcp_message_arrived(struct mcp *m)
 	/* The one that has waited longest gets it. */
 	for (r = TAILQ_FIRST(&m->requests); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
-		if (r->until_ms != 0) {
-			message_look(r);
+		if (r->until_ms != 0 && r->look == message_look) {
+			mcp_wait_look(r);
 			return;
 		}
 	}
-}
-
-void
-mcp_message_end(struct mcp_request *r)
-{
-	r->until_ms = 1;
-	message_look(r);
-}
-
-static void
-message_progress(struct mcp_request *r)
-{
-	struct json_writer w;
-	struct buf b;
-
-	r->progress_ms = clock_mono() + MESSAGE_PROGRESS_MS;
-	mcp_note(&w, &b, "notifications/progress");
-	json_key(&w, "progressToken");
-	json_raw(&w, r->progress.p, r->progress.n);
-	json_key(&w, "progress");
-	json_num(&w, (clock_mono() - r->began_ms) / 1000);
-	json_key(&w, "total");
-	json_num(&w, (r->until_ms - r->began_ms) / 1000);
-	if (r->revision >= MCP_2025_03_26) {
-		json_key(&w, "message");
-		json_str(&w, "Waiting for a message.");
-	}
-	mcp_note_end(r->m, &w, &b, r->tag);
-}
-
-int64_t
-mcp_message_due(const struct mcp_request *r)
-{
-	int64_t due = r->look_ms;
-
-	if (r->until_ms == 0 || r->looking)
-		return INT64_MAX;
-	if (r->until_ms < due)
-		due = r->until_ms;
-	return r->progress_ms < due ? r->progress_ms : due;
-}
-
-void
-mcp_message_tick(struct mcp_request *r)
-{
-	if (r->progress_ms <= clock_mono())
-		message_progress(r);
-	if (r->look_ms <= clock_mono() || r->until_ms <= clock_mono())
-		message_look(r);
 }
 
 /*

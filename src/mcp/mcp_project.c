@@ -263,7 +263,7 @@ project_object(struct project *p, const struct mcp_field *fields, size_t at)
 	for (f = fields; f->type != M_END; f++)
 		if (strcmp(f->name, "next") == 0)
 			project_next(p, at);
-		else
+		else if (f->as != NULL) /* else the tool itself says it */
 			project_member(p, f, at);
 }
 

@@ -96,6 +96,7 @@ enum mcp_kind {
 	TOOL_SHARE,
 	TOOL_FETCH,
 	TOOL_CHANNEL,
+	TOOL_PERMISSION,
 };
 
 struct mcp_tool {
@@ -211,6 +212,8 @@ struct mcp_request {
 	int64_t progress_ms; /* when to say that it still waits, or goes on */
 	bool looking;
 	bool again; /* something arrived meanwhile */
+	void (*look)(struct mcp_request *r);
+	const char *waits; /* for what, in a sentence */
 	/* Of one that asks the client, see mcp_input.c. */
 	unsigned can; /* CAN_ */
 	uint8_t input_digest[CRYPTO_DIGEST_LEN];
@@ -232,7 +235,8 @@ struct mcp_request {
 	int64_t progress_done;	   /* that were told */
 	/* Of a read or list of resources. */
 	const char *uri;
-	const char *key; /* or the channel that is posted to */
+	const char *key; /* or the channel that is posted to, or the request
+			  * for a permission that is waited for */
 	struct mcp_listen *listen;
 };
 
@@ -450,11 +454,42 @@ void mcp_message_ack(struct mcp_request *r, const struct json *j, size_t at);
 /* The agent answered a message: it has it. */
 void mcp_message_used(struct mcp *m, const char *text);
 void mcp_message_arrived(struct mcp *m);
+
+/*
+ * mcp_wait.c
+ */
+/* look: asks whether there is what is waited for, and calls mcp_wait_over()
+ * with the answer; text: for whom progress is told, kept. */
+typedef void mcp_wait_fn(struct mcp_request *r);
+void mcp_wait_begin(struct mcp_request *r, int64_t seconds, mcp_wait_fn *look,
+    const char *text);
+/* Something may have come. */
+void mcp_wait_look(struct mcp_request *r);
+/* true: it ends, as it was found or the time is over; false: it goes on, and
+ * may have looked again. */
+bool mcp_wait_over(struct mcp_request *r, bool found);
 /* When a request that waits has something to do. */
-int64_t mcp_message_due(const struct mcp_request *r);
-void mcp_message_tick(struct mcp_request *r);
+int64_t mcp_wait_due(const struct mcp_request *r);
+void mcp_wait_tick(struct mcp_request *r);
 /* Does not wait any longer. */
-void mcp_message_end(struct mcp_request *r);
+void mcp_wait_end(struct mcp_request *r);
+
+/*
+ * mcp_permission.c
+ */
+/* Asks for a permission, and waits. */
+void mcp_permission_request(
+    struct mcp_request *r, const struct json *j, size_t args);
+
+/*
+ * mcp_permission_table.c
+ */
+extern const struct mcp_field mcp_permission_in[], mcp_permission_out[],
+    mcp_permission_list_in[], mcp_permission_list_out[],
+    mcp_permission_resolve_in[], mcp_permission_resolve_out[], mcp_command_in[],
+    mcp_command_out[], mcp_command_list_in[], mcp_command_list_out[],
+    mcp_search_in[], mcp_search_out[];
+extern const char *const mcp_permission_need[];
 
 /*
  * mcp_subscribe.c

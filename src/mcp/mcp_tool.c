@@ -338,6 +338,9 @@ mcp_tool_call(struct mcp_request *r, size_t params)
 		if (tool_page(r, args))
 			mcp_channel_call(r, args);
 		break;
+	case TOOL_PERMISSION:
+		mcp_permission_request(r, j, args);
+		break;
 	case TOOL_SEND:
 		r->reply_to = mcp_json_str(&r->pool, j, args, "reply_to");
 		if (!mcp_channel_send(r, args))

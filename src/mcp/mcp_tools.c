@@ -16,7 +16,9 @@ static const char *const peer_statuses[] = { "idle", "working", "dnd",
 	"offline", NULL };
 static const char *const deliveries[] = { "queued", "pushed", "acked",
 	"expired", NULL };
-static const char *const subtypes[] = { "reminder", NULL };
+static const char *const reminders[] = { "reminder", NULL };
+static const char *const subtypes[] = { "reminder", "permission_request",
+	"permission_resolved", "command_invoked", "mention", NULL };
 
 /* clang-format off: a row is a field. */
 #define END                                                  \
@@ -123,7 +125,8 @@ static const struct mcp_field message_rows[] = {
 	{ "reply_to", "replyTo", M_TEXT, 0, 0, 0, NULL, NULL,
 	    "The message that it answers." },
 	{ "subtype", "subtype", M_ENUM, 0, 0, 0, subtypes, NULL,
-	    "It was scheduled as a reminder." },
+	    "It was scheduled as a reminder; or is no message, but tells you of "
+	    "something." },
 	{ "encrypted", "encrypted", M_BOOL, M_REQUIRED, 0, 0, NULL, NULL,
 	    "Only you could read it on the way." },
 	{ "text", "text", M_TEXT, M_EMPTY, 0, 0, NULL, NULL,
@@ -396,7 +399,7 @@ static const struct mcp_field schedule_in[] = {
 	    "With cron: not after." },
 	{ "priority", "priority", M_ENUM, 0, 0, 0, mcp_priorities, NULL,
 	    "As in send_message; now when absent." },
-	{ "reminder", "subtype", M_FLAG, 0, 0, 0, subtypes, NULL,
+	{ "reminder", "subtype", M_FLAG, 0, 0, 0, reminders, NULL,
 	    "The message says that it is a reminder." },
 	END,
 };
@@ -611,6 +614,36 @@ const struct mcp_tool mcp_tools[] = {
 	    "Join or leave a channel, add somebody or take somebody out.", NULL,
 	    TOOL_CHANNEL, false, PAGE_NONE, HINT_DESTRUCTIVE | HINT_IDEMPOTENT,
 	    mcp_channel_member_in, mcp_channel_member_out, NULL },
+	{ "search", "Search everything",
+	    "Find members, channels, threads, messages and memory by words, among "
+	    "what you may see.",
+	    "search", TOOL_CALL, true, PAGE_THERE, HINT_READ | HINT_IDEMPOTENT,
+	    mcp_search_in, mcp_search_out, NULL },
+	{ "request_permission", "Ask for a permission",
+	    "When an error says that you lack a permission, ask for it and wait "
+	    "for the decision.",
+	    NULL, TOOL_PERMISSION, true, PAGE_NONE, HINT_IDEMPOTENT,
+	    mcp_permission_in, mcp_permission_out, mcp_permission_need },
+	{ "list_permission_requests", "List requests for permissions",
+	    "List the open requests: yours, and those that you may decide.",
+	    "list_permission_requests", TOOL_CALL, false, PAGE_THERE,
+	    HINT_READ | HINT_IDEMPOTENT, mcp_permission_list_in,
+	    mcp_permission_list_out, NULL },
+	{ "resolve_permission", "Decide a request for a permission",
+	    "Approve or deny a request, if your user wants you to decide it.",
+	    "resolve_permission", TOOL_CALL, false, PAGE_NONE, HINT_DESTRUCTIVE,
+	    mcp_permission_resolve_in, mcp_permission_resolve_out, NULL },
+	{ "register_command", "Offer a command",
+	    "Offer a command that others can call in channels; a call comes to "
+	    "you as a message.",
+	    "register_command", TOOL_CALL, false, PAGE_NONE, 0, mcp_command_in,
+	    mcp_command_out, NULL },
+	{ "list_commands", "List commands",
+	    "List commands that can be called: with send_message to a #channel, "
+	    "by a part of type command whose payload has command and args.",
+	    "list_commands", TOOL_CALL, false, PAGE_THERE,
+	    HINT_READ | HINT_IDEMPOTENT, mcp_command_list_in,
+	    mcp_command_list_out, NULL },
 	{ NULL, NULL, NULL, NULL, TOOL_CALL, false, PAGE_NONE, 0, NULL, NULL,
 	    NULL },
 };

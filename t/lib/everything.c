@@ -86,19 +86,18 @@ ask_channels(void)
 	    "[{\"type\":\"text\",\"payload\":{\"text\":\"two\"}}]";
 	const struct linnet_channel channel = { "all", "it", false };
 	const struct linnet_channel_query q = { .limit = 5 };
-	const struct linnet_outgoing m = { .to = "#all",
-		.text = "by send",
-		.length = 7 };
+	const struct linnet_outgoing m = {
+		.to = "#all", .text = "by send", .length = 7
+	};
 	struct linnet_post p = { .channel = "all", .text = "one" };
 	const char *other = getenv("OTHER");
 	char id[65];
 
 	ASK(linnet_create_channel, &channel, );
 	ASK_FOR("messageId", id, linnet_post, &p, );
-	p = (struct linnet_post){ .channel = "#all",
-		.parts = part,
-		.reply_to = id,
-		.id = "own" };
+	p = (struct linnet_post){
+		.channel = "#all", .parts = part, .reply_to = id, .id = "own"
+	};
 	ASK(linnet_post, &p, );
 	ASK(linnet_send, &m, );
 	ASK(linnet_edit_post, id, "more", NULL, );
@@ -122,6 +121,50 @@ ask_channels(void)
 	ASK(linnet_unfollow_channel, "all", );
 	ASK(linnet_leave_channel, "all", );
 	ASK(linnet_delete_channel, "all", );
+}
+
+static void
+ask_permissions(void)
+{
+	static const char *const types[] = { "message", "member", NULL };
+	const char *other = getenv("OTHER");
+	const struct linnet_grant grant = { .member = other,
+		.capability = "tool:x",
+		.resource_type = "tool",
+		.max_uses = 1,
+		.constraints = "{}" };
+	const struct linnet_grant check = { .capability = "tool:x",
+		.resource_type = "tool",
+		.resource_id = "y" };
+	const struct linnet_permission p = { .action = "tool:x",
+		.resource_type = "tool",
+		.context = "{\"why\":1}",
+		.id = "own" };
+	const struct linnet_permission_query q = { .limit = 5 };
+	const struct linnet_command command = { .name = "ship",
+		.description = "ships",
+		.args_schema = "{\"to\":{}}" };
+	const struct linnet_command_query commands = { .limit = 5 };
+	const struct linnet_search s = { .query = "sky", .types = types };
+	struct linnet_resolution d = {
+		.approve = true, .notes = "yes", .expires_at = 4102444800000
+	};
+	char id[65];
+
+	ASK(linnet_create_grant, &grant, );
+	ASK(linnet_list_grants, &q, );
+	ASK(linnet_check_grant, &check, );
+	ASK_FOR("requestId", id, linnet_request_permission, &p, );
+	ASK(linnet_revoke_grant, id, "test", );
+	ASK(linnet_revoke_grants, other, NULL, );
+	ASK(linnet_list_permission_requests, &q, );
+	ASK(linnet_get_permission_request, id, );
+	d.request_id = id;
+	ASK(linnet_resolve_permission, &d, );
+	ASK_FOR("commandId", id, linnet_register_command, &command, );
+	ASK(linnet_list_commands, &commands, );
+	ASK(linnet_delete_command, id, );
+	ASK(linnet_search, &s, );
 }
 
 static void
@@ -210,6 +253,7 @@ main(void)
 		return 1;
 	ask_all();
 	ask_channels();
+	ask_permissions();
 	linnet_close(l);
 	(void)linnet_run(l);
 	linnet_free(l);
