@@ -40,6 +40,7 @@ create table event (
 	hash bytea not null,
 	primary key (mesh_id, n)
 );
+create index event_id on event (mesh_id, id);
 create index event_channel on event (channel_id, n)
 	where channel_id is not null;
 create index event_seq on event (channel_id, seq, n)
@@ -98,6 +99,15 @@ create index channel_name on channel (mesh_id, name_folded, id)
 	where root_id is null and closed_at is null;
 create index channel_thread on channel (root_id, id) where root_id is not null;
 create index channel_closed on channel (closed_at) where closed_at is not null;
+
+-- The id of a line that the database adds: it begins with the time, as all do
+-- (RFC 9562 5.7).
+create function journal_line_id(at timestamptz) returns uuid
+language sql volatile as $$
+	select (lpad(to_hex(floor(extract(epoch from at) * 1000)::int8), 12,
+	    '0') || '7' || substr(replace(gen_random_uuid()::text, '-', ''),
+	    14))::uuid
+$$;
 
 -- Adds lines to journals that are locked, and tells of each its place, and that
 -- of the line before it about the same channel: who has that, and gets this,

@@ -49,10 +49,8 @@ declare
 begin
 	perform journal_hold(mesh);
 	ms := floor(extract(epoch from clock_timestamp()) * 1000);
-	-- The id begins with the time, as all do (RFC 9562 5.7).
-	line := (0, mesh, (lpad(to_hex(ms), 12, '0') || '7'
-	    || substr(journal_id(gen_random_uuid()), 14))::uuid,
-	    type, null, null, journal_json(payload
+	line := (0, mesh, journal_line_id(to_timestamp(ms / 1000.0)), type,
+	    null, null, journal_json(payload
 	    || jsonb_build_object('orgId', journal_id(mesh))),
 	    journal_time(to_timestamp(ms / 1000.0)));
 	return (select w.n from journal_write(array[line]) w);

@@ -62,3 +62,12 @@ language sql immutable parallel safe as $$
 	select substr(encode(sha256(uuid_send(webhook) || uuid_send(event)),
 	    'hex'), 1, 32)::uuid
 $$;
+
+-- May a member hear of what a webhook has to do with a channel (or with none)?
+-- Whose it is knows what it was sent.
+create function webhook_shows(w webhook, channel uuid, member uuid) returns bool
+language sql stable as $$
+	select channel is null or w.member_id = member
+	or coalesce((select channel_admits(c, member) from channel c
+	    where c.id = channel), false)
+$$;

@@ -120,6 +120,44 @@ language sql stable as $$
 	order by g.created_at, g.id limit 1
 $$;
 
+-- Has a member a grant that is not used up, of the mesh or, where it is about a
+-- channel or thread, of that?
+create function grant_holds(mesh uuid, member uuid, capability text,
+    channel uuid) returns bool
+language sql stable as $$
+	select grant_find($1, $2, $3, 'org', id_text($1), null, null) is not null
+	or ($4 is not null and coalesce((select grant_find($1, $2, $3,
+		case when c.root_id is null then 'channel' else 'thread' end,
+		id_text(c.id), id_text(coalesce(c.root_id, c.id)), null)
+	    from channel c where c.id = $4) is not null, false))
+$$;
+
+-- May a member see a durable stream?  What is for a channel is as that is; what
+-- is for none is its member's, and for those who see all.
+create or replace function durable_admits(d durable, member uuid, every bool)
+returns bool language sql stable as $$
+	select d.member_id = member or case when d.channel_id is null then every
+	    or grant_holds(d.mesh_id, member, 'durable_stream:read', null)
+	    or grant_holds(d.mesh_id, member, 'durable_stream:write', null)
+	    else exists (select from channel c where c.id = d.channel_id
+		and c.closed_at is null and channel_admits(c, member)) end
+$$;
+-- May it write to one that it sees?
+create function durable_writes(d durable, member uuid, every bool)
+returns bool language sql stable as $$
+	select case when d.member_id = member or every then true
+	    else grant_holds(d.mesh_id, member, 'durable_stream:write',
+		d.channel_id) end
+$$;
+
+-- May it see a webhook, and change it?
+create function webhook_admits(w webhook, member uuid, every bool)
+returns bool language sql stable as $$
+	select w.member_id = member or (webhook_shows(w, w.channel_id, member)
+	    and case when every then true else grant_holds(w.mesh_id, member,
+		'webhook:read', w.channel_id) end)
+$$;
+
 -- May a member do what needs these capabilities, by grants?  Null: yes, and if
 -- takes they are used up by it; else the one that it lacks.  Whoever calls it
 -- has the mesh's journal.
@@ -151,7 +189,7 @@ begin
 	    where p.id = any(found) returning p.* loop
 		if g.revoked_at is not null then
 			perform journal_write(array[(0, mesh,
-			    gen_random_uuid(), 'grant.revoked', null, null,
+			    journal_line_id(at::timestamptz), 'grant.revoked', null, null,
 			    '{"autoRevoked":true,"grantId":"' || id_text(g.id)
 			    || '","orgId":"' || id_text(mesh)
 			    || '","reason":"max_uses exhausted"}',

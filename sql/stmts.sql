@@ -2561,22 +2561,22 @@ order by p.seq;
 -- were posted if $5; at least one line, and so many as have a megabyte.  No row:
 -- there is no such channel, or it may not be seen.  n null: nothing happened.
 -- Columns: n, type, seq, payload, time, channel, mesh, the last line that there
--- is about the channel, and of the journal; then a message, as posts_after.
+-- is about the channel; then a message, as posts_after; the line's id.
 -- name: events_after
-select n, type, seq, payload, created_at, channel_id, mesh_id, last_n, head,
+select n, type, seq, payload, created_at, channel_id, mesh_id, last_n,
     post_id, post_seq, member_id, by_name, client_id, reply_to, parts,
     posted_at, edited_at, redacted_at, mesh_id, channel_id,
     post_reactions(post_id), id
-from (select e.id, e.n, e.type, e.seq, e.payload, e.created_at, c.id as channel_id,
-    c.mesh_id, c.last_n, j.n as head, p.id as post_id, p.seq as post_seq,
+from (select e.id, e.n, e.type, e.seq, e.payload, e.created_at,
+    c.id as channel_id, c.mesh_id, c.last_n, p.id as post_id, p.seq as post_seq,
     p.member_id, p.by_name, p.client_id, p.reply_to, p.parts,
     p.created_at as posted_at, p.edited_at, p.redacted_at,
     sum(octet_length(e.payload) + coalesce(octet_length(p.parts::text), 0))
     over (order by e.n rows between unbounded preceding and 1 preceding)
     as before
-    from channel c join journal j on j.mesh_id = c.mesh_id
-    left join lateral (select * from event where channel_id = c.id
-	and n > $3::int8 order by n limit $4::int8) e on true
+    from channel c left join lateral (select * from event
+	where channel_id = c.id and n > $3::int8
+	order by n limit $4::int8) e on true
     left join post p on $5::bool and e.type = 'message.appended'
     and p.channel_id = c.id and p.seq = e.seq
     where c.id = $1::uuid and c.closed_at is null
@@ -2586,10 +2586,9 @@ where coalesce(before, 0) < 1048576 order by n;
 -- The same of what came with messages after a seq, without the messages.
 -- name: events_of_posts
 select e.n, e.type, e.seq, e.payload, e.created_at, c.id, c.mesh_id, c.last_n,
-    j.n, null, null, null, null, null, null, null, null, null, null, null,
-    null, null, e.id
-from channel c join journal j on j.mesh_id = c.mesh_id
-left join lateral (select * from event where channel_id = c.id
+    null, null, null, null, null, null, null, null, null, null, null, null,
+    null, e.id
+from channel c left join lateral (select * from event where channel_id = c.id
     and seq > $3::int8 order by seq, n limit $4::int8) e on true
 where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2::uuid)
 order by e.n;
@@ -2599,7 +2598,7 @@ order by e.n;
 -- those that name it.
 -- name: mesh_events_after
 select n, case when sees then type end, seq, case when sees then payload end,
-    created_at, channel_id, mesh_id, head, head, post_id, post_seq, member_id,
+    created_at, channel_id, mesh_id, head, post_id, post_seq, member_id,
     by_name, client_id, reply_to, parts, posted_at, edited_at, redacted_at,
     mesh_id, channel_id, post_reactions(post_id), id
 from (select e.*, p.id as post_id, p.seq as post_seq, p.member_id, p.by_name,
@@ -2635,12 +2634,24 @@ with posted as (
 	    (select n - 1 from event where channel_id = $1 and seq > 0
 	    order by seq, n limit 1), $4) end as n
 ), place as (
-	select coalesce((select e.n from event e where e.channel_id = $1
-	    and e.n > posted.n and e.id = $3::uuid limit 1), posted.n) as n
+	select coalesce((select min(e.n) from event e where e.mesh_id = $5::uuid
+	    and e.id = $3::uuid and e.channel_id = $1 and e.n > posted.n),
+	    posted.n) as n
 	from posted
 )
 select p.n, e.id from place p
 left join event e on e.channel_id = $1 and e.n = p.n;
+
+-- Where a line is that the member may have been told of, by its id; else null.
+-- And the last line before those of another id.
+-- name: entry_place
+select (select min(e.n) from event e where e.mesh_id = $1::uuid
+    and e.id = $2::uuid and case when e.channel_id is null
+	then $5::bool or event_concerns(e.payload, $4::uuid)
+	else exists (select from channel c where c.id = e.channel_id
+	    and c.closed_at is null and channel_admits(c, $4)) end),
+    coalesce((select e.n from event e where e.mesh_id = $1
+	and e.id < $3::uuid order by e.id desc limit 1), 0);
 
 -- The last line of a journal.
 -- name: journal_end
@@ -2747,7 +2758,8 @@ with i as (
 	    revoked_why = news.why from news where g.id = news.grant_id
 ), lines as materialized (
 	select count(w) from (select array_agg((l.n::int8 << 32 | news.k,
-	    news.mesh_id, gen_random_uuid(), l.type, null, null, l.head || '"'
+	    news.mesh_id, journal_line_id(news.at::timestamptz), l.type, null,
+	    null, l.head || '"'
 	    || id_text(news.grant_id) || '"' || l.tail,
 	    news.at)::journal_line) as v
 	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
@@ -3038,18 +3050,22 @@ and m.revoked_at is null order by t.k;
 -- Webhooks -------------------------------------------------------------------
 
 -- New ones; they begin with what comes now.  Columns: 0 made, 1 the member sees
--- no such channel, 2 it has as many as it may.
--- name: webhook_make batch 11
+-- no such channel, 2 it has as many as it may, 3 there is no grant, which $12
+-- says that it takes; is its channel a thread.
+-- name: webhook_make batch 12
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::text[], $6::text[], $7::uuid[], $8::bool[], $9::bytea[],
-	    $10::int8[], $11::text[]) as t(n, id, mesh_id, member_id, endpoint,
-	    types, channel_id, audits, secret, most, at)
+	    $10::int8[], $11::text[], $12::bool[]) as t(n, id, mesh_id,
+	    member_id, endpoint, types, channel_id, audits, secret, most, at,
+	    needs)
 ), checked as (
 	select i.*, case
 	when i.channel_id is not null and not exists (select from channel c
 	    where c.id = i.channel_id and c.mesh_id = i.mesh_id
 	    and c.closed_at is null and channel_admits(c, i.member_id)) then 1
+	when i.needs and not grant_holds(i.mesh_id, i.member_id,
+	    'webhook:subscribe', i.channel_id) then 3
 	when row_number() over (partition by i.member_id order by i.n)
 	    + (select count(*) from webhook w where w.member_id = i.member_id
 		and w.id <> i.id) > i.most then 2
@@ -3066,11 +3082,13 @@ with i as (
 	select count(w) from (select array_agg((i.n::int8 << 32 | l.k,
 	    i.mesh_id, l.id, l.type, null, null, l.payload, i.at)::journal_line)
 	    as v
-	from unnest($12::int4[], $13::int8[], $14::uuid[], $15::text[],
-	    $16::text[]) as l(n, k, id, type, payload)
+	from unnest($13::int4[], $14::int8[], $15::uuid[], $16::text[],
+	    $17::text[]) as l(n, k, id, type, payload)
 	join i using (n) join made m on m.id = i.id) a, journal_write(a.v) w
 )
-select c.n, c.code from checked c, lines;
+select c.n, c.code, exists (select from channel t where t.id = c.channel_id
+    and t.root_id is not null)
+from checked c, lines;
 
 -- Turns them on and off, or removes them ($5); by their member or, where $4, by
 -- another one.  Who runs the server (member null) says why.  One that is turned
@@ -3088,7 +3106,7 @@ with i as (
 	    i.n = max(i.n) over (partition by i.id) and w.id is not null
 	    and (i.removes or w.enabled <> i.enabled or i.skips) as counts
 	from i left join webhook w on w.id = i.id and w.mesh_id = i.mesh_id
-	and (i.member_id is null or i.every or w.member_id = i.member_id)
+	and (i.member_id is null or webhook_admits(w, i.member_id, i.every))
 ), changed as (
 	update webhook w set enabled = c.enabled, why = c.why, tries = 0,
 	    retry_at = null, claim = null, claimed_until = now(),
@@ -3110,26 +3128,31 @@ with i as (
 )
 select c.n, case when c.there then 0 else 1 end from checked c, lines;
 
--- Those of a member ($3: of all), the newest first.
+-- Those of a member ($3: of all but those of channels that it may not see), the
+-- newest first.
 -- name: webhook_list
 select w.id, w.member_id, w.endpoint, w.types, w.channel_id, w.enabled, w.why,
-    w.created_at, w.failing_since, w.tries, w.retry_at,
-    greatest(j.n - w.n, 0)
-from webhook w join journal j using (mesh_id)
-where w.mesh_id = $1::uuid and ($3::bool or w.member_id = $2::uuid)
+    w.created_at, w.failing_since, w.tries, w.retry_at
+from webhook w
+where w.mesh_id = $1::uuid and webhook_admits(w, $2::uuid, $3::bool)
 and ($4::bool or w.enabled) and w.id < $5::uuid
 order by w.id desc limit $6::int8;
 
 -- The log of one, the newest first; without a row there is no such webhook for
 -- the member.
 -- name: webhook_deliveries
-select d.id, d.n, d.type, d.state, d.tries, d.status, d.error, d.response,
-    d.created_at, d.tried_at
-from webhook w left join lateral (select * from webhook_delivery d
+select d.id, d.event_id, d.type, d.state, d.tries, d.status, d.error,
+    d.response, d.created_at, d.tried_at
+from webhook w left join lateral (select d.*, e.id as event_id
+    from webhook_delivery d join event e on e.mesh_id = w.mesh_id and e.n = d.n
     where d.webhook_id = w.id and ($5::int8 is null or d.state = $5)
-    and d.n < $6::int8 order by d.n desc limit $7::int8) d on true
+    and d.n < coalesce((select b.n from webhook_delivery b
+	where b.id = $6::uuid and b.webhook_id = w.id), case
+	when $6 is null then 9223372036854775807 else 0 end)
+    and webhook_shows(w, e.channel_id, $2)
+    order by d.n desc limit $7::int8) d on true
 where w.id = $4::uuid and w.mesh_id = $1::uuid
-and ($3::bool or w.member_id = $2::uuid) order by d.n desc;
+and webhook_admits(w, $2::uuid, $3::bool) order by d.n desc;
 
 -- One that is over is sent once more.  Columns: it is there, whether its webhook
 -- is enabled, its state before, the webhook.
@@ -3137,8 +3160,10 @@ and ($3::bool or w.member_id = $2::uuid) order by d.n desc;
 with d as (
 	select d.id, d.state, w.enabled, w.id as webhook_id
 	from webhook_delivery d join webhook w on w.id = d.webhook_id
+	join event e on e.mesh_id = w.mesh_id and e.n = d.n
 	where d.id = $4::uuid and w.mesh_id = $1::uuid
-	and ($3::bool or w.member_id = $2::uuid)
+	and webhook_admits(w, $2::uuid, $3::bool)
+	and webhook_shows(w, e.channel_id, $2)
 ), done as (
 	update webhook_delivery x set state = 3 from d
 	where x.id = d.id and d.enabled and d.state in (1, 2)
@@ -3330,7 +3355,7 @@ and d.expires_at > now() and d.id < $3::uuid order by d.id desc limit $4::int8;
 -- name: durable_append
 with d as (
 	select d.*, durable_admits(d, $3::uuid, $4::bool or $5::bool) as sees,
-	    d.member_id = $3 or $5::bool as may
+	    durable_writes(d, $3, $5::bool) as may
 	from durable d where d.id = $1::uuid and d.mesh_id = $2::uuid
 	and d.expires_at > now() for update
 ), had as (
@@ -3384,7 +3409,7 @@ with i as (
 	select i.*, d.channel_id, d.chunks, case
 	when d.id is null or not durable_admits(d, i.member_id,
 	    i.reads or i.writes) then 1
-	when d.member_id <> i.member_id and not i.writes then 2
+	when not durable_writes(d, i.member_id, i.writes) then 2
 	-- The same transaction once more is no other one.
 	when d.state > 0 and d.updated_at <> i.at::timestamptz
 	    and (i.post_id is null or d.state = 2) then 3
@@ -3441,7 +3466,7 @@ with i as (
 ), checked as (
 	select i.*, case when d.id is null or not durable_admits(d,
 	    i.member_id, i.reads or i.writes) then 1
-	when d.member_id <> i.member_id and not i.writes then 2
+	when not durable_writes(d, i.member_id, i.writes) then 2
 	else 0 end as code, i.n = max(i.n) over (partition by i.id) as counts
 	from i left join durable d on d.id = i.id and d.mesh_id = i.mesh_id
 	and d.expires_at > now()
@@ -3478,14 +3503,22 @@ select exists (select from chunks) or exists (select from gone);
 -- Search ---------------------------------------------------------------------
 
 -- As the functions of these names say.
+-- Last of what kind the member is, or who made or said it.
 -- name: search
-select * from search_page($1::uuid, $2::uuid, $3::text, $4::text[], $5::text,
+select p.*, m.kind
+from search_page($1::uuid, $2::uuid, $3::text, $4::text[], $5::text,
     $6::int8, $7::uuid, $8::timestamptz, $9::int8, $10::int8, $11::bool,
-    $12::int8, $13::int8, $14::uuid, $15::int8);
+    $12::int8, $13::int8, $14::uuid, $15::int8) with ordinality p
+left join member m on m.id = case when p.kind = 0 then p.id
+    else p.by_member end
+order by p.ordinality;
 
 -- name: search_suggest
-select * from search_suggest($1::uuid, $2::uuid, $3::text, $4::text[],
-    $5::text, $6::bool, $7::int8);
+select p.kind, p.id, p.title, m.kind
+from search_suggest($1::uuid, $2::uuid, $3::text, $4::text[],
+    $5::text, $6::bool, $7::int8) with ordinality p
+left join member m on p.kind = 0 and m.id = p.id
+order by p.ordinality;
 
 -- Units of memory, as a member may see them: memory_unit_row() says the columns.
 -- Of a channel that it may see, the newest first, only promoted ones if $5.
@@ -3520,15 +3553,18 @@ left join memory_unit u on u.id = p.id
 left join lateral memory_unit_row(u, $2) r on u.id is not null
 order by p.ordinality;
 
--- Units are shown to all of their mesh.  Columns: 0 done, 1 no such unit; was
--- anything changed; the channel; the place of the entry.
--- name: unit_promote batch 6
+-- Units are shown to all of their mesh.  $7: it takes a grant.  Columns:
+-- 0 done, 1 no such unit, 2 there is no grant; was anything changed; the channel; the place of the entry.
+-- name: unit_promote batch 7
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::text[], $6::text[]) as t(n, mesh_id, id, by_member, summary, at)
+	    $5::text[], $6::text[], $7::bool[]) as t(n, mesh_id, id, by_member,
+	    summary, at, needs)
 ), checked as (
 	select i.*, u.channel_id, case when u.id is null or c.id is null
-	    or not channel_admits(c, i.by_member) then 1 else 0 end as code,
+	    or not channel_admits(c, i.by_member) then 1
+	when i.needs and not grant_holds(i.mesh_id, i.by_member,
+	    'memory:promote', null) then 2 else 0 end as code,
 	u.promoted_at is null as fresh,
 	i.n = min(i.n) over (partition by i.id) as counts
 	from i left join memory_unit u on u.id = i.id
@@ -3544,8 +3580,8 @@ with i as (
 	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
 	    l.id, l.type, news.channel_id, null, l.payload,
 	    news.at)::journal_line) as v
-	from unnest($7::int4[], $8::int8[], $9::uuid[], $10::text[],
-	    $11::text[]) as l(n, k, id, type, payload)
+	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
+	    $12::text[]) as l(n, k, id, type, payload)
 	join news using (n)) a, journal_write(a.v) w
 )
 select c.n, c.code, l.n is not null, c.channel_id, l.n

@@ -59,24 +59,24 @@ src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h src/core/audit.h \
 	src/core/crowd.c src/core/delivery.c src/core/delivery_nudge.c \
 	src/core/deputy.c src/core/durable.c src/core/durable_end.c \
 	src/core/durable_mark.c src/core/durable_read.c src/core/entry.c \
-	src/core/entry_list.c src/core/event.c src/core/event_entry.c \
-	src/core/event_message.c src/core/event_moderation.c \
-	src/core/event_notice.c src/core/event_relay.c \
-	src/core/event_schedule.c src/core/event_session.c \
-	src/core/event_state.c src/core/file.c src/core/file_attach.c \
-	src/core/file_jobs.c src/core/file_link.c src/core/file_list.c \
-	src/core/file_repair.c src/core/file_transfer.c src/core/file_watch.c \
-	src/core/follow.c src/core/follow_ops.c src/core/grant.c \
-	src/core/grant_list.c src/core/grant_ops.c src/core/group.c \
-	src/core/hello.c src/core/hello_open.c src/core/hello_session.c \
-	src/core/hook.c src/core/invite.c src/core/journal.c src/core/login.c \
-	src/core/mcp_session.c src/core/member.c src/core/memory.c \
-	src/core/memory_search.c src/core/mesh.c src/core/mesh_admin.c \
-	src/core/mesh_info.c src/core/message.c src/core/message_more.c \
-	src/core/message_put.c src/core/message_status.c \
-	src/core/moderation.c src/core/notice.c src/core/op.c \
-	src/core/overtaken.c src/core/password.c src/core/people.c \
-	src/core/people_change.c src/core/permission.c \
+	src/core/entry_list.c src/core/entry_place.c src/core/event.c \
+	src/core/event_entry.c src/core/event_message.c \
+	src/core/event_moderation.c src/core/event_notice.c \
+	src/core/event_relay.c src/core/event_schedule.c \
+	src/core/event_session.c src/core/event_state.c src/core/file.c \
+	src/core/file_attach.c src/core/file_jobs.c src/core/file_link.c \
+	src/core/file_list.c src/core/file_repair.c src/core/file_transfer.c \
+	src/core/file_watch.c src/core/follow.c src/core/follow_ops.c \
+	src/core/grant.c src/core/grant_list.c src/core/grant_ops.c \
+	src/core/group.c src/core/hello.c src/core/hello_open.c \
+	src/core/hello_session.c src/core/hook.c src/core/invite.c \
+	src/core/journal.c src/core/login.c src/core/mcp_session.c \
+	src/core/member.c src/core/memory.c src/core/memory_search.c \
+	src/core/mesh.c src/core/mesh_admin.c src/core/mesh_info.c \
+	src/core/message.c src/core/message_more.c src/core/message_put.c \
+	src/core/message_status.c src/core/moderation.c src/core/notice.c \
+	src/core/op.c src/core/overtaken.c src/core/password.c \
+	src/core/people.c src/core/people_change.c src/core/permission.c \
 	src/core/permission_end.c src/core/permission_list.c \
 	src/core/permission_post.c src/core/permission_wait.c src/core/post.c \
 	src/core/post_change.c src/core/post_list.c src/core/post_parts.c \

@@ -32,6 +32,32 @@ sub seq {
 	return $_[0]{data}{type} && $_[0]{data}{type} eq 'message.appended'
 	    ? $_[0]{data}{streamSeq} : undef;
 }
+# An id of the same time that is of no event.
+sub lost { return substr($_[0], 0, 13) . ('0' x 19) }
+# The ids of the events of a stream up to the message of a seq.
+sub typed_ids {
+	my ($io, $seq) = @_;
+	my @ids;
+	while (my $e = $io->recv) {
+		push @ids, $e->{id};
+		last if (seq($e) // 0) == $seq;
+	}
+	return @ids;
+}
+# The ids of all lines of the journal, up to one.
+sub lines {
+	my ($last) = @_;
+	my @ids;
+	for (my $after = 0; defined $after;) {
+		my $r = asks($ann, 'audit_rows', after => $after);
+		for (@{ $r->{rows} }) {
+			push @ids, $_->{id};
+			return @ids if $_->{id} eq $last;
+		}
+		$after = $r->{next};
+	}
+	return @ids;
+}
 # The next event of a type.
 sub typed {
 	my ($io, $type, $seconds) = @_;
@@ -50,7 +76,9 @@ subtest 'a stream' => sub {
 	my $e = $io->recv;
 	is($io->retry, 2000, 'it says when to come again');
 	is($e->{event}, 'message', 'what EventSource hears by itself');
-	is($e->{id}, $e->{data}{n}, 'by its place in the journal');
+	like($e->{id}, qr/^[0-9a-f]{32}$/, 'by its own id');
+	is($e->{id}, $e->{data}{id}, 'which is in it as well');
+	is($e->{data}{n}, undef, 'not by a number that says how much there is');
 	is($e->{data}{type}, 'message.appended', 'a message');
 	is($e->{data}{streamSeq}, 1, 'its seq');
 	is($e->{data}{payload}{messageId}, $first->{messageId}, 'which');
@@ -79,12 +107,24 @@ subtest 'a stream' => sub {
 	says($ann, $c, 'three');
 	is($_->recv->{data}{streamSeq}, 3, 'else only what is new')
 	    for $new, $q;
-	my $gap = events('bob', "/v1/streams/$c/events", last => 10_000_000);
+	my $gap = events('bob', "/v1/streams/$c/events", last => 'f' x 32);
 	$e = $gap->recv;
-	is($e->{event}, 'gap', 'of another journal: it says so');
-	is($e->{data}{after}, 10_000_000, 'what was asked for');
+	is($e->{event}, 'gap', 'of an event that is not there: it says so');
+	is_deeply($e->{data}, { after => 'f' x 32 }, 'what was asked for');
+	is($e->{id}, undef, 'who comes again hears it again');
 	says($ann, $c, 'four');
 	is($gap->recv->{data}{streamSeq}, 4, 'and goes on');
+	$gap = events('bob', "/v1/events", last => lost($id));
+	is($gap->recv->{event}, 'gap', 'of the mesh');
+	my %seen = map { $_ => 1 } typed_ids($gap, 4);
+	ok($seen{$id} && $seen{ $again->last_id }, 'which goes on a little '
+	    . 'before the time of that: nothing is missed');
+	my $r = get('bob', '/v1/events?after=' . lost($id))->{json};
+	ok($r->{gap}, 'pages say it');
+	ok((grep { $_->{id} eq $id } @{ $r->{events} }), 'and do so too');
+	$r = get('bob', "/v1/events?after=$id")->{json};
+	ok(!$r->{gap}, 'of an event that is there: no gap');
+	ok(!(grep { $_->{id} eq $id } @{ $r->{events} }), 'and nothing twice');
 	my $t = asks($ann, 'create_thread', channel => $c, messageId =>
 	    $first->{messageId})->{channelId};
 	$io = events('bob', "/v1/streams/$t/events?fromSeq=-1");
@@ -106,15 +146,15 @@ subtest 'a mesh' => sub {
 	my $e = $io->recv;
 	is($e->{data}{streamId}, $c, 'what one may see');
 	is($e->{data}{message}{id}, $open->{messageId}, 'is told');
-	my @n;
+	my @ids;
 	while ($e = $all->recv) {
-		push @n, $e->{id};
+		push @ids, $e->{id};
 		$hidden{ $e->{id} } = 1
 		    if ($e->{data}{streamId} // '') eq $p;
 		last if ($e->{data}{message}{id} // '')
 		    eq $open->{messageId};
 	}
-	is("@n", join(' ', 1 .. $e->{id}), 'to who sees all: every line');
+	is("@ids", join(' ', lines($e->{id})), 'to who sees all: every line');
 	asks($ann, 'add_channel_member', channel => $p, member =>
 	    $bob->member_key);
 	is($io->recv->{data}{streamId}, $p, 'who is let in hears of it');
@@ -180,13 +220,14 @@ subtest 'a long history' => sub {
 };
 
 subtest 'bad input' => sub {
-	for ("after=x", 'after=', 'after=-1', 'after=1.5', 'fromSeq=x',
+	for ("after=x", 'after=', 'after=-1', 'after=1', 'after=' . 'f' x 31,
+	    'after=' . 'f' x 33, 'fromSeq=x',
 	    'fromSeq=-2', 'fromSeq=99999999999999999999') {
 		my $io = events('bob', "/v1/streams/$c/events?$_");
 		is($io->status, 400, $_);
 		is($io->{response}{json}{code}, 'VALIDATION', 'and why');
 	}
-	for ('x', '-1', '1.5', '99999999999999999999', '0x1') {
+	for ('x', '-1', '1', '00', 'f' x 31, 'f' x 33, 'g' x 32) {
 		is(events('bob', "/v1/$_->[0]", last => $_->[1])->status, 400,
 		    "Last-Event-ID $_->[1]")
 		    for ["streams/$c/events", $_], ['events', $_];
@@ -213,10 +254,10 @@ subtest 'pages' => sub {
 	my $r = get('bob', "/v1/streams/$id/subscribe");
 	is($r->{status}, 200, 'without asking for a stream');
 	is(scalar @{ $r->{json}{events} }, 200, 'a page');
-	is_deeply([sort keys %{ $r->{json}{events}[0] }], [qw(createdAt n orgId
+	is_deeply([sort keys %{ $r->{json}{events}[0] }], [qw(createdAt id orgId
 	    payload streamId streamSeq type)], 'of events');
 	my (@seq, $from);
-	for ($from = 0;; $from = $r->{json}{next}) {
+	for ($from = 0;; $from = $r->{json}{nextSeq}) {
 		$r = get('bob', "/v1/streams/$id/subscribe?fromSeq=$from",
 		    host => $hosts[@seq % 2]);
 		push @seq, map { $_->{streamSeq} } @{ $r->{json}{events} };
@@ -228,15 +269,15 @@ subtest 'pages' => sub {
 	    [449, 450], 'after a seq');
 	is(get('bob', "/v1/streams/$id/subscribe?fromSeq=-1&limit=1")
 	    ->{json}{events}[0]{type}, 'channel.created', 'from the first');
-	my (@n, $after);
+	my (@ids, $after);
 	for ($after = 0;; $after = $r->{json}{next}) {
 		$r = get('ann', "/v1/events?after=$after&limit=500");
-		push @n, map { $_->{n} } @{ $r->{json}{events} };
+		push @ids, map { $_->{id} } @{ $r->{json}{events} };
 		last if !$r->{json}{more};
 	}
-	is("@n", join(' ', grep { !$hidden{$_} } 1 .. $n[-1]),
+	is("@ids", join(' ', grep { !$hidden{$_} } lines($ids[-1])),
 	    'all of a mesh, but for a channel that is gone');
-	for ('limit=0', 'limit=501', 'limit=x', 'after=-1', 'wait=61',
+	for ('limit=0', 'limit=501', 'limit=x', 'after=-1', 'after=1', 'wait=61',
 	    'wait=-1', 'wait=x') {
 		is(get('bob', "/v1/$_->[0]?$_->[1]")->{status}, 400,
 		    "$_->[0] $_->[1]")

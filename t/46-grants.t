@@ -380,6 +380,107 @@ subtest 'artifacts' => sub {
 	    'but for a grant');
 };
 
+# What is not used up, and is about no message.
+subtest 'webhooks, durable streams and memory' => sub {
+	my $hook = sub {
+		return rest($broker, principal($b, 'channels:read'), POST =>
+		    '/v1/webhooks/subscriptions', { endpoint =>
+		    'https://hooks.example/x', eventTypes => ['*'], @_ });
+	};
+	my $r = http_is($hook->(), 403, 'no webhook');
+	is_deeply([@$r{qw(capability resourceType resourceId)}],
+	    ['webhook:subscribe', 'org', $mesh], 'for want of that');
+	is(http_is($hook->(streamId => $lab), 403, 'nor of a channel')
+	    ->{resourceId}, $lab, 'which it names');
+	grants(capability => 'webhook:subscribe', resourceType => 'channel',
+	    resourceId => $dev, maxUses => 1);
+	http_is($hook->(), 403, 'a grant of a channel is not one of all');
+	http_is($hook->(streamId => $lab), 403, 'nor of another');
+	http_is($hook->(streamId => $dev), 200, 'but of that');
+	my $mine = http_is($hook->(streamId => $dev), 200, 'again: it is '
+	    . 'not used up')->{subscriptionId};
+	my $wall = asks($ann, 'create_channel', name => 'walled', private =>
+	    JSON::PP::true)->{channelId};
+	grants(capability => 'webhook:subscribe', resourceType => 'org');
+	http_is($hook->(), 200, 'one of the mesh');
+	http_is($hook->(streamId => $wall), 404, 'opens no wall');
+
+	my $see = sub { return join ' ', sort map { $_->{id} } @{ asks($bob,
+	    'list_webhooks')->{subscriptions} } };
+	my ($of_dev, $of_wall, $of_all) = map { asks($ann, 'create_webhook',
+	    endpoint => 'https://hooks.example/y', eventTypes => ['*'],
+	    $_ ? (streamId => $_) : ())->{subscriptionId} } $dev, $wall, undef;
+	my $before = $see->();
+	unlike($before, qr/$of_all/, 'those of others are not shown');
+	grants(capability => 'webhook:read', resourceType => 'channel',
+	    resourceId => $dev);
+	is($see->(), join(' ', sort split(/ /, $before), $of_dev),
+	    'with a grant of a channel those of that');
+	grants(capability => 'webhook:read', resourceType => 'org');
+	is($see->(), join(' ', sort split(/ /, $before), $of_dev, $of_all),
+	    'with one of the mesh all, but for what is behind a wall');
+	refused(asks($bob, 'list_webhook_deliveries', subscriptionId =>
+	    $of_wall), 'not_found', 'which is not there');
+	refused(asks($bob, 'delete_webhook', subscriptionId => $of_wall),
+	    'not_found', 'nor to be deleted');
+	is(asks($bob, 'list_webhook_deliveries', subscriptionId => $of_all)
+	    ->{type}, 'webhook_deliveries', 'the log of one');
+	is(asks($bob, 'delete_webhook', subscriptionId => $of_all)->{type},
+	    'webhook_deleted', 'which it may delete');
+
+	my ($none, $open, $hid) = map { asks($ann, 'create_durable_stream',
+	    $_ ? (targetStreamId => $_, targetStreamType => 'channel') : (),
+	    contentType => 'text/plain')->{durableStreamId} } undef, $dev,
+	    $wall;
+	my $reads = sub { return asks($bob, 'read_durable_stream',
+	    durableStreamId => $_[0]) };
+	my $writes = sub { return asks($bob, 'append_durable_chunks',
+	    durableStreamId => $_[0], chunks => [{ text => 'x' }]) };
+	refused($reads->($none), 'not_found', "another's durable stream");
+	grants(capability => 'durable_stream:read', resourceType => 'org');
+	isnt($reads->($none)->{type}, 'error', 'is read with a grant');
+	refused($reads->($hid), 'not_found', 'not through a wall');
+	$r = $writes->($none);
+	refused($r, 'forbidden', 'nor written');
+	is($r->{capability}, 'durable_stream:write', 'for want of that');
+	my $w = grants(capability => 'durable_stream:write', resourceType =>
+	    'channel', resourceId => $dev);
+	isnt($writes->($open)->{type}, 'error', 'with one for its channel');
+	refused($writes->($none), 'forbidden', 'that is');
+	grants(capability => 'durable_stream:write', resourceType => 'org');
+	isnt($writes->($none)->{type}, 'error', 'or for all');
+	refused($writes->($hid), 'not_found', 'but not through a wall');
+	isnt(asks($bob, $_->[0], durableStreamId => $_->[1])->{type}, 'error',
+	    $_->[0]) for ['close_durable_stream', $none],
+	    ['commit_durable_stream', $open], ['delete_durable_stream', $none];
+
+	asks($ann, 'post', channel => $_, text =>
+	    "What is remembered of $_, and why.") for $dev, $wall;
+	my %unit;
+	wait_until {
+		%unit = map { my $c = $_; map { ($c => $_->{id}
+		    // $_->{memoryId}) } @{ asks($ann, 'list_memory_units',
+		    channel => $c)->{units} } } $dev, $wall;
+		return keys %unit == 2;
+	} 20, 'units of memory';
+	$r = asks($bob, 'promote_memory_unit', memoryId => $unit{$dev});
+	refused($r, 'forbidden', 'no unit is promoted');
+	is_deeply([@$r{qw(capability resourceType resourceId)}],
+	    ['memory:promote', 'org', $mesh], 'for want of that');
+	grants(capability => 'memory:promote', resourceType => 'org',
+	    maxUses => 1);
+	refused(asks($bob, 'promote_memory_unit', memoryId => $unit{$wall}),
+	    'not_found', 'not through a wall');
+	ok(asks($bob, 'promote_memory_unit', memoryId => $unit{$dev})
+	    ->{unit}{promoted}, 'with a grant') for 1, 2;
+	is(rest($broker, $boss, GET => "/v1/actors/$b->{memberId}/grants")
+	    ->{http}, 200, 'all of which are listed');
+	ok(!(grep { $_->{usesCount} && $_->{capability} =~
+	    /^(?:webhook|durable_stream|memory):/ } @{ rest($broker, $boss,
+	    GET => "/v1/actors/$b->{memberId}/grants")->{grants} }),
+	    'and none is used up');
+};
+
 subtest 'many at once' => sub {
 	my $g = grants(capability => 'message:append', resourceType =>
 	    'channel', resourceId => $dev, maxUses => 5);

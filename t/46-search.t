@@ -281,5 +281,37 @@ subtest 'odd text' => sub {
 	is(scalar(finds($ann, 'well-known')), 1, 'a hyphen');
 };
 
+subtest 'of what kind' => sub {
+	$pg->psql("update member set role = 'owner' where id =
+	    '$seed->{peerA}{memberId}'");
+	my $boss = $broker->peer($seed->{peerA});
+	my $z = asks($boss, 'create_member', name => 'Zora Quill', kind =>
+	    'human');
+	says($ann, $dev, "quill $_") for 1 .. 30;
+	my @all = finds($ann, 'quill', limit => 100);
+	is(scalar @all, 31, 'a member and what was said');
+	is_deeply({ map { $_->{kind} => $_->{actorType} } @all },
+	    { member => 'human', message => 'agent' }, 'each by whom');
+	is_deeply([map { $_->{entityId} } finds($ann, 'quill', actorType =>
+	    'human', limit => 1)], [$z->{memberId}], 'only of one kind');
+	is(scalar finds($ann, 'quill', actorType => 'agent', limit => 100), 30,
+	    'or of the other');
+	is(scalar finds($ann, 'quill', actorType => 'app'), 0, 'of none');
+	my ($n, $after) = (0);
+	do {
+		my $r = asks($ann, 'search', query => 'quill', limit => 7,
+		    actorType => 'agent', $after ? (after => $after) : ());
+		$n += @{ $r->{hits} };
+		$after = $r->{next};
+	} while ($after);
+	is($n, 30, 'page by page');
+	is_deeply([map { [@$_{qw(label actorType)}] } @{ asks($ann, 'suggest',
+	    query => 'zor')->{suggestions} }], [['Zora Quill', 'human']],
+	    'in suggestions');
+	is(asks($ann, 'suggest', query => 'release')->{suggestions}[0]
+	    {actorType}, undef, 'a channel is of no kind');
+};
+
 is($broker->stop, 0, 'stops');
+
 done_testing;

@@ -69,7 +69,7 @@ struct journal_line {
 };
 void journal_begin(struct journal_line *l, struct db_params *row);
 void journal_hole(struct journal_line *l, const char *key);
-void journal_end(struct journal_line *l, int64_t k, const char *type);
+struct id journal_end(struct journal_line *l, int64_t k, const char *type);
 /* What stands before and behind its hole; before journal_end(), of a pool. */
 struct journal_text {
 	struct slice head;
@@ -132,14 +132,25 @@ void post_read(
 #define ENTRY_N 0    /* null: there is none */
 #define ENTRY_TYPE 1 /* null: the line is not for the member */
 #define ENTRY_SEQ 2
-#define ENTRY_END 7  /* the last line that could be here */
-#define ENTRY_HEAD 8 /* and of the journal */
+#define ENTRY_END 7 /* the last line that could be here */
 /* Reads a row; texts are the answer's.  p is what it points to where it is
  * about a message that was posted. */
 void entry_read(
     struct entry *n, struct post *p, const struct db_result *res, size_t row);
 /* May it see what is not in a channel? */
 bool entry_sees_all(const struct client *c);
+
+/*
+ * entry_place.c: where somebody goes on.
+ */
+/* Behind which line an event is that the client names by its id; "0": before
+ * the first.  known false: the client could not be told of such a one; n is a
+ * line of about that time.  What is no place fails the request. */
+typedef void entry_place_fn(void *arg, int64_t n, bool known);
+void entry_place(
+    struct request *r, struct slice at, entry_place_fn *fn, void *arg);
+/* A line as a place that says nothing else, of the request's pool. */
+struct slice entry_place_text(struct request *r, int64_t n);
 
 /*
  * follow.c: who is told of what happens, from where.
@@ -167,6 +178,7 @@ struct follow_start {
 	int64_t last;	/* after this line */
 	int64_t until;	/* what was there: up to this one */
 	int64_t after;	/* without the messages up to this seq */
+	bool gap;	/* it is not known where it should begin */
 };
 enum follow_may {
 	FOLLOW_MAY,

@@ -55,8 +55,8 @@ struct webhooks;
 enum follow_state {
 	FOLLOW_CAUGHT_UP, /* all that was there at first was told; at: the
 			   * greatest seq of that, or what it began after */
-	FOLLOW_GAP,	  /* the journal ends at this line, before that which
-			   * was asked for: it goes on from there */
+	FOLLOW_GAP,	  /* it is not known where it should begin: it does a
+			   * little before the time of that */
 	FOLLOW_LOST,	  /* the channel is no more, or not for the member: it
 			   * is over */
 };

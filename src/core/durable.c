@@ -36,9 +36,11 @@ durable_unknown(struct request *r)
 void
 durable_forbidden(struct request *r)
 {
-	op_fail(r, ERR_FORBIDDEN,
-	    "Only its member, and who has the scope %s, writes to it.",
-	    table_scopes[SCOPE_STREAM_WRITE]);
+	if (r->client == NULL || r->client->session == NULL)
+		op_fail(r, ERR_UNAVAILABLE, NULL);
+	else
+		op_deny(r, SCOPE_STREAM_WRITE, "org",
+		    &r->client->session->mesh->id);
 }
 
 bool

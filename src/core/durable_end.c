@@ -324,10 +324,6 @@ commit_found(struct request *r, struct durable *d)
 		    "be a message.");
 		return;
 	}
-	if (!id_same(&d->member, &g->by) && !g->writes) {
-		durable_forbidden(r);
-		return;
-	}
 	g->commits = true;
 	g->channel = d->channel;
 	g->key = commit_key(r, in, &g->by);

@@ -11,13 +11,13 @@
 #define ENTRY_AT 4
 #define ENTRY_CHANNEL 5
 #define ENTRY_MESH 6
-#define ENTRY_POST 9
-#define ENTRY_ID 22
+#define ENTRY_POST 8
+#define ENTRY_ID 21
 
 #define ENTRY(field) offsetof(struct entry, field)
 const struct field entry_fields[] = {
-	{ "n", F_INT, ENTRY(n), 0, 0, 0, NULL, NULL, 0,
-	    "Its place in the journal of the mesh; from 1, without gaps." },
+	{ "id", F_ID, ENTRY(id), 0, 0, 0, NULL, NULL, 0,
+	    "Its own id, by which one goes on behind it." },
 	{ "type", F_STR, ENTRY(type), 0, 0, 0, NULL, NULL, 0,
 	    "What happened, as message.appended." },
 	{ "payload", F_JSON, ENTRY(payload), 0, 0, 0, NULL, NULL, 0,

@@ -31,7 +31,7 @@ extern const struct field post_fields[];
 struct entry {
 	struct id mesh;
 	struct id channel;
-	struct id id;	   /* its own; zero: it is told of by its post */
+	struct id id;	   /* its own */
 	int64_t n;	   /* its place in the journal; 0: some, to be read */
 	int64_t before;	   /* that of the one before about this channel */
 	struct slice type; /* {NULL, 0}: to be read; "message.appended" ... */

@@ -9,11 +9,13 @@
 
 #define EVENTS_PAGE 200
 #define EVENTS_PAGE_MAX 500
+/* A page ends where it has so many bytes. */
+#define EVENTS_BYTES ((size_t)1 << 20)
 
 struct events_in {
 	struct slice channel;
 	int64_t from_seq;
-	int64_t after;
+	struct slice after;
 	int64_t limit;
 	int64_t wait;
 };
@@ -31,6 +33,13 @@ struct events_in {
 		    "Where there is nothing yet, wait so many seconds for "    \
 		    "it."                                                      \
 	}
+#define FIELD_AFTER                                                           \
+	{                                                                     \
+		"after", F_STR, IN(after), 1, ENTRY_PLACE_MAX, 0, NULL, NULL, \
+		    0,                                                        \
+		    "Of everything: what is behind the event of this id, or " \
+		    "the `next` of a page; 0: from the first on."             \
+	}
 static const struct field channel_events_fields[] = {
 	{ "channel", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX,
 	    FIELD_REQUIRED | FIELD_MESH, NULL, NULL, 0,
@@ -41,15 +50,13 @@ static const struct field channel_events_fields[] = {
 	{ "fromSeq", F_INT, IN(from_seq), -1, INT64_MAX, 0, NULL, NULL, 0,
 	    "Of what came with messages: what is behind this seq; -1: of "
 	    "everything, from the beginning." },
-	{ "after", F_INT, IN(after), 0, INT64_MAX, FIELD_ABSENT, NULL, NULL, 0,
-	    "Of everything: what is behind this n of the journal." },
+	FIELD_AFTER,
 	FIELD_LIMIT_PAGE,
 	FIELD_WAIT,
 	{ .type = F_END },
 };
 static const struct field mesh_events_fields[] = {
-	{ "after", F_INT, IN(after), 0, INT64_MAX, 0, NULL, NULL, 0,
-	    "What is behind this n of the journal." },
+	FIELD_AFTER,
 	FIELD_LIMIT_PAGE,
 	FIELD_WAIT,
 	{ .type = F_END },
@@ -58,9 +65,14 @@ static const struct field mesh_events_fields[] = {
 
 struct events_out {
 	struct list events;
-	int64_t next;
+	struct slice next;
+	int64_t next_seq;
 	bool more;
+	bool gap;
 	/* Not fields: */
+	struct entry *v;
+	size_t bytes;
+	int64_t last; /* line, or seq, that was looked at */
 	struct id id;
 	bool mesh;
 	bool by_seq;
@@ -71,16 +83,39 @@ struct events_out {
 static const struct field events_out_fields[] = {
 	{ "events", F_ROWS, OUT(events), 0, 0, 0, NULL, entry_fields,
 	    sizeof(struct entry), "In the order in which they happened." },
-	{ "next", F_INT, OUT(next), 0, 0, 0, NULL, NULL, 0,
-	    "To ask for what comes then, as `after`; where fromSeq was given, "
-	    "as that." },
+	{ "next", F_STR, OUT(next), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "To ask for what comes then, as `after`." },
+	{ "nextSeq", F_INT, OUT(next_seq), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "The same as `fromSeq`, where that was given." },
 	{ "more", F_BOOL, OUT(more), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "There is more already." },
+	{ "gap", F_BOOL, OUT(gap), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "The event of `after` is not known: this begins a little before "
+	    "its time, and some may come twice." },
 	{ .type = F_END },
 };
 #undef OUT
 
 static void events_ask(struct request *r);
+
+static int64_t
+events_limit(const struct events_in *in)
+{
+	return in->limit > 0 ? in->limit : EVENTS_PAGE;
+}
+
+/* A row, of which the answer's texts do not stay. */
+static void
+events_take(
+    struct request *r, struct entry *e, const struct db_result *res, size_t row)
+{
+	struct post p;
+
+	entry_read(e, &p, res, row);
+	e->post = NULL;
+	e->type.p = pool_dup(&r->pool, e->type.p, e->type.n);
+	e->payload.p = pool_dup(&r->pool, e->payload.p, e->payload.n);
+}
 
 /* Who asked for what is behind a seq goes on at one: of those that came with
  * a message, all or none. */
@@ -94,36 +129,50 @@ events_cut(const struct entry *v, size_t n, int64_t next)
 	return i > 0 ? i : n;
 }
 
+/* What came with messages behind a seq. */
 static void
-events_rows(struct request *r, const struct db_result *res, int64_t limit)
+events_rows_by_seq(struct request *r, const struct db_result *res, size_t limit)
 {
 	struct events_out *out = r->context;
-	struct entry *v = pool_zalloc(&r->pool, (size_t)limit * sizeof(*v));
-	struct post p;
 	const size_t rows = db_null(res, 0, ENTRY_N) ? 0 : db_rows(res);
-	size_t i, n = 0;
-	int64_t last = 0;
+	size_t n;
 
-	for (i = 0; i < rows && n < (size_t)limit; i++) {
-		last = db_int(res, i, ENTRY_N);
-		if (db_null(res, i, ENTRY_TYPE))
-			continue;
-		entry_read(&v[n], &p, res, i);
-		v[n].post = NULL;
-		v[n].type.p = pool_dup(&r->pool, v[n].type.p, v[n].type.n);
-		v[n].payload.p =
-		    pool_dup(&r->pool, v[n].payload.p, v[n].payload.n);
-		n++;
+	for (n = 0; n < rows && n < limit; n++)
+		events_take(r, &out->v[n], res, n);
+	out->more = n < rows;
+	if (out->more)
+		n = events_cut(out->v, n, db_int(res, n, ENTRY_SEQ));
+	if (n > 0)
+		out->last = out->next_seq = out->v[n - 1].seq;
+	out->events = (struct list){ out->v, n };
+}
+
+/*
+ * Everything behind a line.  A page is full, and there is more, by what the
+ * member may see alone; so it goes on until it has that, or there are no more
+ * lines.  True: it has to.
+ */
+static bool
+events_rows(struct request *r, const struct db_result *res, size_t limit)
+{
+	struct events_out *out = r->context;
+	const size_t rows = db_null(res, 0, ENTRY_N) ? 0 : db_rows(res);
+	struct entry *e;
+	size_t i;
+
+	for (i = 0; i < rows; i++) {
+		if (!db_null(res, i, ENTRY_TYPE)) {
+			out->more = out->events.n == limit ||
+				    out->bytes >= EVENTS_BYTES;
+			if (out->more)
+				break;
+			e = &out->v[out->events.n++];
+			events_take(r, e, res, i);
+			out->bytes += e->payload.n;
+		}
+		out->last = db_int(res, i, ENTRY_N);
 	}
-	out->more = i < rows ||
-		    (!out->by_seq && i > 0 && last < db_int(res, 0, ENTRY_END));
-	if (out->by_seq && i < rows)
-		n = events_cut(v, n, db_int(res, i, ENTRY_SEQ));
-	if (out->by_seq && n > 0)
-		out->next = v[n - 1].seq;
-	else if (!out->by_seq && last > out->next)
-		out->next = last;
-	out->events = (struct list){ v, n };
+	return !out->more && rows > 0 && out->last < db_int(res, 0, ENTRY_END);
 }
 
 /* It does not wait any more. */
@@ -155,12 +204,18 @@ events_read(void *arg, const struct db_result *res)
 		channel_unknown(r, in->channel);
 		return;
 	}
-	events_rows(r, res, in->limit > 0 ? in->limit : EVENTS_PAGE);
-	if (out->events.n == 0 && out->more)
+	if (out->by_seq)
+		events_rows_by_seq(r, res, (size_t)events_limit(in));
+	else if (events_rows(r, res, (size_t)events_limit(in))) {
 		events_ask(r);
-	else if (out->events.n > 0 || out->wait == NULL ||
-		 !follow_wait_more(out->wait, events_ask))
-		op_reply(r, events_over(r));
+		return;
+	}
+	if (out->events.n == 0 && out->wait != NULL &&
+	    follow_wait_more(out->wait, events_ask))
+		return;
+	if (!out->by_seq && r->client != NULL && r->client->session != NULL)
+		out->next = entry_place_text(r, out->last);
+	op_reply(r, events_over(r));
 }
 
 static void
@@ -168,7 +223,6 @@ events_ask(struct request *r)
 {
 	const struct events_in *in = r->in;
 	struct events_out *out = r->context;
-	int64_t limit = in->limit > 0 ? in->limit : EVENTS_PAGE;
 	struct db_params *p;
 	enum err e;
 
@@ -182,8 +236,9 @@ events_ask(struct request *r)
 				    : STMT_events_after);
 	db_put_id(p, &out->id);
 	db_put_id(p, &r->client->session->info.member);
-	db_put_int(p, out->next);
-	db_put_int(p, limit + 1);
+	db_put_int(p, out->last);
+	/* Of a mesh there may be many that are not for the member. */
+	db_put_int(p, out->mesh ? EVENTS_PAGE_MAX + 1 : events_limit(in) + 1);
 	if (!out->by_seq)
 		db_put_bool(p, false);
 	if (out->mesh)
@@ -192,14 +247,41 @@ events_ask(struct request *r)
 }
 
 static void
-events_begin(struct request *r, struct events_out *out)
+events_begin(struct request *r)
+{
+	const struct events_in *in = r->in;
+	struct events_out *out = r->context;
+
+	if (in->wait > 0)
+		out->wait = follow_wait_begin(r, &out->id, in->wait * 1000);
+	events_ask(r);
+}
+
+static void
+events_behind(void *arg, int64_t n, bool known)
+{
+	struct request *r = arg;
+	struct events_out *out = r->context;
+
+	out->last = n;
+	out->gap = !known;
+	events_begin(r);
+}
+
+static void
+events_place(struct request *r, struct events_out *out)
 {
 	const struct events_in *in = r->in;
 
 	r->context = out;
-	if (in->wait > 0)
-		out->wait = follow_wait_begin(r, &out->id, in->wait * 1000);
-	events_ask(r);
+	out->v =
+	    pool_zalloc(&r->pool, (size_t)events_limit(in) * sizeof(*out->v));
+	out->events.v = out->v;
+	if (out->by_seq) {
+		events_begin(r);
+		return;
+	}
+	entry_place(r, in->after, events_behind, r);
 }
 
 static void
@@ -209,12 +291,10 @@ channel_events_found(struct request *r, struct channel *ch)
 	struct events_out *out = pool_zalloc(&r->pool, sizeof(*out));
 
 	out->id = ch->id;
-	out->by_seq = in->after == -1 && in->from_seq >= 0;
-	if (in->after >= 0)
-		out->next = in->after;
-	else if (out->by_seq)
-		out->next = in->from_seq;
-	events_begin(r, out);
+	out->by_seq = in->after.n == 0 && in->from_seq >= 0;
+	if (out->by_seq)
+		out->last = out->next_seq = in->from_seq;
+	events_place(r, out);
 }
 
 static void
@@ -228,13 +308,12 @@ channel_events_exec(struct request *r, void *arg)
 static void
 mesh_events_exec(struct request *r, void *arg)
 {
-	const struct events_in *in = arg;
 	struct events_out *out = pool_zalloc(&r->pool, sizeof(*out));
 
+	(void)arg;
 	out->id = r->client->session->mesh->id;
 	out->mesh = true;
-	out->next = in->after;
-	events_begin(r, out);
+	events_place(r, out);
 }
 
 const struct op op_channel_events = {

@@ -64,6 +64,7 @@ event_entry(struct core *c, const struct entry *e)
 		event_pack_num(&b, (uint64_t)e->at_ms);
 		event_pack_text(&b, e->type);
 		event_pack_text(&b, e->payload);
+		event_pack_id(&b, &e->id);
 	}
 	if (e->post != NULL)
 		pack_post(&b, e->post);
@@ -100,6 +101,7 @@ event_receive_entry(struct core *c, struct event_in *in, unsigned from)
 	e.at_ms = (int64_t)event_take_num(in);
 	e.type = event_take_text(in);
 	e.payload = event_take_text(in);
+	event_take_bytes(in, e.id.b, ID_LEN);
 	if (!in->bad && in->left > 0) {
 		take_post(in, &e, &p);
 		e.post = &p;

@@ -56,7 +56,7 @@ struct follow {
 	bool is_due;	/* it waits for its turn to read */
 	bool put_off;	/* until the next follow_tick() */
 	bool caught_up; /* which the client was told */
-	bool looked;	/* a page came */
+	bool gap;	/* which the client is to be told */
 };
 
 /* A client that follows something. */
@@ -311,19 +311,16 @@ follow_mark(struct follow *w)
 	    w->seq > w->after ? w->seq : w->after);
 }
 
-/* Where the journal ends; it was asked for what is behind that. */
+/* Before the first that it is told. */
 static void
-follow_gap(struct follow *w, int64_t end)
+follow_gap(struct follow *w)
 {
 	struct client *c = w->who->client;
 
-	if (w->looked)
+	if (!w->gap)
 		return;
-	w->looked = true;
-	if (end >= w->last)
-		return;
-	w->last = end;
-	c->calls->followed(c, &w->topic->id, FOLLOW_GAP, end);
+	w->gap = false;
+	c->calls->followed(c, &w->topic->id, FOLLOW_GAP, 0);
 }
 
 /* Tells of the rows as far as there is room; true: there may be more. */
@@ -371,7 +368,7 @@ follow_page(void *arg, const struct db_result *res)
 	else if (db_rows(res) == 0)
 		follow_lost(w);
 	else {
-		follow_gap(w, db_int(res, 0, ENTRY_HEAD));
+		follow_gap(w);
 		if (follow_rows(w, res) || w->again)
 			follow_read(w);
 		follow_mark(w);
@@ -520,6 +517,7 @@ follow_begin(
 	w->last = start->last;
 	w->until = start->until;
 	w->after = start->after;
+	w->gap = start->gap;
 	LIST_INSERT_HEAD(&w->topic->follows, w, of_topic);
 	LIST_INSERT_HEAD(&w->who->follows, w, of_client);
 	token_watch(c);

@@ -21,10 +21,12 @@ struct follow_in {
 	struct slice channel;
 	int64_t after; /* seq; FOLLOW_ALL, FOLLOW_NEW */
 	struct id event;
-	/* Not fields: */
-	bool by_line; /* `after` is a line of the journal */
+	struct slice place; /* of an event; then `after` is not looked at */
+	/* Not a field: */
 	unsigned flags;
 };
+/* A place by an event: its id, or the next of a page, or 0. */
+#define ENTRY_PLACE_MAX 88
 #define FOLLOW_NEW INT64_C(-1) /* from now on; the field's absence */
 #define FOLLOW_ALL INT64_C(-2) /* from the first line on */
 #define FOLLOW_MAX 1000	       /* of a connection */

@@ -25,8 +25,10 @@ static const struct field unfollow_fields[] = {
 	{ .type = F_END },
 };
 static const struct field follow_mesh_fields[] = {
-	{ "after", F_INT, IN(after), 0, INT64_MAX, FIELD_ABSENT, NULL, NULL, 0,
-	    "The last n that was seen; without it only what is new comes." },
+	{ "after", F_STR, IN(place), 1, ENTRY_PLACE_MAX, 0, NULL, NULL, 0,
+	    "The id of the last event that was seen, or the next of a page; 0: "
+	    "from the first on; "
+	    "without it only what is new comes." },
 	{ .type = F_END },
 };
 #undef IN
@@ -36,6 +38,7 @@ struct follow_out {
 	int64_t seq;
 	struct id event;
 	bool existed;
+	bool gap;
 };
 
 #define OUT(field) offsetof(struct follow_out, field)
@@ -56,8 +59,9 @@ static const struct field unfollow_out_fields[] = {
 	{ .type = F_END },
 };
 static const struct field follow_mesh_out_fields[] = {
-	{ "lastN", F_INT, OUT(seq), 0, 0, 0, NULL, NULL, 0,
-	    "The last line: up to there comes what happened before." },
+	{ "gap", F_BOOL, OUT(gap), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "That event is not known: this begins a little before its time, "
+	    "and some may come twice." },
 	{ .type = F_END },
 };
 #undef OUT
@@ -108,6 +112,16 @@ follow_from(struct following *g, int64_t last)
 	op_reply(r, &g->out);
 }
 
+/* Behind an event that the client named. */
+static void
+follow_behind(void *arg, int64_t n, bool known)
+{
+	struct following *g = arg;
+
+	g->start.gap = g->out.gap = !known;
+	follow_from(g, n);
+}
+
 static void
 follow_placed(void *arg, const struct db_result *res)
 {
@@ -139,8 +153,12 @@ follow_found(struct request *r, struct channel *ch)
 	g->start.flags = in->flags;
 	g->start.root = ch->root;
 	g->start.until = ch->last_n;
-	if (in->by_line || in->after == FOLLOW_ALL) {
-		follow_from(g, in->after == FOLLOW_ALL ? 0 : in->after);
+	if (in->place.n > 0) {
+		entry_place(r, in->place, follow_behind, g);
+		return;
+	}
+	if (in->after == FOLLOW_ALL) {
+		follow_from(g, 0);
 		return;
 	}
 	g->start.after = in->after == FOLLOW_NEW ? ch->seq : in->after;
@@ -154,6 +172,7 @@ follow_found(struct request *r, struct channel *ch)
 			 ? &in->event
 			 : NULL);
 	db_put_int(p, ch->last_n);
+	db_put_id(p, &r->client->session->mesh->id);
 	db_query(r->core->reads, p, follow_placed, g);
 }
 
@@ -208,8 +227,11 @@ follow_mesh_found(void *arg, const struct db_result *res)
 		op_fail(r, ERR_UNAVAILABLE, NULL);
 		return;
 	}
-	g->out.seq = g->start.until = db_int(res, 0, 0);
-	follow_from(g, in->after == FOLLOW_NEW ? g->out.seq : in->after);
+	g->start.until = db_int(res, 0, 0);
+	if (in->place.n > 0)
+		entry_place(r, in->place, follow_behind, g);
+	else
+		follow_from(g, g->start.until);
 }
 
 static void
@@ -264,5 +286,5 @@ const struct op op_follow_mesh = {
 	.exec = follow_mesh_exec,
 	.text = "Be told of what happens in all channels of the mesh that one "
 		"may see, and of what is about oneself or, for who keeps "
-		"order, about no channel: from a line of the journal on.",
+		"order, about no channel: behind an event, or what is new.",
 };

@@ -51,7 +51,7 @@ journal_text(
 	t->tail.n = l->b.len - head + 1;
 }
 
-void
+struct id
 journal_end(struct journal_line *l, int64_t k, const char *type)
 {
 	size_t head = l->hole == SIZE_MAX ? 0 : l->hole;
@@ -70,4 +70,5 @@ journal_end(struct journal_line *l, int64_t k, const char *type)
 		db_put_text(l->row, l->b.data, head);
 	db_put_text(l->row, l->b.data + head, l->b.len - head);
 	buf_free(&l->b);
+	return id;
 }

@@ -110,6 +110,7 @@ struct posting {
 	struct slice lacks; /* of a denied one */
 	post_fn *done;
 	struct journal_text line; /* of the journal */
+	struct id event;	  /* of that line */
 };
 
 extern const struct op op_post;
@@ -121,6 +122,7 @@ post_tell(struct core *c, const struct posting *g, int64_t n, int64_t before)
 	const struct post *p = &g->post;
 	struct entry e = { .mesh = p->mesh,
 		.channel = p->channel,
+		.id = g->event,
 		.n = n,
 		.before = before,
 		.type = { POST_ENTRY, strlen(POST_ENTRY) },
@@ -242,7 +244,7 @@ post_line(struct db_params *row, struct posting *g)
 	json_key(&l.w, "streamType");
 	json_str(&l.w, g->is_thread ? "thread" : "channel");
 	journal_text(&l, &g->request->pool, &g->line);
-	journal_end(&l, 0, POST_ENTRY);
+	g->event = journal_end(&l, 0, POST_ENTRY);
 }
 
 static void

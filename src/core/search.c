@@ -13,12 +13,16 @@
 #define SEARCH_TYPES 16 /* that can be named */
 #define SEARCH_SNIPPET 160
 #define SEARCH_HIGHLIGHTS 8
+#define SEARCH_ACTOR 15 /* column of an answer */
+/* Of pages without one that is wanted; then the client asks on. */
+#define SEARCH_ROUNDS 16
 #define SEARCH_USE "search cursor" /* of the key of cursors */
 
 struct search_in {
 	struct slice query;
 	struct list types;
 	struct slice channel;
+	int actor;
 	int64_t limit;
 	struct slice after;
 };
@@ -29,6 +33,9 @@ struct search_in {
 	"means either, - before one that it must not be there, quotes that " \
 	"words follow each other. Names are found by the beginnings of "     \
 	"their words."
+/* As members are; and first any. */
+static const char *const search_actors[] = { "any", "agent", "human", "app",
+	"bridge", NULL };
 static const struct field search_fields[] = {
 	{ "query", F_STR, IN(query), 1, SEARCH_QUERY_MAX,
 	    FIELD_REQUIRED | FIELD_MESH, NULL, NULL, 0, SEARCH_QUERY_TEXT },
@@ -41,6 +48,9 @@ static const struct field search_fields[] = {
 	    NULL, 0, "Only this channel or thread, and what is in it." },
 	{ "streamId", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, FIELD_REST,
 	    NULL, NULL, 0, "Only this channel or thread, and what is in it." },
+	{ "actorType", F_ENUM, IN(actor), 0, 0, 0, search_actors, NULL, 0,
+	    "Only members of this kind, and what one of this kind made or "
+	    "said." },
 	{ "limit", F_INT, IN(limit), 1, SEARCH_PAGE_MAX, 0, NULL, NULL, 0,
 	    "At most so many; 20 when absent." },
 	{ "after", F_STR, IN(after), 1, SEARCH_CURSOR_MAX, 0, NULL, NULL, 0,
@@ -66,6 +76,7 @@ struct search_hit {
 	bool promoted;
 	struct id member;
 	struct slice name;
+	struct slice actor;
 	int64_t seq;
 	struct slice metadata;
 	int64_t updated_ms;
@@ -105,6 +116,8 @@ static const struct field search_hit_fields[] = {
 	    NULL, 0, "Who made or said it." },
 	{ "name", F_STR, HIT(name), 0, 0, FIELD_OMIT | FIELD_MESH, NULL, NULL,
 	    0, "By what name." },
+	{ "actorType", F_STR, HIT(actor), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
+	    "Of what kind the member is, or who made or said it." },
 	{ "seq", F_INT, HIT(seq), 0, 0, FIELD_OMIT | FIELD_MESH, NULL, NULL, 0,
 	    "Of a message: its place in the channel; of a channel or thread: "
 	    "that of its newest message." },
@@ -271,14 +284,24 @@ search_rows(struct request *r, const struct db_result *res,
 	return n;
 }
 
+/* An answer is gone when the next one comes. */
+static struct slice
+search_keep(struct request *r, struct slice s)
+{
+	return (struct slice){ pool_dup(&r->pool, s.p, s.n), s.n };
+}
+
 struct list
 search_texts(
     struct request *r, const struct db_result *res, size_t row, unsigned col)
 {
 	struct slice *v = pool_alloc(&r->pool, SEARCH_HIGHLIGHTS * sizeof(*v));
 
-	return (
-	    struct list){ v, db_texts(res, row, col, v, SEARCH_HIGHLIGHTS) };
+	size_t i, n = db_texts(res, row, col, v, SEARCH_HIGHLIGHTS);
+
+	for (i = 0; i < n; i++)
+		v[i] = search_keep(r, v[i]);
+	return (struct list){ v, n };
 }
 
 static struct slice
@@ -343,8 +366,9 @@ search_hit(struct request *r, const struct db_result *res, size_t i,
 	db_id(res, i, 1, &h->id);
 	h->document = search_document(r, t->rest, &h->id);
 	h->score = search_score(&r->pool, db_int(res, i, 2));
-	h->title = db_text(res, i, 3);
-	h->snippet = search_cut(&r->pool, db_text(res, i, 4), SEARCH_SNIPPET);
+	h->title = search_keep(r, db_text(res, i, 3));
+	h->snippet = search_keep(
+	    r, search_cut(&r->pool, db_text(res, i, 4), SEARCH_SNIPPET));
 	h->highlights = search_texts(r, res, i, 5);
 	h->visibility = search_str("public");
 	if (!db_null(res, i, 6)) {
@@ -359,48 +383,85 @@ search_hit(struct request *r, const struct db_result *res, size_t i,
 	if (!db_null(res, i, 10))
 		db_id(res, i, 10, &h->member);
 	if (!db_null(res, i, 11))
-		h->name = db_text(res, i, 11);
+		h->name = search_keep(r, db_text(res, i, 11));
 	if (!db_null(res, i, 12))
 		h->seq = db_int(res, i, 12);
 	h->updated_ms = db_time(res, i, 13);
+	if (!db_null(res, i, SEARCH_ACTOR))
+		h->actor = search_keep(r, db_text(res, i, SEARCH_ACTOR));
 	h->metadata = search_metadata(r, h);
+}
+
+/* A page of what is asked for; who wants what has to do with one kind of member
+ * goes on until it is full. */
+struct search_page {
+	struct search_ask ask;
+	struct slice kind; /* of member; or {NULL, 0} */
+	struct search_hit *v;
+	size_t n, most;
+	unsigned rounds;
+};
+
+static void search_go(struct request *r);
+
+static bool
+search_wants(const struct search_page *g, const struct db_result *res, size_t i)
+{
+	struct slice kind;
+
+	if (g->kind.n == 0)
+		return true;
+	if (db_null(res, i, SEARCH_ACTOR))
+		return false;
+	kind = db_text(res, i, SEARCH_ACTOR);
+	return kind.n == g->kind.n && memcmp(kind.p, g->kind.p, kind.n) == 0;
 }
 
 static void
 search_found(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
-	struct search_ask *g = r->context;
-	struct search_out out = { .query = g->query };
-	struct search_hit *v;
+	struct search_page *g = r->context;
+	struct search_out out = { .query = g->ask.query };
 	size_t i, n;
 
 	if (op_db_failed(r, res))
 		return;
-	n = search_rows(r, res, g, &out.next);
-	v = pool_zalloc(&r->pool, (n + 1) * sizeof(*v));
-	for (i = 0; i < n; i++)
-		search_hit(r, res, i + 1, &v[i]);
-	out.hits = (struct list){ v, n };
+	if (r->client == NULL || r->client->session == NULL) {
+		op_fail(r, ERR_UNAVAILABLE, NULL);
+		return;
+	}
+	n = search_rows(r, res, &g->ask, &out.next);
+	for (i = 1; i <= n; i++)
+		if (search_wants(g, res, i))
+			search_hit(r, res, i, &g->v[g->n++]);
+	if (g->kind.n > 0 && out.next.n > 0 && g->n < g->most &&
+	    ++g->rounds < SEARCH_ROUNDS) {
+		g->ask.limit = (int64_t)(g->most - g->n);
+		if (search_from(r, out.next, &g->ask.from) == 0)
+			search_go(r);
+		return;
+	}
+	out.hits = (struct list){ g->v, g->n };
 	op_reply(r, &out);
 }
 
 static void
 search_go(struct request *r)
 {
-	struct search_ask *g = r->context;
+	struct search_page *g = r->context;
 	struct db_params *p = db_params(STMT_search);
 
-	search_put(r, p, g);
+	search_put(r, p, &g->ask);
 	db_query(r->core->reads, p, search_found, r);
 }
 
 static void
 search_in_channel(struct request *r, struct channel *c)
 {
-	struct search_ask *g = r->context;
+	struct search_page *g = r->context;
 
-	g->channel = c->id;
+	g->ask.channel = c->id;
 	search_go(r);
 }
 
@@ -408,13 +469,17 @@ static void
 search_exec(struct request *r, void *arg)
 {
 	const struct search_in *in = arg;
-	struct search_ask *g = pool_zalloc(&r->pool, sizeof(*g));
+	struct search_page *g = pool_zalloc(&r->pool, sizeof(*g));
 
 	r->context = g;
-	g->query = in->query;
-	g->limit = in->limit > 0 ? in->limit : SEARCH_PAGE;
-	if (search_kinds(r, &in->types, &g->kinds) != 0 ||
-	    search_from(r, in->after, &g->from) != 0)
+	g->ask.query = in->query;
+	g->ask.limit = in->limit > 0 ? in->limit : SEARCH_PAGE;
+	g->most = (size_t)g->ask.limit;
+	g->v = pool_zalloc(&r->pool, (g->most + 1) * sizeof(*g->v));
+	if (in->actor > 0)
+		g->kind = search_str(search_actors[in->actor]);
+	if (search_kinds(r, &in->types, &g->ask.kinds) != 0 ||
+	    search_from(r, in->after, &g->ask.from) != 0)
 		return;
 	if (in->channel.n > 0)
 		channel_find(r, in->channel, search_in_channel);

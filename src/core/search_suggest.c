@@ -39,6 +39,7 @@ struct suggestion {
 	int kind;
 	struct id id;
 	struct slice label;
+	struct slice actor;
 };
 
 #define ROW(field) offsetof(struct suggestion, field)
@@ -51,6 +52,8 @@ static const struct field suggestion_fields[] = {
 	{ "label", F_STR, ROW(label), 0, 0, 0, NULL, NULL, 0,
 	    "Its name; of a thread, how the message begins that it is "
 	    "about." },
+	{ "actorType", F_STR, ROW(actor), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
+	    "Of what kind a member is." },
 	{ .type = F_END },
 };
 #undef ROW
@@ -87,6 +90,8 @@ suggest_found(void *arg, const struct db_result *res)
 		v[i].kind = (int)db_int(res, i, 0);
 		db_id(res, i, 1, &v[i].id);
 		v[i].label = db_text(res, i, 2);
+		if (!db_null(res, i, 3))
+			v[i].actor = db_text(res, i, 3);
 	}
 	out.suggestions = (struct list){ v, n };
 	op_reply(r, &out);

@@ -321,17 +321,25 @@ static void
 unit_promoted(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
-	struct entry e = { .mesh = r->client->session->mesh->id };
+	const struct id *mesh = r->context;
+	struct entry e = { .mesh = *mesh };
 
 	if (op_db_failed(r, res))
 		return;
+	if (db_int(res, 0, 0) == 2) {
+		op_deny(r, SCOPE_MEMORY_PROMOTE, "org", mesh);
+		return;
+	}
 	if (db_int(res, 0, 0) == 0 && db_bool(res, 0, 1)) {
 		db_id(res, 0, 2, &e.channel);
 		e.n = db_int(res, 0, 3);
 		follow_news(r->core, &e.channel, e.n);
 		event_entry(r->core, &e);
 	}
-	unit_get(r, unit_tell);
+	if (r->client == NULL || r->client->session == NULL)
+		op_fail(r, ERR_UNAVAILABLE, NULL);
+	else
+		unit_get(r, unit_tell);
 }
 
 static void
@@ -363,7 +371,7 @@ static void
 unit_promote(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
-	const struct session *s = r->client->session;
+	const struct session *s;
 	const struct unit_in *in = r->in;
 	char at[CLOCK_RFC3339_LEN + 1];
 	int64_t now = clock_wall();
@@ -373,10 +381,16 @@ unit_promote(void *arg, const struct db_result *res)
 
 	if (!unit_got(r, res, &out.unit))
 		return;
-	if (out.unit.promoted) {
+	if (out.unit.promoted && !r->by_grant) {
 		op_reply(r, &out);
 		return;
 	}
+	if (r->client == NULL || r->client->session == NULL) {
+		op_fail(r, ERR_UNAVAILABLE, NULL);
+		return;
+	}
+	s = r->client->session;
+	r->context = pool_dup(&r->pool, &s->mesh->id, sizeof(s->mesh->id));
 	summary = in->summary.n > 0 ? in->summary : out.unit.summary;
 	clock_format(now, at);
 	p = journal_row(
@@ -386,6 +400,7 @@ unit_promote(void *arg, const struct db_result *res)
 	db_put_id(p, &s->info.member);
 	db_put_text(p, summary.p, summary.n);
 	db_put_str(p, at);
+	db_put_bool(p, r->by_grant);
 	promote_line(p, r, &out.unit, summary, now);
 }
 
@@ -425,6 +440,7 @@ const struct op op_get_memory_unit = {
 const struct op op_promote_memory_unit = {
 	.name = "promote_memory_unit",
 	.scope = SCOPE_MEMORY_PROMOTE,
+	.flags = OP_GRANTABLE,
 	.rest = { "POST /v1/memory/{memoryId}/promote" },
 	.reply = "memory_unit_promoted",
 	.in = promote_unit_fields,

@@ -92,6 +92,21 @@ struct creating {
 };
 
 static void
+created_not(struct request *r, bool is_thread)
+{
+	const struct create_in *in = r->in;
+
+	if (r->client == NULL || r->client->session == NULL)
+		op_fail(r, ERR_UNAVAILABLE, NULL);
+	else if (id_is_null(&in->channel))
+		op_deny(r, SCOPE_WEBHOOK_SUBSCRIBE, "org",
+		    &r->client->session->mesh->id);
+	else
+		op_deny(r, SCOPE_WEBHOOK_SUBSCRIBE,
+		    is_thread ? "thread" : "channel", &in->channel);
+}
+
+static void
 created(void *arg, const struct db_result *res)
 {
 	struct creating *g = arg;
@@ -107,6 +122,9 @@ created(void *arg, const struct db_result *res)
 		op_fail(r, ERR_NOT_FOUND,
 		    "There is no such channel for you; list_channels has those "
 		    "that there are.");
+		break;
+	case 3:
+		created_not(r, db_bool(res, 0, 1));
 		break;
 	default:
 		r->error_limit = r->error_used = r->core->limits.webhook.most;
@@ -179,6 +197,7 @@ create_store(struct request *r, const struct create_in *in, const char *host)
 	db_put_bytes(p, box, secret.n + CRYPTO_LOCK_EXTRA);
 	db_put_int(p, r->core->limits.webhook.most);
 	db_put_str(p, at);
+	db_put_bool(p, r->by_grant);
 	create_line(p, s, g, in, host);
 }
 
@@ -262,7 +281,6 @@ struct webhook_row {
 	int64_t failing_ms;
 	int64_t tries;
 	int64_t retry_ms;
-	int64_t behind;
 };
 
 #define ROW(field) offsetof(struct webhook_row, field)
@@ -289,8 +307,6 @@ static const struct field webhook_row_fields[] = {
 	    "How often its next event was tried." },
 	{ "retryAt", F_TIME, ROW(retry_ms), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "When it is tried again." },
-	{ "behind", F_INT, ROW(behind), 0, 0, 0, NULL, NULL, 0,
-	    "Events of the mesh that it has not come to." },
 	{ .type = F_END },
 };
 #undef ROW
@@ -332,7 +348,6 @@ list_row(struct webhook_row *w, struct pool *pool, const struct db_result *res,
 	w->tries = db_int(res, i, 9);
 	if (!db_null(res, i, 10))
 		w->retry_ms = db_time(res, i, 10);
-	w->behind = db_int(res, i, 11);
 }
 
 static int64_t
@@ -542,6 +557,7 @@ delete_webhook_exec(struct request *r, void *arg)
 const struct op op_create_webhook = {
 	.name = "create_webhook",
 	.scope = SCOPE_WEBHOOK_SUBSCRIBE,
+	.flags = OP_GRANTABLE,
 	.rest = { "POST /v1/webhooks/subscriptions" },
 	.reply = "webhook_created",
 	.in = create_fields,

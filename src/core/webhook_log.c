@@ -25,7 +25,7 @@ static const char *const log_states[] = { "any", "waiting", "delivered", "dead",
 struct log_in {
 	struct id webhook;
 	int state;
-	int64_t before;
+	struct id before;
 	int64_t limit;
 };
 
@@ -36,8 +36,8 @@ static const struct field log_fields[] = {
 	{ "state", F_ENUM, IN(state), 0, 0, 0, log_states, NULL, 0,
 	    "Only those: waiting for another try, delivered, dead (given up), "
 	    "again (to be sent once more)." },
-	{ "before", F_INT, IN(before), 1, INT64_MAX, 0, NULL, NULL, 0,
-	    "Only those of events before this one: eventNumber of the page "
+	{ "before", F_ID, IN(before), 0, 0, 0, NULL, NULL, 0,
+	    "Only those before this one: the last deliveryId of the page "
 	    "before." },
 	{ "limit", F_INT, IN(limit), 1, LOG_PAGE_MAX, 0, NULL, NULL, 0,
 	    "At most so many; 50 when absent." },
@@ -47,7 +47,7 @@ static const struct field log_fields[] = {
 
 struct log_row {
 	struct id id;
-	int64_t n;
+	struct id event;
 	struct slice type;
 	int state;
 	int64_t tries;
@@ -62,8 +62,8 @@ struct log_row {
 static const struct field log_row_fields[] = {
 	{ "deliveryId", F_ID, ROW(id), 0, 0, 0, NULL, NULL, 0,
 	    "The delivery's id, the same each time it is tried." },
-	{ "eventNumber", F_INT, ROW(n), 0, 0, 0, NULL, NULL, 0,
-	    "The event's place in the journal." },
+	{ "eventId", F_ID, ROW(event), 0, 0, 0, NULL, NULL, 0,
+	    "The event's id." },
 	{ "eventType", F_STR, ROW(type), 0, 0, 0, NULL, NULL, 0, "Its type." },
 	{ "state", F_ENUM, ROW(state), 0, 0, 0, log_states, NULL, 0,
 	    "What became of it." },
@@ -129,7 +129,7 @@ static void
 log_read(struct log_row *d, const struct db_result *res, size_t i)
 {
 	db_id(res, i, 0, &d->id);
-	d->n = db_int(res, i, 1);
+	db_id(res, i, 1, &d->event);
 	d->type = db_text(res, i, 2);
 	d->state = (int)db_int(res, i, 3) + LOG_WAITING;
 	d->tries = db_int(res, i, 4);
@@ -184,7 +184,7 @@ list_webhook_deliveries_exec(struct request *r, void *arg)
 		db_put_null(p);
 	else
 		db_put_int(p, in->state - LOG_WAITING);
-	db_put_int(p, in->before > 0 ? in->before : INT64_MAX);
+	db_put_id(p, id_is_null(&in->before) ? NULL : &in->before);
 	db_put_int(p, log_limit(in) + 1);
 	db_query(r->core->reads, p, log_answer, r);
 }

@@ -302,6 +302,8 @@ mesh_write_entry(struct json_writer *w, const struct entry *e)
 	if (e->post != NULL) {
 		json_str(w, "channel_message");
 		encode_fields(w, post_fields, e->post, FIELD_REST);
+		json_key(w, "eventId");
+		json_id(w, &e->id);
 		return;
 	}
 	json_str(w, "channel_event");

@@ -3,7 +3,7 @@
  * Streams of events over HTTP (text/event-stream, as EventSource reads it):
  * what happens in a channel, or in the mesh; linnet-rest(7), STREAMS.
  *
- * The id of an event is its place in the journal, by which whoever comes again
+ * The id of an event is its own, by which whoever comes again
  * goes on (Last-Event-ID).
  */
 #include <stdlib.h>
@@ -65,11 +65,12 @@ static struct buf *
 sse_event(struct proto *p, const struct entry *e)
 {
 	struct buf *b = &p->out;
+	char id[ID_HEX_LEN + 1];
 	struct json_writer w;
 	size_t from;
 
 	buf_clear(b);
-	buf_addf(b, "id: %lld\ndata: ", (long long)e->n);
+	buf_addf(b, "id: %s\ndata: ", id_hex(&e->id, id));
 	from = b->len;
 	json_start(&w, b);
 	json_object(&w);
@@ -141,17 +142,24 @@ sse_followed(
 {
 	struct live *l = LIVE_OF(c);
 	struct buf *b = &l->peer->proto->out;
+	struct json_writer w;
 
 	(void)id;
+	(void)at;
 	if (state == FOLLOW_LOST)
 		sse_end(l, ERR_FORBIDDEN,
 		    "The stream is no more, or not for you any more.");
 	if (state != FOLLOW_GAP)
 		return;
+	/* Without an id: who comes again before an event hears it again. */
 	buf_clear(b);
-	buf_addf(b,
-	    "event: gap\nid: %lld\ndata: {\"after\":%lld,\"last\":%lld}\n\n",
-	    (long long)at, (long long)l->in.after, (long long)at);
+	buf_adds(b, "event: gap\ndata: ");
+	json_start(&w, b);
+	json_object(&w);
+	json_key(&w, "after");
+	json_strn(&w, l->in.place.p, l->in.place.n);
+	json_object_end(&w);
+	buf_adds(b, "\n\n");
 	sse_say(l, b);
 }
 
@@ -205,21 +213,28 @@ sse_takes(const struct http_request *h, const char *type)
 	return false;
 }
 
-/* Where it begins; false: what it says is no number. */
+/* Where it begins; false: what it says is none.  Whether a place is one is for
+ * core to say. */
 static bool
 sse_place(struct live *l, const struct http_request *h)
 {
 	struct slice last = http_header(h, "last-event-id");
 	struct follow_in *in = &l->in;
+	char at[ENTRY_PLACE_MAX + 1];
+	ptrdiff_t n;
 
-	in->by_line = true;
-	if (last.n > 0)
-		return live_digits(last, 0, &in->after);
-	if (!live_number(h, "after", FOLLOW_NEW, 0, &in->after))
-		return false;
-	if (in->after != FOLLOW_NEW || in->channel.n == 0)
+	in->after = FOLLOW_NEW;
+	if (last.n > 0) {
+		in->place = live_keep(l, last);
 		return true;
-	in->by_line = false;
+	}
+	n = http_query(h, "after", at, sizeof(at));
+	if (n > 0)
+		in->place = live_keep(l, (struct slice){ at, (size_t)n });
+	if (n > 0 || http_asks(h, "after"))
+		return n > 0;
+	if (in->channel.n == 0)
+		return true;
 	if (!live_number(h, "fromSeq", FOLLOW_NEW - 2, -1, &in->after))
 		return false;
 	in->after = in->after == FOLLOW_NEW	  ? FOLLOW_ALL
@@ -266,7 +281,7 @@ sse_request(struct proto *p, struct conn *c, const struct http_request *h)
 		live_enter(l, h);
 	else
 		live_refuse(l, ERR_MALFORMED,
-		    "Last-Event-ID, after and fromSeq are numbers: the id of "
-		    "the last event that was seen, or the seq of a message.");
+		    "Last-Event-ID and after are the id of the last event that "
+		    "was seen, or 0; fromSeq is the seq of a message.");
 	return true;
 }
