@@ -12,6 +12,8 @@ create table durable (
 	content_type text not null,
 	-- JSON.
 	metadata text not null,
+	-- Where its chunks are: 0 in their rows, 1 in objects of the storage.
+	storage int8 not null default 0,
 	-- 0 open, 1 closed, 2 committed.
 	state int8 not null default 0,
 	-- Of the last chunk, and of all of them.
@@ -34,13 +36,38 @@ create table durable_chunk (
 	durable_id uuid not null references durable on delete cascade,
 	-- Dense, from 1.
 	n int8 not null,
-	-- Of the request that brought it.
+	-- Of the request that brought it; and its object.
 	put_id uuid not null,
-	text text not null,
+	bytes int8 not null,
+	-- Its text; or where in the object that begins, and of what it is.
+	text text,
+	place int8,
+	sha256 bytea,
 	created_at timestamptz not null,
-	primary key (durable_id, n)
+	primary key (durable_id, n),
+	check (case when text is null then place is not null
+	    and sha256 is not null else place is null and sha256 is null end)
 );
 create index durable_chunk_put on durable_chunk (durable_id, put_id);
+
+-- What the storage has of them: the chunks of one request, one behind the other.
+-- As with a file a row is there before the bytes are, and one of file_gone as
+-- long as they are behind it.
+create table durable_object (
+	id uuid primary key,
+	durable_id uuid not null references durable on delete cascade,
+	mesh_id uuid not null references mesh on delete cascade,
+	size int8 not null,
+	-- Null: it has no chunks, as its bytes are not stored yet.
+	sha256 bytea,
+	created_at timestamptz not null
+);
+create index durable_object_of on durable_object (durable_id);
+create index durable_object_counted on durable_object (mesh_id) include (size);
+create index durable_object_waits on durable_object (created_at)
+	where sha256 is null;
+create trigger durable_object_went after delete on durable_object
+	for each row execute function file_went();
 
 -- How far a reader has come, under a name of its own.
 create table durable_checkpoint (
@@ -60,4 +87,10 @@ language sql stable as $$
 	select d.member_id = member or case when d.channel_id is null then every
 	    else exists (select from channel c where c.id = d.channel_id
 		and c.closed_at is null and channel_admits(c, member)) end
+$$;
+
+-- May it write to one that it sees?
+create function durable_writes(d durable, member uuid, every bool) returns bool
+language sql stable as $$
+	select d.member_id = member or every
 $$;

@@ -143,7 +143,7 @@ returns bool language sql stable as $$
 		and c.closed_at is null and channel_admits(c, member)) end
 $$;
 -- May it write to one that it sees?
-create function durable_writes(d durable, member uuid, every bool)
+create or replace function durable_writes(d durable, member uuid, every bool)
 returns bool language sql stable as $$
 	select case when d.member_id = member or every then true
 	    else grant_holds(d.mesh_id, member, 'durable_stream:write',

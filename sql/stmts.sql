@@ -723,7 +723,9 @@ select m.id, m.slug, m.name, m.created_at, m.archived_at, m.owner_key,
     m.max_file_bytes, (select count(*) from file f
 	where f.mesh_id = m.id),
     (select coalesce(sum(f.size), 0)::int8 from file f
-	where f.mesh_id = m.id),
+	where f.mesh_id = m.id) +
+    (select coalesce(sum(o.size), 0)::int8 from durable_object o
+	where o.mesh_id = m.id),
     (select coalesce(max(f.size), 0) from file f
 	where f.mesh_id = m.id)
 from mesh m, lateral (select coalesce(sum(r.n), 0)::int8 as n,
@@ -1493,7 +1495,8 @@ select case when $2::int8 & 2 <> 0 then (select count(*) from delivery
     case when $2 & 64 <> 0 then (select count(*) from file
 	where mesh_id = $1) end,
     case when $2 & 128 <> 0 then (select coalesce(sum(size), 0)::int8
-	from file where mesh_id = $1) end;
+	from file where mesh_id = $1) + (select coalesce(sum(size), 0)::int8
+	from durable_object where mesh_id = $1) end;
 
 -- How much waits for each recipient, up to so many.
 -- name: quota_recipients
@@ -3299,12 +3302,12 @@ select count(*) = 5000 from gone;
 
 -- New ones.  Columns: 0 made, 1 the member sees no such channel, 2 it has as
 -- many as it may; the place of the entry, and of the one before.
--- name: durable_make batch 10
+-- name: durable_make batch 11
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::uuid[], $6::text[], $7::text[], $8::int8[], $9::int8[],
-	    $10::text[]) as t(n, id, mesh_id, member_id, channel_id,
-	    content_type, metadata, ttl_ms, most, at)
+	    $10::text[], $11::int8[]) as t(n, id, mesh_id, member_id,
+	    channel_id, content_type, metadata, ttl_ms, most, at, storage)
 ), checked as (
 	select i.*, case
 	when i.channel_id is not null and not exists (select from channel c
@@ -3317,47 +3320,52 @@ with i as (
 	from i
 ), made as (
 	insert into durable (id, mesh_id, member_id, channel_id, content_type,
-	    metadata, created_at, updated_at, expires_at)
+	    metadata, storage, created_at, updated_at, expires_at)
 	select id, mesh_id, member_id, channel_id, content_type, metadata,
-	    at::timestamptz, at::timestamptz,
+	    storage, at::timestamptz, at::timestamptz,
 	    at::timestamptz + ttl_ms * interval '1 ms'
 	from checked where code = 0 on conflict (id) do nothing returning id
 ), lines as materialized (
 	select w.* from (select array_agg((i.n::int8 << 32 | l.k,
 	    i.mesh_id, l.id, l.type, i.channel_id, null, l.payload, i.at)
 	    ::journal_line) as v
-	from unnest($11::int4[], $12::int8[], $13::uuid[], $14::text[],
-	    $15::text[]) as l(n, k, id, type, payload)
+	from unnest($12::int4[], $13::int8[], $14::uuid[], $15::text[],
+	    $16::text[]) as l(n, k, id, type, payload)
 	join i using (n) join made m on m.id = i.id) a, journal_write(a.v) w
 )
 select c.n, c.code, l.n, l.before from checked c
 left join lines l on l.k = c.n::int8 << 32;
 
--- One that a member may see; $4: also those of others.
+-- One that a member may see; $4: also those of others; $5, here and below: of
+-- this storage only.
 -- name: durable_find
 select d.id, d.member_id, d.channel_id, d.content_type, d.metadata, d.state,
     d.chunks, d.bytes, d.why, d.post_id, d.post_seq, d.created_at,
-    d.updated_at, d.closed_at, d.expires_at
+    d.updated_at, d.closed_at, d.expires_at, d.storage
 from durable d where d.id = $1::uuid and d.mesh_id = $2::uuid
-and d.expires_at > now() and durable_admits(d, $3::uuid, $4::bool);
+and d.expires_at > now() and durable_admits(d, $3::uuid, $4::bool)
+and d.storage = coalesce($5::int8, d.storage);
 
 -- Those of a member.
 -- name: durable_list
 select d.id, d.member_id, d.channel_id, d.content_type, d.metadata, d.state,
     d.chunks, d.bytes, d.why, d.post_id, d.post_seq, d.created_at,
-    d.updated_at, d.closed_at, d.expires_at
+    d.updated_at, d.closed_at, d.expires_at, d.storage
 from durable d where d.member_id = $1::uuid and d.mesh_id = $2::uuid
-and d.expires_at > now() and d.id < $3::uuid order by d.id desc limit $4::int8;
+and d.expires_at > now() and d.id < $3::uuid
+and d.storage = coalesce($5::int8, d.storage) order by d.id desc limit $4::int8;
 
 -- Chunks at its end, once for each put.  Columns: 0 done, 1 there is no such
 -- one, 2 it is not for this member to write, 3 it is not open, 4 it would be too
--- long; its chunks and bytes, and how many were added.
+-- long, 5 they have to be in the storage; its chunks and bytes, and how many were
+-- added.
 -- name: durable_append
 with d as (
 	select d.*, durable_admits(d, $3::uuid, $4::bool or $5::bool) as sees,
 	    durable_writes(d, $3, $5::bool) as may
 	from durable d where d.id = $1::uuid and d.mesh_id = $2::uuid
-	and d.expires_at > now() for update
+	and d.expires_at > now() and d.storage = coalesce($9::int8, d.storage)
+	for update
 ), had as (
 	select count(*) as n from durable_chunk
 	where durable_id = $1 and put_id = $6::uuid
@@ -3368,12 +3376,14 @@ with d as (
 	select d.*, had.n as had, sum.n as adds, sum.bytes as add_bytes, case
 	when not d.sees then 1 when not d.may then 2
 	when had.n > 0 then 0 when d.state <> 0 then 3
-	when d.bytes + sum.bytes > $8::int8 then 4 else 0 end as code
+	when d.bytes + sum.bytes > $8::int8 then 4
+	when d.storage <> 0 then 5 else 0 end as code
 	from d, had, (select count(*) as n, sum(bytes) as bytes from i) sum
 ), added as (
-	insert into durable_chunk (durable_id, n, put_id, text, created_at)
-	select c.id, c.chunks + i.k, $6, i.text, now() from checked c, i
-	where c.code = 0 and c.had = 0
+	insert into durable_chunk (durable_id, n, put_id, bytes, text,
+	    created_at)
+	select c.id, c.chunks + i.k, $6, i.bytes, i.text, now()
+	from checked c, i where c.code = 0 and c.had = 0
 ), counted as (
 	update durable x set chunks = c.chunks + c.adds,
 	    bytes = c.bytes + c.add_bytes, updated_at = now()
@@ -3383,28 +3393,120 @@ select c.code, case when c.had > 0 then c.chunks else c.chunks + c.adds end,
     case when c.had > 0 then c.bytes else c.bytes + c.add_bytes end, c.adds
 from checked c;
 
--- A page behind a chunk.  Without a row there is no such one for the member.
+-- An object for one whose chunks are in the storage.  Columns as above.
+-- name: durable_object_make
+with d as (
+	select d.*, durable_admits(d, $3::uuid, $4::bool or $5::bool) as sees,
+	    durable_writes(d, $3, $5::bool) as may
+	from durable d where d.id = $1::uuid and d.mesh_id = $2::uuid
+	and d.expires_at > now() and d.storage = 1 for key share
+), checked as (
+	select d.*, case when not d.sees then 1 when not d.may then 2
+	when d.state <> 0 then 3
+	when d.bytes + $7::int8 > $8::int8 then 4 else 0 end as code
+	from d
+), made as (
+	insert into durable_object (id, durable_id, mesh_id, size, created_at)
+	select $6::uuid, c.id, c.mesh_id, $7, now() from checked c
+	where c.code = 0 on conflict (id) do nothing
+)
+select code, chunks, bytes, 0::int8 from checked;
+
+-- The storage has the object, which becomes chunks of these lengths and SHA-256;
+-- or is deleted.  Columns as above; 6: it was given up meanwhile.
+-- name: durable_object_append
+with i as (
+	select t.bytes::int8 as bytes, decode(t.sha, 'hex') as sha256, t.k
+	from unnest($7::text[], $8::text[]) with ordinality as t(bytes, sha, k)
+), d as (
+	select d.*, durable_admits(d, $3::uuid, $4::bool or $5::bool) as sees,
+	    durable_writes(d, $3, $5::bool) as may
+	from durable d where d.id = $1::uuid and d.mesh_id = $2::uuid
+	and d.expires_at > now() for update
+), o as (
+	select o.id, o.sha256 from d, durable_object o where o.id = $6::uuid
+	and o.durable_id = d.id for update of o
+), checked as (
+	select d.*, o.sha256 is not null as had, sum.n as adds,
+	    sum.bytes as add_bytes, case
+	when not d.sees then 1 when not d.may then 2
+	when o.id is null then 6 when o.sha256 is not null then 0
+	when d.state <> 0 then 3
+	when d.bytes + sum.bytes > $10::int8 then 4 else 0 end as code
+	from (select count(*) as n, sum(bytes)::int8 as bytes from i) sum,
+	    d left join o on true
+), added as (
+	insert into durable_chunk (durable_id, n, put_id, bytes, place, sha256,
+	    created_at)
+	select c.id, c.chunks + i.k, $6, i.bytes,
+	    sum(i.bytes) over (order by i.k) - i.bytes, i.sha256, now()
+	from checked c, i where c.code = 0 and not c.had
+), stored as (
+	update durable_object o set sha256 = $9::bytea
+	from checked c where o.id = $6 and c.code = 0 and not c.had
+), counted as (
+	update durable x set chunks = c.chunks + c.adds,
+	    bytes = c.bytes + c.add_bytes, updated_at = now()
+	from checked c where x.id = c.id and c.code = 0 and not c.had
+), refused as (
+	delete from durable_object o using checked c
+	where o.id = $6 and c.code <> 0 and not c.had
+), gone as (
+	insert into file_gone (id, mesh_id) select $6, $2
+	where not exists (select from durable_object where id = $6)
+	on conflict do nothing
+)
+select c.code, case when c.had then c.chunks else c.chunks + c.adds end,
+    case when c.had then c.bytes else c.bytes + c.add_bytes end, c.adds
+from checked c;
+
+-- name: durable_object_is
+select 1 from durable_object where id = $1::uuid;
+
+-- The storage has it not, or perhaps not: it is to be deleted there.
+-- name: durable_object_drop
+with o as (
+	delete from durable_object where id = $1::uuid and sha256 is null
+)
+insert into file_gone (id, mesh_id) select $1, $2::uuid
+where not exists (select from durable_object where id = $1)
+on conflict do nothing;
+
+-- A page behind a chunk, which ends behind so many bytes ($7).  Without a row
+-- there is no such one for the member.
 -- name: durable_read
-select d.state, d.chunks, c.n, c.text, c.created_at
-from durable d left join lateral (select * from durable_chunk
-    where durable_id = d.id and n > $5::int8 order by n limit $6::int8) c on true
+select d.state, d.chunks, c.n, c.created_at, c.text, c.put_id, c.place, c.bytes,
+    c.sha256
+from durable d left join lateral (select * from (select *,
+	    sum(bytes) over (order by n) - bytes as before
+	from (select * from durable_chunk where durable_id = d.id
+	    and n > $5::int8 order by n limit $6::int8) p) q
+    where q.before < $7::int8) c on true
 where d.id = $1::uuid and d.mesh_id = $2::uuid and d.expires_at > now()
-and durable_admits(d, $3::uuid, $4::bool) order by c.n;
+and durable_admits(d, $3::uuid, $4::bool)
+and d.storage = coalesce($8::int8, d.storage) order by c.n;
 
 -- All of it.
 -- name: durable_text
 select string_agg(text, '' order by n) from durable_chunk
 where durable_id = $1::uuid;
 
+-- What has all of it, in order.
+-- name: durable_objects
+select o.id, o.size, o.sha256
+from durable_object o, lateral (select n from durable_chunk c
+    where c.durable_id = o.durable_id and c.put_id = o.id limit 1) c
+where o.durable_id = $1::uuid and o.sha256 is not null order by c.n;
+
 -- It ends: closed, or ($7) committed as a message.  Columns: 0 done, 1 there is
 -- no such one, 2 it is not for this member to write, 3 it is not open any more;
 -- its chunks; the place of the entry, and of the one before.
--- name: durable_end batch 10
+-- name: durable_end batch 11
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::bool[], $6::bool[], $7::uuid[], $8::int8[], $9::text[],
-	    $10::text[]) as t(n, id, mesh_id, member_id, reads, writes, post_id,
-	    post_seq, why, at)
+	    $10::text[], $11::int8[]) as t(n, id, mesh_id, member_id, reads,
+	    writes, post_id, post_seq, why, at, storage)
 ), checked as (
 	select i.*, d.channel_id, d.chunks, case
 	when d.id is null or not durable_admits(d, i.member_id,
@@ -3417,7 +3519,7 @@ with i as (
 	i.n = max(i.n) over (partition by i.id) and not (d.state > 0
 	    and d.updated_at = i.at::timestamptz) as counts
 	from i left join durable d on d.id = i.id and d.mesh_id = i.mesh_id
-	and d.expires_at > now()
+	and d.expires_at > now() and d.storage = coalesce(i.storage, d.storage)
 ), ended as (
 	update durable d set state = case when c.post_id is null then 1
 	    else 2 end, why = coalesce(c.why, d.why), post_id = c.post_id,
@@ -3428,8 +3530,8 @@ with i as (
 	select w.* from (select array_agg((c.n::int8 << 32 | l.k,
 	    c.mesh_id, l.id, l.type, c.channel_id, null, l.payload, c.at)
 	    ::journal_line) as v
-	from unnest($11::int4[], $12::int8[], $13::uuid[], $14::text[],
-	    $15::text[]) as l(n, k, id, type, payload)
+	from unnest($12::int4[], $13::int8[], $14::uuid[], $15::text[],
+	    $16::text[]) as l(n, k, id, type, payload)
 	join checked c using (n) where c.code = 0 and c.counts) a,
 	journal_write(a.v) w
 )
@@ -3441,35 +3543,37 @@ from checked c left join lines l on l.k = c.n::int8 << 32;
 with d as (
 	select * from durable d where d.id = $1::uuid and d.mesh_id = $2::uuid
 	and d.expires_at > now() and durable_admits(d, $3::uuid, $4::bool)
+	and d.storage = coalesce($5::int8, d.storage)
 ), put as (
 	insert into durable_checkpoint (durable_id, member_id, consumer, n)
-	select d.id, $3, $5::text, $6::int8 from d where d.chunks >= $6
+	select d.id, $3, $6::text, $7::int8 from d where d.chunks >= $7
 	on conflict (durable_id, member_id, consumer)
 	do update set n = excluded.n, updated_at = now()
 )
-select d.chunks >= $6, d.chunks from d;
+select d.chunks >= $7, d.chunks from d;
 
 -- Those of a member; one row without a name: there are none.
 -- name: durable_marks
 select c.consumer, c.n, c.updated_at from durable d
 left join durable_checkpoint c on c.durable_id = d.id and c.member_id = $3
-and ($5::text is null or c.consumer = $5)
+and ($6::text is null or c.consumer = $6)
 where d.id = $1::uuid and d.mesh_id = $2::uuid and d.expires_at > now()
-and durable_admits(d, $3::uuid, $4::bool) order by c.consumer limit 1000;
+and durable_admits(d, $3::uuid, $4::bool)
+and d.storage = coalesce($5::int8, d.storage) order by c.consumer limit 1000;
 
 -- Columns: 0 done, 1 there is no such one, 2 it is not for this member.
--- name: durable_delete batch 7
+-- name: durable_delete batch 8
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::bool[], $6::bool[], $7::text[]) as t(n, id, mesh_id, member_id,
-	    reads, writes, at)
+	    $5::bool[], $6::bool[], $7::text[], $8::int8[]) as t(n, id, mesh_id,
+	    member_id, reads, writes, at, storage)
 ), checked as (
 	select i.*, case when d.id is null or not durable_admits(d,
 	    i.member_id, i.reads or i.writes) then 1
 	when not durable_writes(d, i.member_id, i.writes) then 2
 	else 0 end as code, i.n = max(i.n) over (partition by i.id) as counts
 	from i left join durable d on d.id = i.id and d.mesh_id = i.mesh_id
-	and d.expires_at > now()
+	and d.expires_at > now() and d.storage = coalesce(i.storage, d.storage)
 ), gone as (
 	delete from durable d using checked c
 	where d.id = c.id and c.code = 0 and c.counts
@@ -3477,8 +3581,8 @@ with i as (
 	select count(w) from (select array_agg((c.n::int8 << 32 | l.k,
 	    c.mesh_id, l.id, l.type, null, null, l.payload, c.at)::journal_line)
 	    as v
-	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
-	    $12::text[]) as l(n, k, id, type, payload)
+	from unnest($9::int4[], $10::int8[], $11::uuid[], $12::text[],
+	    $13::text[]) as l(n, k, id, type, payload)
 	join checked c using (n) where c.code = 0 and c.counts) a,
 	journal_write(a.v) w
 )
@@ -3494,12 +3598,20 @@ with old as (
 	    from old, lateral (select durable_id, n from durable_chunk
 		where durable_id = old.id limit 1000) d limit 5000) x
 	where c.durable_id = x.durable_id and c.n = x.n returning c.n
+), objects as (
+	delete from durable_object o using (select d.id from old, lateral (
+	    select id from durable_object where durable_id = old.id
+	    limit 1000) d limit 5000) x
+	where o.id = x.id returning o.id
 ), gone as (
 	delete from durable d using old where d.id = old.id
 	and not exists (select from durable_chunk c where c.durable_id = d.id)
+	and not exists (select from durable_object o where o.durable_id = d.id)
 	returning d.id
 )
-select exists (select from chunks) or exists (select from gone);
+select exists (select from chunks) or exists (select from objects)
+    or exists (select from gone);
+
 -- Search ---------------------------------------------------------------------
 
 -- As the functions of these names say.
@@ -3784,6 +3896,10 @@ with old as materialized (
 	order by changed_at limit 1000 for update skip locked
 ), ended as (
 	delete from file where id in (select id from never)
+), cut as (
+	delete from durable_object where id in (select id from durable_object
+	    where sha256 is null and created_at < now() - interval '10 minutes'
+	    order by created_at limit 1000 for update skip locked)
 ), gone as (
 	delete from file using old join held using (mesh_id)
 	where file.id = old.id
@@ -3837,6 +3953,7 @@ select u.id, u.mesh
 from unnest($1::text[]::uuid[], $2::text[]::uuid[]) as u(id, mesh)
 join mesh m on m.id = u.mesh
 where not exists (select from file f where f.id = u.id)
+and not exists (select from durable_object o where o.id = u.id)
 on conflict do nothing returning id;
 
 

@@ -58,7 +58,8 @@ src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h src/core/audit.h \
 	src/core/command_list.c src/core/core.c src/core/cron.c \
 	src/core/crowd.c src/core/delivery.c src/core/delivery_nudge.c \
 	src/core/deputy.c src/core/durable.c src/core/durable_end.c \
-	src/core/durable_mark.c src/core/durable_read.c src/core/entry.c \
+	src/core/durable_fetch.c src/core/durable_mark.c \
+	src/core/durable_read.c src/core/durable_store.c src/core/entry.c \
 	src/core/entry_list.c src/core/entry_place.c src/core/event.c \
 	src/core/event_entry.c src/core/event_message.c \
 	src/core/event_moderation.c src/core/event_notice.c \

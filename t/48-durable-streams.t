@@ -310,17 +310,6 @@ subtest 'kill' => sub {
 	is(texts(rest('GET', "/$id/read")), 'before', 'what was said stays');
 };
 
-subtest 'storage' => sub {
-	my $r = $b->http('POST', '/v1/durable-streams-storage', { Authorization
-	    => "Bearer $ann_token" }, '{}');
-	my $id = $r->{json}{durableStreamId};
-	is($r->{json}{chunkCount}, 0, 'the same under its other path');
-	puts($id, 'x');
-	is($b->http('GET', "/v1/durable-streams-storage/$id/head",
-	    { Authorization => "Bearer $ann_token" })->{json}{chunkCount}, 1,
-	    'of which it is the same');
-};
-
 is($_->stop, 0, 'stops') for @hosts;
 my $off = Linnet->broker(workers => 1, options => ['durable.enabled no']);
 my $s = $off->seed;

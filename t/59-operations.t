@@ -1534,11 +1534,15 @@ sub durable_is {
 
 $row{create_durable_stream} = sub {
 	my ($m) = @_;
-	my $id = ask($m->{alice}, 'create_durable_stream', targetStreamId =>
-	    channel($m), contentType => 'text/x')->{durableStreamId};
+	my $c = channel($m);
+	my $id = ask($m->{alice}, 'create_durable_stream', targetStreamId => $c,
+	    contentType => 'text/x')->{durableStreamId};
 	is(durable_is($m, $id, 'contentType'), 'text/x', 'bob sees it');
 	is(happened($m->{bob}, 'durable_stream.created')->{durableStreamId},
 	    $id, 'bob is told');
+	$id = ask($m->{alice}, 'create_durable_stream', targetStreamId => $c,
+	    storage => 'files')->{durableStreamId};
+	is(durable_is($m, $id, 'storage'), 'files', 'or where files are');
 };
 
 $row{get_durable_stream} = sub {
@@ -1563,6 +1567,14 @@ $row{append_durable_chunks} = sub {
 	is(ask($m->{alice}, 'append_durable_chunks', durableStreamId => $id,
 	    chunks => [{ text => 'a' }])->{offset}, 1, 'the first');
 	is(durable_is($m, $id, 'byteCount'), 1, 'bob sees it');
+	$id = $m->{alice}->request({ type => 'create_durable_stream',
+	    targetStreamId => channel($m, name => 'other'), storage => 'files'
+	    })->{durableStreamId};
+	is(ask($m->{alice}, 'append_durable_chunks', durableStreamId => $id,
+	    chunks => [{ text => 'a' }, { text => 'b' }])->{offset}, 2,
+	    'or those of one in files');
+	is($m->{bob}->request({ type => 'read_durable_stream',
+	    durableStreamId => $id })->{chunks}[1]{text}, 'b', 'as bob reads');
 };
 
 $row{read_durable_stream} = sub {

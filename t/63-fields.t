@@ -185,7 +185,7 @@ my %good = (
 	retry_webhook_delivery => sub { { deliveryId => $id } },
 	create_durable_stream => sub { { targetStreamId => $id,
 	    targetStreamType => 'channel', contentType => 'text/plain',
-	    metadata => {}, ttlSeconds => 60 } },
+	    metadata => {}, ttlSeconds => 60, storage => 'files' } },
 	get_durable_stream => sub { { durableStreamId => $id } },
 	list_durable_streams => sub { { limit => 1, before => $id } },
 	append_durable_chunks => sub { { durableStreamId => $id,

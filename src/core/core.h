@@ -180,6 +180,7 @@ struct request {
 	struct core *core;
 	struct client *client; /* NULL when the client went away */
 	const struct op *op;
+	const char *route; /* of it, by which this came; or NULL */
 	enum request_state state;
 	bool holds;    /* none may begin behind it yet */
 	bool told;     /* all that others hear of it is on its way to them */

@@ -14,6 +14,7 @@
 #define DURABLE_PAGE_MAX 200
 
 const char *const durable_states[] = { "open", "closed", "committed", NULL };
+static const char *const durable_storages[] = { "rows", "files", NULL };
 static const char *const durable_targets[] = { "channel", "thread", NULL };
 
 bool
@@ -49,6 +50,22 @@ durable_writes_all(const struct request *r)
 	return (r->client->scopes & SCOPE_BIT(SCOPE_STREAM_WRITE)) != 0;
 }
 
+bool
+durable_wants_files(const struct request *r)
+{
+	return strstr(r->route, "/durable-streams-storage") != NULL;
+}
+
+void
+durable_put_storage(struct db_params *p, const struct request *r)
+{
+	if (r->route == NULL)
+		db_put_null(p);
+	else
+		db_put_int(
+		    p, durable_wants_files(r) ? DURABLE_FILES : DURABLE_ROWS);
+}
+
 void
 durable_who(struct db_params *p, const struct request *r)
 {
@@ -71,6 +88,8 @@ const struct field durable_fields[] = {
 	    "What its member says that it is." },
 	{ "metadata", F_JSON, ROW(metadata), 0, 0, 0, NULL, NULL, 0,
 	    "What its member says of it." },
+	{ "storage", F_ENUM, ROW(storage), 0, 0, 0, durable_storages, NULL, 0,
+	    "Where its chunks are: in the database, or where files are." },
 	{ "status", F_ENUM, ROW(state), 0, 0, 0, durable_states, NULL, 0,
 	    "Can more come?" },
 	{ "offset", F_INT, ROW(chunks), 0, 0, 0, NULL, NULL, 0,
@@ -128,6 +147,7 @@ durable_row(
 	if (!db_null(res, i, 13))
 		d->closed_ms = db_time(res, i, 13);
 	d->expires_ms = db_time(res, i, 14);
+	d->storage = (int)db_int(res, i, 15);
 }
 
 struct durable_query {
@@ -166,6 +186,7 @@ durable_find(struct request *r, const struct id *id, durable_fn *fn)
 	*q = (struct durable_query){ r, fn };
 	db_put_id(p, id);
 	durable_who(p, r);
+	durable_put_storage(p, r);
 	db_query(r->core->reads, p, durable_found, q);
 }
 
@@ -178,6 +199,7 @@ struct create_in {
 	struct slice content_type;
 	struct slice metadata;
 	int64_t ttl_s;
+	int storage;
 };
 
 #define IN(field) offsetof(struct create_in, field)
@@ -193,6 +215,10 @@ static const struct field create_fields[] = {
 	{ "ttlSeconds", F_INT, IN(ttl_s), 1, 3153600000, 0, NULL, NULL, 0,
 	    "It goes after so long, durable.max_ttl at most; durable.ttl when "
 	    "absent." },
+	{ "storage", F_ENUM, IN(storage), 0, 0, FIELD_MESH, durable_storages,
+	    NULL, 0,
+	    "Where its chunks are to be: rows, in the database, when absent; "
+	    "files, where files are." },
 	{ .type = F_END },
 };
 #undef IN
@@ -285,6 +311,7 @@ create_durable_stream_exec(struct request *r, void *arg)
 	const struct durable_limits *l = &r->core->limits.durable;
 	const struct session *s = r->client->session;
 	const struct create_in *in = arg;
+	int storage = r->route == NULL ? in->storage : durable_wants_files(r);
 	int64_t ttl_ms = in->ttl_s > 0 ? in->ttl_s * 1000 : l->ttl_ms;
 	char at[CLOCK_RFC3339_LEN + 1];
 	struct creating *g;
@@ -292,6 +319,10 @@ create_durable_stream_exec(struct request *r, void *arg)
 
 	if (!durable_is_on(r))
 		return;
+	if (storage == DURABLE_FILES && r->core->storage == NULL) {
+		op_fail(r, ERR_UNAVAILABLE, DURABLE_NO_FILES);
+		return;
+	}
 	if (in->metadata.n > 0 && in->metadata.p[0] != '{') {
 		op_fail(r, ERR_MALFORMED, "metadata: must be an object.");
 		return;
@@ -320,6 +351,7 @@ create_durable_stream_exec(struct request *r, void *arg)
 	db_put_int(p, ttl_ms);
 	db_put_int(p, l->most);
 	db_put_str(p, at);
+	db_put_int(p, storage);
 	create_line(p, s, g, in);
 }
 
@@ -421,6 +453,7 @@ list_durable_streams_exec(struct request *r, void *arg)
 	db_put_id(p, &s->mesh->id);
 	db_put_id(p, id_is_null(&in->before) ? &last : &in->before);
 	db_put_int(p, list_limit(in) + 1);
+	durable_put_storage(p, r);
 	db_query(r->core->reads, p, listed, r);
 }
 

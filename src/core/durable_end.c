@@ -113,7 +113,12 @@ struct ending_stream {
 	bool writes;
 	bool commits;
 	struct id channel;
+	int storage;
 	struct slice key;
+	/* Of one whose chunks are in the storage. */
+	struct durable_piece *pieces;
+	size_t npieces;
+	int64_t bytes;
 	struct end_out out;
 };
 
@@ -209,6 +214,7 @@ end_store(struct ending_stream *g, struct slice why)
 		db_put_null(p);
 	db_put_text(p, why.n > 0 ? why.p : NULL, why.n);
 	db_put_str(p, at);
+	durable_put_storage(p, g->request);
 	end_line(p, g, why);
 }
 
@@ -252,23 +258,18 @@ commit_posted(struct request *r, const struct post *p, bool repeated)
 }
 
 static void
-commit_read(void *arg, const struct db_result *res)
+commit_post(struct ending_stream *g, struct slice text)
 {
 	const struct list none = { NULL, 0 };
-	struct ending_stream *g = arg;
 	struct request *r = g->request;
-	struct slice text, channel;
+	struct slice channel;
 	struct post what;
 	char *hex;
 
-	if (op_db_failed(r, res))
-		return;
 	if (r->client == NULL || r->client->session == NULL) {
 		op_fail(r, ERR_UNAVAILABLE, NULL);
 		return;
 	}
-	text =
-	    db_null(res, 0, 0) ? (struct slice){ NULL, 0 } : db_text(res, 0, 0);
 	if (text.n == 0) {
 		op_fail(r, ERR_MALFORMED,
 		    "There is nothing in it that could be a message.");
@@ -283,23 +284,78 @@ commit_read(void *arg, const struct db_result *res)
 }
 
 static void
+commit_read(void *arg, const struct db_result *res)
+{
+	struct ending_stream *g = arg;
+
+	if (op_db_failed(g->request, res))
+		return;
+	commit_post(g, db_null(res, 0, 0) ? (struct slice){ NULL, 0 }
+					  : db_text(res, 0, 0));
+}
+
+/* Pieces are one behind the other. */
+static void
+commit_fetched(void *arg, size_t good, enum err e, const char *text)
+{
+	struct ending_stream *g = arg;
+
+	if (good < g->npieces)
+		op_fail(g->request, e, "%s", text);
+	else
+		commit_post(
+		    g, (struct slice){ good > 0 ? g->pieces[0].text.p : NULL,
+			   (size_t)g->bytes });
+}
+
+static void
+commit_objects(void *arg, const struct db_result *res)
+{
+	struct ending_stream *g = arg;
+	struct request *r = g->request;
+	struct durable_piece *v;
+	size_t i, n;
+
+	if (op_db_failed(r, res))
+		return;
+	n = db_rows(res);
+	g->pieces = v = pool_zalloc(&r->pool, (n + 1) * sizeof(*v));
+	g->npieces = n;
+	for (i = 0; i < n; i++) {
+		struct slice sha = db_bytes(res, i, 2);
+
+		db_id(res, i, 0, &v[i].object);
+		v[i].bytes = db_int(res, i, 1);
+		g->bytes += v[i].bytes;
+		if (sha.n == sizeof(v[i].sha256))
+			memcpy(v[i].sha256, sha.p, sha.n);
+	}
+	durable_fetch(r, &g->mesh, v, n, commit_fetched, g);
+}
+
+static void
 commit_text(struct ending_stream *g)
 {
-	struct db_params *p = db_params(STMT_durable_text);
+	bool files = g->storage == DURABLE_FILES;
+	struct db_params *p =
+	    db_params(files ? STMT_durable_objects : STMT_durable_text);
 
 	db_put_id(p, &g->out.durable);
-	db_query(g->request->core->reads, p, commit_read, g);
+	db_query(g->request->core->reads, p,
+	    files ? commit_objects : commit_read, g);
 }
 
 static struct slice
-commit_key(struct request *r, const struct end_in *in, const struct id *by)
+commit_key(struct request *r, const struct end_in *in, const struct durable *d,
+    const struct id *by)
 {
 	char id[ID_HEX_LEN + 1], member[ID_HEX_LEN + 1], *text;
 
 	if (in->key.n > 0)
 		return in->key;
-	text = pool_printf(&r->pool, "durable-stream-commit-%s-%s",
-	    id_hex(&in->durable, id), id_hex(by, member));
+	text = pool_printf(&r->pool, "%s-commit-%s-%s",
+	    d->storage == DURABLE_FILES ? "dss" : "durable-stream",
+	    id_hex(&d->id, id), id_hex(by, member));
 	return (struct slice){ text, strlen(text) };
 }
 
@@ -318,6 +374,10 @@ commit_found(struct request *r, struct durable *d)
 		op_reply(r, &g->out);
 		return;
 	}
+	if (d->storage == DURABLE_FILES && r->core->storage == NULL) {
+		op_fail(r, ERR_UNAVAILABLE, DURABLE_NO_FILES);
+		return;
+	}
 	if (id_is_null(&d->channel)) {
 		op_fail(r, ERR_MALFORMED,
 		    "The durable stream is for no channel in which it could "
@@ -326,7 +386,8 @@ commit_found(struct request *r, struct durable *d)
 	}
 	g->commits = true;
 	g->channel = d->channel;
-	g->key = commit_key(r, in, &g->by);
+	g->storage = d->storage;
+	g->key = commit_key(r, in, d, &g->by);
 	in->ending = g;
 	end_store(g, (struct slice){ NULL, 0 });
 }
@@ -395,6 +456,7 @@ delete_durable_stream_exec(struct request *r, void *arg)
 	db_put_bool(p, g->reads);
 	db_put_bool(p, g->writes);
 	db_put_str(p, at);
+	durable_put_storage(p, r);
 	delete_line(p, g);
 }
 

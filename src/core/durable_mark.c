@@ -109,6 +109,7 @@ set_durable_checkpoint_exec(struct request *r, void *arg)
 	p = db_params(STMT_durable_mark);
 	db_put_id(p, &in->durable);
 	durable_who(p, r);
+	durable_put_storage(p, r);
 	db_put_text(p, in->consumer.p, in->consumer.n);
 	db_put_int(p, in->n);
 	db_query(r->core->reads, p, marked, r);
@@ -150,6 +151,7 @@ list_durable_checkpoints_exec(struct request *r, void *arg)
 	p = db_params(STMT_durable_marks);
 	db_put_id(p, &in->durable);
 	durable_who(p, r);
+	durable_put_storage(p, r);
 	db_put_text(
 	    p, in->consumer.n > 0 ? in->consumer.p : NULL, in->consumer.n);
 	db_query(r->core->reads, p, marks_answer, r);

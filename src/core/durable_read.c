@@ -17,6 +17,10 @@
 #define READ_PAGE_MAX 2000
 #define READ_TIMEOUT_MS 30000
 #define READ_TIMEOUT_MAX_MS 120000
+/* Of a page, which ends behind the chunk that has the last of them; and objects
+ * that it is in. */
+#define READ_BYTES (1 << 20)
+#define READ_OBJECTS 200
 
 /*
  * append_durable_chunks
@@ -72,6 +76,7 @@ static const struct field append_out_fields[] = {
 struct appending {
 	struct request *request;
 	struct id mesh;
+	struct slice *texts;
 };
 
 static void
@@ -96,6 +101,15 @@ appended(void *arg, const struct db_result *res)
 	case 3:
 		op_fail(r, ERR_MALFORMED,
 		    "The durable stream is not open any more.");
+		return;
+	case 5:
+		durable_store(
+		    r, &in->durable, g->texts, in->chunks.n, appended, arg);
+		return;
+	case 6:
+		op_fail(r, ERR_UNAVAILABLE,
+		    "The storage took too long, and nothing was added; try "
+		    "again.");
 		return;
 	default:
 		r->error_limit = r->core->limits.durable.bytes;
@@ -127,9 +141,14 @@ append_durable_chunks_exec(struct request *r, void *arg)
 	g = pool_zalloc(&r->pool, sizeof(*g));
 	g->request = r;
 	g->mesh = r->client->session->mesh->id;
-	texts = pool_alloc(&r->pool, in->chunks.n * sizeof(*texts));
+	g->texts = texts = pool_alloc(&r->pool, in->chunks.n * sizeof(*texts));
 	for (i = 0; i < in->chunks.n; i++)
 		texts[i] = v[i].text;
+	if (r->route != NULL && durable_wants_files(r)) {
+		durable_store(
+		    r, &in->durable, texts, in->chunks.n, appended, g);
+		return;
+	}
 	id_new(&put);
 	p = db_params(STMT_durable_append);
 	db_put_id(p, &in->durable);
@@ -138,6 +157,7 @@ append_durable_chunks_exec(struct request *r, void *arg)
 	db_put_id(p, &put);
 	db_put_texts(p, texts, in->chunks.n);
 	db_put_int(p, r->core->limits.durable.bytes);
+	durable_put_storage(p, r);
 	db_query(r->core->reads, p, appended, g);
 }
 
@@ -210,6 +230,10 @@ struct durable_wait {
 	int64_t until_ms; /* clock_mono(); 0: it does not wait */
 	bool asking;
 	bool again;
+	/* The page, while the storage is asked for it. */
+	struct durable_page out;
+	struct durable_piece *pieces;
+	int64_t last;
 };
 
 static void
@@ -244,7 +268,49 @@ read_ask(struct durable_wait *w)
 	db_put_bool(p, w->every);
 	db_put_int(p, in->after);
 	db_put_int(p, read_limit(in));
+	db_put_int(p, READ_BYTES);
+	durable_put_storage(p, w->request);
 	db_query(w->request->core->reads, p, read_answer, w);
+}
+
+/* The page ends before what cannot be read, if that is not its first. */
+static void
+read_end(struct durable_wait *w, size_t n)
+{
+	const struct durable_chunk *v = w->out.chunks.v;
+
+	w->out.chunks.n = n;
+	w->out.next = n > 0 ? v[n - 1].n : w->out.after;
+	w->out.up_to_date = w->out.next >= w->last;
+	op_reply(w->request, &w->out);
+}
+
+static void
+read_fetched(void *arg, size_t good, enum err e, const char *text)
+{
+	struct durable_wait *w = arg;
+	struct durable_chunk *v = w->out.chunks.v;
+	size_t i;
+
+	if (good == 0) {
+		op_fail(w->request, e, "%s", text);
+		return;
+	}
+	for (i = 0; i < good; i++)
+		v[i].text = w->pieces[i].text;
+	read_end(w, good);
+}
+
+static void
+read_piece(struct durable_piece *piece, const struct db_result *res, size_t i)
+{
+	struct slice sha = db_bytes(res, i, 8);
+
+	db_id(res, i, 5, &piece->object);
+	piece->place = db_int(res, i, 6);
+	piece->bytes = db_int(res, i, 7);
+	if (sha.n == sizeof(piece->sha256))
+		memcpy(piece->sha256, sha.p, sha.n);
 }
 
 static void
@@ -253,20 +319,34 @@ read_reply(struct durable_wait *w, const struct db_result *res, size_t n)
 	struct request *r = w->request;
 	const struct read_in *in = r->in;
 	struct durable_chunk *v = pool_zalloc(&r->pool, (n + 1) * sizeof(*v));
-	struct durable_page out = { .durable = w->durable,
+	bool files = n > 0 && db_null(res, 0, 4);
+	size_t i, objects = 0;
+
+	w->out = (struct durable_page){ .durable = w->durable,
 		.state = (int)db_int(res, 0, 0),
 		.after = in->after,
-		.next = in->after,
 		.chunks = { v, n } };
-	size_t i;
-
+	w->last = db_int(res, 0, 1);
+	if (files)
+		w->pieces = pool_zalloc(&r->pool, n * sizeof(*w->pieces));
 	for (i = 0; i < n; i++) {
-		v[i].n = out.next = db_int(res, i, 2);
-		v[i].text = db_text(res, i, 3);
-		v[i].created_ms = db_time(res, i, 4);
+		v[i].n = db_int(res, i, 2);
+		v[i].created_ms = db_time(res, i, 3);
+		if (!files) {
+			v[i].text = db_text(res, i, 4);
+			continue;
+		}
+		read_piece(&w->pieces[i], res, i);
+		if (i > 0 &&
+		    id_same(&w->pieces[i].object, &w->pieces[i - 1].object))
+			continue;
+		if (++objects > READ_OBJECTS)
+			break;
 	}
-	out.up_to_date = out.next >= db_int(res, 0, 1);
-	op_reply(r, &out);
+	if (files)
+		durable_fetch(r, &w->mesh, w->pieces, i, read_fetched, w);
+	else
+		read_end(w, n);
 }
 
 static void

@@ -318,7 +318,7 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
 
 	r->wire = wire;
 	r->op = wire->op = op;
-	wire->route = route;
+	wire->route = r->route = route;
 	r->size = h->body.n;
 	if (!rest_take(r, h))
 		return;

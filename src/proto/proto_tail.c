@@ -32,6 +32,7 @@ static const char *const tail_routes[] = {
 /* One request is under way as long as it lives, and has it as its wire. */
 struct tail {
 	char id[TAIL_ID_MAX + 1]; /* as it was asked for */
+	const char *route;
 	char cors[HTTP_CORS_MAX + sizeof(TAIL_HEADERS)]; /* lines */
 	int64_t offset;
 	int64_t until_ms; /* clock_mono() */
@@ -247,6 +248,7 @@ tail_next(struct request *r)
 {
 	struct proto *p = CONTAINER(r->client, struct peer, client)->proto;
 
+	r->route = ((const struct tail *)r->wire)->route;
 	op_run(r, TAIL_OP, strlen(TAIL_OP), tail_decode, p);
 }
 
@@ -280,7 +282,7 @@ tail_offset(struct tail *t, const struct http_request *h)
 }
 
 static bool
-tail_matches(const struct http_request *h, struct slice *id)
+tail_matches(const struct http_request *h, const char **route, struct slice *id)
 {
 	static const char tail[] = "/tail";
 	const char *p;
@@ -288,6 +290,7 @@ tail_matches(const struct http_request *h, struct slice *id)
 
 	for (i = 0; i < NELEM(tail_routes); i++)
 		if (rest_args_match(tail_routes[i], h->path)) {
+			*route = tail_routes[i];
 			p = h->path.p + strcspn(tail_routes[i], "{");
 			*id = (struct slice){ p,
 				(size_t)(h->path.p + h->path.n - p) -
@@ -301,14 +304,16 @@ bool
 tail_request(struct proto *p, struct conn *c, const struct http_request *h)
 {
 	struct request *r;
+	const char *route;
 	struct peer *peer;
 	struct slice id;
 	struct tail *t;
 
 	if (h->method.n != 3 || memcmp(h->method.p, "GET", 3) != 0 ||
-	    !tail_matches(h, &id))
+	    !tail_matches(h, &route, &id))
 		return false;
 	t = xcalloc(1, sizeof(*t));
+	t->route = route;
 	buf_init(&t->out, SIZE_MAX / 2);
 	t->until_ms = clock_mono() + TAIL_LAST_MS;
 	(void)http_cors(p, h, t->cors);
