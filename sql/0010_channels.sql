@@ -153,12 +153,14 @@ create index channel_member_of on channel_member (member_id, channel_id);
 
 -- May a member see it?  Private is a wall also around the threads.
 create function channel_admits(c channel, member uuid) returns bool
-language sql stable as $$
-	select (not c.private and not exists (select from channel r
-	    where r.id = c.root_id and r.private))
+language plpgsql stable as $$
+begin
+	return not c.private and (c.root_id is null or not exists (select
+	    from channel r where r.id = c.root_id and r.private))
 	or exists (select from channel_member m
 	    where m.channel_id = coalesce(c.root_id, c.id)
-	    and m.member_id = member)
+	    and m.member_id = member);
+end
 $$;
 
 -- What people and agents would look for in the parts of a message.

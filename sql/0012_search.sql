@@ -56,19 +56,23 @@ $$;
 
 -- Who may see what is in a channel: a mesh, or the channel whose members do.
 create function channel_class(c channel) returns uuid
-language sql stable as $$
-	select case when c.private or exists (select from channel r
-	    where r.id = c.root_id and r.private)
-	then coalesce(c.root_id, c.id) else c.mesh_id end
+language plpgsql stable as $$
+begin
+	return case when c.private or c.root_id is not null and exists (select
+	    from channel r where r.id = c.root_id and r.private)
+	then coalesce(c.root_id, c.id) else c.mesh_id end;
+end
 $$;
 -- The classes of a member.
 create function search_classes(mesh uuid, member uuid) returns uuid[]
-language sql stable as $$
-	select array(select c.id from channel_member m
+language plpgsql stable as $$
+begin
+	return array(select c.id from channel_member m
 	    join channel c on c.id = m.channel_id
 	    where m.member_id = member and c.mesh_id = mesh
 	    and c.closed_at is null and (c.private or exists (select
-		from channel t where t.root_id = c.id and t.private))) || mesh
+		from channel t where t.root_id = c.id and t.private))) || mesh;
+end
 $$;
 create index channel_private_thread on channel (root_id)
 	where root_id is not null and private;
@@ -77,10 +81,18 @@ create index channel_parent on channel (parent_id)
 
 -- Words are looked for in what text can hold: not in NUL.
 create or replace function post_text(parts json) returns text
-language sql immutable parallel safe as $$
-	select coalesce(string_agg(p -> 'payload' ->> 'text', ' '), '')
-	from json_array_elements(replace(parts::text, '\u0000', ' ')::json) as p
-	where p ->> 'type' = 'text'
+language plpgsql immutable parallel safe as $$
+declare
+	clean json := replace(parts::text, '\u0000', ' ');
+	part json := clean -> 0;
+begin
+	-- Most have one, which costs less by itself.
+	if json_array_length(clean) = 1 and part ->> 'type' = 'text' then
+		return coalesce(part -> 'payload' ->> 'text', '');
+	end if;
+	return (select coalesce(string_agg(p -> 'payload' ->> 'text', ' '), '')
+	from json_array_elements(clean) p where p ->> 'type' = 'text');
+end
 $$;
 -- The same one by one, of the first so many the beginning.
 create function post_texts(parts json) returns text[]
@@ -109,19 +121,24 @@ alter table post
 	add column terms int8[] not null default '{}';
 create function post_words() returns trigger language plpgsql as $$
 declare
-	c record;
+	root uuid;
+	shut bool;
+	head int8;
 begin
-	select case when h.private or r.private then coalesce(r.id, h.id)
-	    else h.mesh_id end as class, j.n into c
-	from channel h left join channel r on r.id = h.root_id
-	left join journal j on j.mesh_id = h.mesh_id
-	where h.id = new.channel_id;
+	select coalesce(c.root_id, c.id), c.private into root, shut
+	from channel c where c.id = new.channel_id;
+	if root <> new.channel_id and not shut then
+		select c.private into shut from channel c where c.id = root;
+	end if;
 	if tg_op = 'INSERT' then
-		new.place := coalesce(c.n, 0) + 1;
+		select j.n into head from journal j
+		where j.mesh_id = new.mesh_id;
+		new.place := coalesce(head, 0) + 1;
 	end if;
 	new.search := search_words(post_text(new.parts));
-	new.terms := search_terms(new.mesh_id, new.channel_id,
-	    coalesce(c.class, new.channel_id), new.place, new.search);
+	new.terms := search_terms(new.mesh_id, new.channel_id, case
+	    when root is null then new.channel_id when shut then root
+	    else new.mesh_id end, new.place, new.search);
 	if new.threaded and new.terms <> '{}' then
 		new.terms := new.terms || search_in(new.mesh_id);
 	end if;
@@ -132,6 +149,7 @@ create trigger post_words before insert or update of parts, threaded on post
 	for each row execute function post_words();
 update post set parts = parts;
 -- A small list of what is not sorted in yet: each search reads all of it.
+-- search_settle in stmts.sql sorts it in from time to time.
 create index post_search on post using gin (terms)
 	with (gin_pending_list_limit = 64);
 
@@ -293,10 +311,10 @@ create table memory_mark (
 	until timestamptz not null default '-infinity'
 );
 
--- The words that a query cannot do without, as terms of these classes: up to
--- three sets, of each of which one has to be there; null: there is none.
+-- The words that a query cannot do without, as terms of these classes: two
+-- sets, of each of which one has to be there; null: there is none.
 create function search_sets(query tsquery, classes uuid[], out one int8[],
-    out two int8[], out three int8[])
+    out two int8[])
 language plpgsql stable as $$
 declare
 	tree text := querytree(query);
@@ -314,6 +332,7 @@ begin
 		where w is not null;
 		one := array(select hashtextextended(replace(w, '''''', ''''),
 		    search_key(c)) from unnest(words) w, unnest(classes) c);
+		two := one;
 		return;
 	end if;
 	-- Long ones are rare.
@@ -322,144 +341,11 @@ begin
 	    from regexp_matches(tree, $w$'((?:[^']|'')+)'$w$, 'g') m) t;
 	one := array(select hashtextextended(words[1], search_key(c))
 	    from unnest(classes) c);
+	two := one;
 	if words[2] is not null then
 		two := array(select hashtextextended(words[2], search_key(c))
 		    from unnest(classes) c);
 	end if;
-	if words[3] is not null then
-		three := array(select hashtextextended(words[3], search_key(c))
-		    from unnest(classes) c);
-	end if;
-end
-$$;
-
--- The newest posts, or units, in which a query is found, from a place back, at
--- least so many if there are: id and place, and last a row without id whose
--- place tells how far it looked, 0: to the end.  With until not null it looks
--- back to there and no further.  Else it ends when it took long.
-create function search_latest(posts bool, mesh uuid, classes uuid[],
-    query tsquery, also int8[], below int8, until int8, want int8)
-returns table (id uuid, place int8)
-language plpgsql stable set plan_cache_mode = force_generic_plan
-set enable_seqscan = off set jit = off as $$
-declare
-	began timestamptz := clock_timestamp();
-	whole int8 := search_key(mesh);
-	hi int8;
-	lo int8;
-	size int8 := 64;
-	level int := 0;
-	had int8 := 0;
-	from_place int8;
-	room int8;
-	top int8;
-	apart int8;
-	blocks int8[];
-	spare int8[];
-	two int8[];
-	three int8[];
-	four int8[];
-	five int8[];
-	s record;
-	f record;
-begin
-	select * into s from search_sets(query, classes);
-	select least(below, j.n + 2) into hi from journal j
-	    where j.mesh_id = mesh;
-	if s.one is null then
-		hi := coalesce(until, 0);
-	end if;
-	if until is not null then
-		want := 1000;
-	end if;
-	from_place := hi;
-	-- A plan that is kept has all conditions: those that are not wanted hold
-	-- for every row that is.
-	spare := case when cardinality(s.one) <= 4 then s.one
-	    else array(select search_block(whole, 6, b)
-		from generate_series(0, hi >> 24) b) end;
-	two := coalesce(s.two, spare);
-	three := coalesce(s.three, spare);
-	four := coalesce(also[1:1], spare);
-	five := coalesce(nullif(also[2:2], '{}'), spare);
-	while hi > coalesce(until, 0) loop
-		lo := greatest(((hi - 1) / (size * 8) - 1) * size * 8, 0,
-		    until);
-		if had > 0 then
-			-- No further than it takes if it goes on like that.
-			lo := greatest(lo, (hi - 1 - (from_place - hi) * 3 / 2
-			    * (want - had) / had) / size * size);
-		end if;
-		top := null;
-		if level >= 2 then
-			-- Are there many?  Looks here and there.
-			apart := (hi - lo) / 1024 + 1;
-			blocks := array(select search_block(whole, 0, b)
-			    from generate_series((hi - 1) / 64, lo / 64, -apart)
-			    b);
-			top := greatest((select max(p.place) from post p
-			    where posts and p.terms && s.one
-			    and p.terms && two and p.terms && three
-			    and p.terms && four and p.terms && five
-			    and p.terms && blocks and p.search @@ query
-			    and p.place >= lo and p.place < hi),
-			    (select max(u.place) from memory_unit u
-			    where not posts and u.terms && s.one
-			    and u.terms && two and u.terms && three
-			    and u.terms && four and u.terms && five
-			    and u.terms && blocks and u.search @@ query
-			    and u.place >= lo and u.place < hi));
-		end if;
-		if top is not null then
-			-- Then by small steps from there on.
-			lo := least(hi, (top / 64 + apart) * 64);
-			level := 0;
-			while (hi - lo) >> (6 + 3 * level) > 16 loop
-				level := level + 1;
-			end loop;
-		end if;
-		blocks := array(select search_block(whole, level, b)
-		    from generate_series(lo >> (6 + 3 * level),
-			(hi - 1) >> (6 + 3 * level)) b);
-		room := want - had;
-		for f in select p.id, p.place from post p
-		    where posts and p.terms && s.one and p.terms && two
-		    and p.terms && three and p.terms && four
-		    and p.terms && five and p.terms && blocks
-		    and p.search @@ query and p.place >= lo and p.place < hi
-		    order by p.place desc fetch first (room) rows with ties
-		loop
-			id := f.id;
-			place := f.place;
-			had := had + 1;
-			return next;
-		end loop;
-		for f in select u.id, u.place from memory_unit u
-		    where not posts and u.terms && s.one and u.terms && two
-		    and u.terms && three and u.terms && four
-		    and u.terms && five and u.terms && blocks
-		    and u.search @@ query and u.place >= lo and u.place < hi
-		    order by u.place desc fetch first (room) rows with ties
-		loop
-			id := f.id;
-			place := f.place;
-			had := had + 1;
-			return next;
-		end loop;
-		hi := case when had >= want then place else lo end;
-		exit when had >= want or until is null and
-		    clock_timestamp() - began > interval '40 milliseconds';
-		if top is not null then
-			level := 0;
-			size := 64;
-		elsif level < 6 then
-			level := level + 1;
-			size := size * 8;
-		end if;
-	end loop;
-	id := null;
-	place := greatest(hi, 0);
-	return next;
 end
 $$;
 
@@ -473,6 +359,146 @@ create function search_age(made timestamptz, now timestamptz) returns float8
 language sql immutable parallel safe as $$
 	select greatest(0, least(1, 1 - extract(epoch from now - made)
 	    / 2592000))::float8
+$$;
+
+-- What was found: of which kind and where, when it was said or shown to all, how
+-- good it is, but for its age, and its place in the journal.  A marked message
+-- is one at which a thread begins, a marked unit a promoted one.
+create type search_find as (kind int4, id uuid, channel_id uuid,
+    at timestamptz, marked bool, good float8, place int8);
+
+-- The newest posts, or units, with a word of each of two sets and with all of
+-- the terms in also, in which a query is found, from a place back, at least so
+-- many if there are; and the place that it looked back to, 0: the end.  With
+-- until not null it looks back to there and no further.  Else it ends when it
+-- took long, or at back: nobody wants what is before that.
+create function search_latest(units bool, mesh uuid, query tsquery,
+    one int8[], two int8[], also int8[], below int8, until int8, back int8,
+    want int8, out finds search_find[], out ends int8)
+language plpgsql stable set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set jit = off as $$
+declare
+	began timestamptz := clock_timestamp();
+	whole int8 := search_key(mesh);
+	floor int8 := greatest(until, back);
+	from_place int8;
+	hi int8;
+	lo int8;
+	span int8 := 1024;
+	reach int8;
+	level int;
+	blocks int8[];
+	had int8 := 0;
+	n int8;
+	last int8;
+	more search_find[];
+begin
+	finds := '{}';
+	select least(below, j.n + 2) into hi from journal j
+	    where j.mesh_id = mesh;
+	if one is null then
+		hi := floor;
+	end if;
+	if until is not null then
+		want := 1000;
+	end if;
+	if floor > 0 then
+		span := hi - floor;
+	end if;
+	from_place := hi;
+	while hi > floor loop
+		lo := greatest(hi - span, floor);
+		blocks := null;
+		if floor = 0 and hi < from_place and hi > 16384 then
+			-- Looks here and there in all that is left.
+			blocks := array(select search_block(whole, 0,
+			    (hi - 1 - hi * i / 64) / 64)
+			    from generate_series(0, 63) i);
+			if units then
+				select count(*), max(u.place) into n, last
+				from memory_unit u where u.terms && one
+				and u.terms && two and u.terms @> also
+				and u.terms && blocks and u.search @@ query
+				and u.place < hi;
+			else
+				select count(*), max(p.place) into n, last
+				from post p where p.terms && one
+				and p.terms && two and p.terms @> also
+				and p.terms && blocks and p.search @@ query
+				and p.place < hi;
+			end if;
+			blocks := null;
+			if n * hi / 4096 <= 2 * want
+			    and hi / 4096 <= 8 * want
+			    and had * hi <= 8 * want * (from_place - hi) then
+				-- There are few, in whatever block.
+				lo := 0;
+				blocks := one;
+			elsif (hi - last) * n > hi * 8 then
+				-- Many, but further back.
+				lo := last + hi / 64;
+				span := 64;
+			elsif n > 0 then
+				lo := greatest(0, hi - least(reach,
+				    want * 6144 / n + 64));
+			end if;
+		end if;
+		if blocks is null then
+			level := 0;
+			while (hi - lo) >> (6 + 3 * level) > 16
+			    and level < 6 loop
+				level := level + 1;
+			end loop;
+			lo := greatest(floor, lo >> (6 + 3 * level)
+			    << (6 + 3 * level));
+			blocks := array(select search_block(whole, level, b)
+			    from generate_series(lo >> (6 + 3 * level),
+				(hi - 1) >> (6 + 3 * level)) b);
+		end if;
+		if units then
+			select array_agg((4, f.id, f.channel_id,
+			    coalesce(f.promoted_at, f.created_at),
+			    f.promoted_at is not null,
+			    search_rank(f.search, query), f.place)
+			    ::search_find), count(*), min(f.place)
+			into more, n, last
+			from (select u.id, u.channel_id, u.created_at,
+				u.promoted_at, u.search, u.place
+			    from memory_unit u where u.terms && one
+			    and u.terms && two and u.terms @> also
+			    and u.terms && blocks and u.search @@ query
+			    and u.place >= lo and u.place < hi
+			    order by u.place desc
+			    fetch first (want - had) rows with ties) f;
+		else
+			select array_agg((3, f.id, f.channel_id, f.created_at,
+			    f.threaded, search_rank(f.search, query), f.place)
+			    ::search_find), count(*), min(f.place)
+			into more, n, last
+			from (select p.id, p.channel_id, p.created_at,
+				p.threaded, p.search, p.place
+			    from post p where p.terms && one
+			    and p.terms && two and p.terms @> also
+			    and p.terms && blocks and p.search @@ query
+			    and p.place >= lo and p.place < hi
+			    order by p.place desc
+			    fetch first (want - had) rows with ties) f;
+		end if;
+		finds := finds || more;
+		had := had + n;
+		hi := case when had >= want then last else lo end;
+		exit when had >= want or until is null and
+		    clock_timestamp() - began > interval '40 milliseconds';
+		span := span * 16;
+		if had > 0 then
+			-- No further than it takes if it goes on like that.
+			reach := (from_place - hi) * 3 / 2 * (want - had) / had
+			    + 1024;
+			span := least(span, reach);
+		end if;
+	end loop;
+	ends := greatest(hi, 0);
+end
 $$;
 
 -- Members and channels of which each of these words begins a word of the name.
@@ -504,16 +530,20 @@ language sql stable as $$
 	    || U&'\001F' || '"'), U&'\001F')
 $$;
 
-create type search_find as (kind int4, id uuid, place int8);
 -- A unit as a member may see it: where it was said, by whom and when, is for
 -- those who may see that; others know of a promoted one that it was promoted.
 create function memory_unit_as(u memory_unit, member uuid) returns memory_unit
-language sql stable as $$
-	select case when exists (select from channel c where c.id = u.channel_id
-	    and c.closed_at is null and channel_admits(c, member)) then u
-	else (u.id, u.mesh_id, null, u.content, u.hash, u.summary, u.keywords,
-	    null, u.promoted_at, u.promoted_at, u.promoted_at, u.promoted_by,
-	    u.promoted_summary, u.place, u.search, u.terms)::memory_unit end
+language plpgsql stable as $$
+begin
+	if not exists (select from channel c where c.id = u.channel_id
+	    and c.closed_at is null and channel_admits(c, member)) then
+		u.channel_id := null;
+		u.member_id := null;
+		u.created_at := u.promoted_at;
+		u.updated_at := u.promoted_at;
+	end if;
+	return u;
+end
 $$;
 
 -- What is told of one.
@@ -556,45 +586,45 @@ set enable_seqscan = off set jit = off as $$
 declare
 	query tsquery := memory_query('english', look_for);
 	classes uuid[] := search_classes(mesh, member);
-	at_stream int8[] := case when stream is not null
-	    then array[search_in(stream)] end;
+	at_stream int8[] := '{}';
+	sets record;
+	found record;
 	finds search_find[] := '{}';
 	more search_find[];
 	ends int8 := 0;
 begin
-	if kinds & 8 <> 0 then
-		select array_agg((3, l.id, l.place)::search_find) into more
-		    from search_latest(true, mesh, classes, query, at_stream,
-			below, until, 100) l;
-		finds := finds || more;
+	if stream is not null then
+		at_stream := array[search_in(stream)];
 	end if;
-	if kinds & 4 <> 0 then
-		select array_agg((2, l.id, l.place)::search_find) into more
-		    from search_latest(true, mesh, classes, query,
-			array[search_in(mesh)] || at_stream, below, until,
-			100) l;
-		finds := finds || more;
+	select * into sets from search_sets(query, classes);
+	if kinds & 12 <> 0 then
+		-- Threads are with the messages at which they begin.
+		select * into found from search_latest(false, mesh, query,
+		    sets.one, sets.two, case when kinds & 8 = 0
+		    then at_stream || search_in(mesh) else at_stream end,
+		    below, until, 0, greatest(want, 50));
+		finds := found.finds;
+		ends := found.ends;
 	end if;
 	if kinds & 16 <> 0 then
-		select array_agg((4, l.id, l.place)::search_find) into more
-		    from search_latest(false, mesh, classes, query, at_stream,
-			below, until, 100) l;
-		finds := finds || more;
+		select * into found from search_latest(true, mesh, query,
+		    sets.one, sets.two, at_stream, below, until, ends,
+		    greatest(want, 50));
+		finds := finds || found.finds;
+		ends := found.ends;
 	end if;
-	select coalesce(max(f.place), 0) into ends from unnest(finds) f
-	    where f.id is null;
-	-- Until here the same for all kinds: the others come with the next round.
-	select array_agg(f) into finds from unnest(finds) f
-	    where f.place >= ends and f.id is not null;
+	-- Until there the same for all: the others come with the next round.
 	if first and words[1] is not null and kinds & 3 <> 0 then
 		select array_agg((case when n.is_member then 0 else 1 end, n.id,
-		    0)::search_find) into more
+		    null, null, false, 0, ends)::search_find) into more
 		    from search_names(classes, words, 100) n;
 		finds := finds || more;
 	end if;
 	if first and kinds & 32 <> 0 and stream is null then
-		select array_agg((5, m.id, 0)::search_find) into more
-		    from (select m.id from memory m where m.search @@ query
+		select array_agg((5, m.id, null, m.created_at, false,
+		    search_rank(m.search, query) + 2, ends)::search_find)
+		    into more
+		    from (select * from memory m where m.search @@ query
 			and m.terms @> memory_terms(mesh, null, null, '{}')
 			and m.forgotten_at is null
 			order by m.id desc limit 200) m;
@@ -603,57 +633,63 @@ begin
 	return query select null::int4, null::uuid, ends, null::text,
 	    null::text, null::text[], null::uuid, null::bool, null::bool,
 	    null::bool, null::uuid, null::text, null::int8, null::timestamptz;
-	return query with good as (
-		select f.kind, f.id, search_rank(p.search, query)
-		    + search_age(p.created_at, now) as rank
-		from unnest(finds) f join post p on p.id = f.id
-		join channel c on c.id = p.channel_id
-		where f.kind = 3 and c.closed_at is null
-		and channel_admits(c, member)
+	return query with here as materialized (
+		select f.* from unnest(finds) f where f.place >= ends
+	), seen as materialized (
+		-- As channel_admits() says, by what is known of the member.
+		select c.id, case when c.private or r.private
+		    then coalesce(r.id, c.id) else c.mesh_id end = any (classes)
+		    as admits
+		from (select distinct h.channel_id from here h) h
+		join channel c on c.id = h.channel_id
+		left join channel r on r.id = c.root_id
+		where c.closed_at is null
+	), good as (
+		select h.kind, h.id, h.good + search_age(h.at, now)
+		    + case when h.kind = 3 then 0 when h.marked then 2
+		    else 1 end as rank
+		from here h join seen s on s.id = h.channel_id
+		where h.kind = 3 and kinds & 8 <> 0 and s.admits
+		or h.kind = 4 and (s.admits or h.marked)
 		union all
-		select f.kind, t.id, search_rank(p.search, query) + 1
-		    + search_age(t.created_at, now)
-		from unnest(finds) f join post p on p.id = f.id
-		join channel t on t.parent_id = p.id
-		    and t.root_id = p.channel_id
-		where f.kind = 2 and t.closed_at is null
-		and channel_admits(t, member)
+		select 2, t.id, h.good + 1 + search_age(t.created_at, now)
+		from here h join channel t on t.parent_id = h.id
+		    and t.root_id = h.channel_id
+		join channel r on r.id = h.channel_id
+		where h.kind = 3 and h.marked and kinds & 4 <> 0
+		and t.closed_at is null
+		and case when t.private or r.private then r.id
+		    else t.mesh_id end = any (classes)
 		union all
-		select f.kind, u.id, search_rank(u.search, query) + 1
-		    + (u.promoted_at is not null)::int4
-		    + search_age(coalesce(u.promoted_at, u.created_at), now)
-		from unnest(finds) f join memory_unit u on u.id = f.id
-		join channel c on c.id = u.channel_id
-		where f.kind = 4 and c.closed_at is null
-		and (u.promoted_at is not null or channel_admits(c, member))
+		select h.kind, h.id, h.good + search_age(h.at, now)
+		from here h where h.kind = 5
 		union all
-		select f.kind, k.id, search_rank(k.search, query) + 2
-		    + search_age(k.created_at, now)
-		from unnest(finds) f join memory k on k.id = f.id
-		where f.kind = 5
-		union all
-		select f.kind, m.id, search_name_rank(m.name_folded, whole) + 3
+		select h.kind, m.id, search_name_rank(m.name_folded, whole) + 3
 		    + search_age(m.joined_at, now)
-		from unnest(finds) f join member m on m.id = f.id
-		where f.kind = 0 and kinds & 1 <> 0 and stream is null
+		from here h join member m on m.id = h.id
+		where h.kind = 0 and kinds & 1 <> 0 and stream is null
 		and m.revoked_at is null
 		union all
-		select f.kind, c.id, search_name_rank(c.name_folded, whole) + 2
+		select h.kind, c.id, search_name_rank(c.name_folded, whole) + 2
 		    + search_age(c.created_at, now)
-		from unnest(finds) f join channel c on c.id = f.id
-		where f.kind = 1 and kinds & 2 <> 0
+		from here h join channel c on c.id = h.id
+		where h.kind = 1 and kinds & 2 <> 0
 		and (stream is null or c.id = stream)
-		and c.closed_at is null and channel_admits(c, member)
+		and c.closed_at is null
+		and case when c.private then c.id else c.mesh_id end
+		    = any (classes)
 	), page as (
 		select g.kind, g.id, (g.rank * 1000)::int8 as score from good g
 		where ((g.rank * 1000)::int8, g.kind, g.id)
 		    < (after_score, after_kind, after_id)
 		order by 3 desc, g.kind desc, g.id desc limit want
 	)
-	select b.kind, b.id, b.score, left(x.title, 80), left(x.content, 161),
+	select b.kind, b.id, b.score,
+	    left(coalesce(x.title, x.content), 80), left(x.content, 161),
 	    search_marks(x.content, query), s.id, s.root_id is not null,
-	    channel_class(s) <> mesh, x.promoted, x.by_member, x.by_name,
-	    x.seq, x.at
+	    s.private or exists (select from channel r
+		where r.id = s.root_id and r.private),
+	    x.promoted, x.by_member, x.by_name, x.seq, x.at
 	from page b, lateral (
 		select m.name as title, m.name as content,
 		    null::uuid as channel_id, false as promoted,
@@ -666,13 +702,14 @@ begin
 		    c.seq, c.created_at
 		from channel c where b.kind = 1 and c.id = b.id
 		union all
-		select 're: ' || post_text(p.parts), post_text(p.parts), c.id,
-		    false, c.member_id, c.by_name, c.seq, c.created_at
-		from channel c join post p on p.id = c.parent_id
+		select 're: ' || w, w, c.id, false, c.member_id, c.by_name,
+		    c.seq, c.created_at
+		from channel c join post p on p.id = c.parent_id,
+		    post_text(p.parts) w
 		where b.kind = 2 and c.id = b.id
 		union all
-		select post_text(p.parts), post_text(p.parts), p.channel_id,
-		    false, p.member_id, p.by_name, p.seq,
+		select null, post_text(p.parts), p.channel_id, false,
+		    p.member_id, p.by_name, p.seq,
 		    coalesce(p.edited_at, p.created_at)
 		from post p where b.kind = 3 and p.id = b.id
 		union all
@@ -682,7 +719,7 @@ begin
 		from memory_unit u, memory_unit_as(u, member) v
 		where b.kind = 4 and u.id = b.id
 		union all
-		select k.content, k.content, null, false, k.member_id,
+		select null, k.content, null, false, k.member_id,
 		    k.by_name, null, k.created_at
 		from memory k where b.kind = 5 and k.id = b.id) x
 	left join channel s on s.id = x.channel_id
@@ -698,6 +735,7 @@ language plpgsql stable set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set jit = off as $$
 #variable_conflict use_column
 declare
+	query tsquery := memory_query('english', look_for);
 	classes uuid[] := search_classes(mesh, member);
 begin
 	return query with names as materialized (
@@ -717,10 +755,10 @@ begin
 		union all
 		select 2, t.id, left('re: ' || post_text(p.parts), 80), 0,
 		    t.created_at
-		from search_latest(true, mesh, classes,
-		    memory_query('english', look_for),
-		    array[search_in(mesh)], 9223372036854775807, null, want) l
-		join post p on p.id = l.id join channel t on t.parent_id = p.id
+		from search_sets(query, classes) s, search_latest(false, mesh, query,
+		    s.one, s.two, array[search_in(mesh)], 9223372036854775807,
+		    null, 0, want) l, unnest(l.finds) f
+		join post p on p.id = f.id join channel t on t.parent_id = p.id
 		and t.root_id = p.channel_id
 		where t.closed_at is null and channel_admits(t, member)
 	)

@@ -3632,6 +3632,11 @@ from search_suggest($1::uuid, $2::uuid, $3::text, $4::text[],
 left join member m on p.kind = 0 and m.id = p.id
 order by p.ordinality;
 
+-- Each search reads what is not sorted into the indexes yet.
+-- name: search_settle
+select gin_clean_pending_list('post_search'::regclass)
+    + gin_clean_pending_list('memory_unit_search'::regclass);
+
 -- Units of memory, as a member may see them: memory_unit_row() says the columns.
 -- Of a channel that it may see, the newest first, only promoted ones if $5.
 -- name: unit_list

@@ -7,6 +7,7 @@
 
 #include "core/channel.h"
 #include "core/search.h"
+#include "core/upkeep.h"
 
 #define SEARCH_PAGE 20
 #define SEARCH_PAGE_MAX 100
@@ -485,6 +486,22 @@ search_exec(struct request *r, void *arg)
 		channel_find(r, in->channel, search_in_channel);
 	else
 		search_go(r);
+}
+
+static void
+search_settled(void *arg, const struct db_result *res)
+{
+	/* The next time, if it failed. */
+	(void)arg;
+	(void)res;
+}
+
+void
+search_settle(struct core *c)
+{
+	if (c->up)
+		db_query(
+		    c->reads, db_params(STMT_search_settle), search_settled, c);
 }
 
 const struct op op_search = {

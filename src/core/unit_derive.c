@@ -36,6 +36,8 @@ struct units {
 	bool busy;
 	struct id mesh;
 	bool ends; /* no line is behind these */
+	int64_t began_ms;
+	int64_t rests_ms; /* until then others come first */
 };
 
 void
@@ -161,6 +163,8 @@ unit_stored(void *arg, const struct db_result *res)
 	struct units *u = c->units;
 
 	u->busy = false;
+	/* While the journal is held nobody posts: as long again they may. */
+	u->rests_ms = clock_mono() + (clock_mono() - u->began_ms);
 	/* Else the next look finds it. */
 	if (db_status(res) == DB_OK && !u->ends)
 		unit_told(c, &u->mesh);
@@ -195,6 +199,16 @@ unit_claimed(void *arg, const struct db_result *res)
 	pool_free(&pool);
 }
 
+int64_t
+unit_next(const struct core *c)
+{
+	const struct units *u = c->units;
+
+	return u == NULL || u->busy || !c->up || TAILQ_EMPTY(&u->meshes)
+		   ? INT64_MAX
+		   : u->rests_ms;
+}
+
 void
 unit_turn(struct core *c)
 {
@@ -202,9 +216,10 @@ unit_turn(struct core *c)
 	struct unit_mesh *m;
 	struct db_params *p;
 
-	if (u == NULL || u->busy || !c->up ||
+	if (u == NULL || u->busy || !c->up || clock_mono() < u->rests_ms ||
 	    (m = TAILQ_FIRST(&u->meshes)) == NULL)
 		return;
+	u->began_ms = clock_mono();
 	u->mesh = m->id;
 	unit_forget(u, m);
 	if (!c->limits.memory)

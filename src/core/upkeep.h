@@ -33,8 +33,12 @@ void unit_close(struct core *c);
 void unit_told(struct core *c, const struct id *mesh);
 /* Looks for meshes whose journals were not read to their end. */
 void unit_look(struct core *c);
+/* Search finds what is new with less effort from then on. */
+void search_settle(struct core *c);
 /* At the end of a turn: goes on. */
 void unit_turn(struct core *c);
+/* When there is something to do, by clock_mono(); INT64_MAX: nobody knows. */
+int64_t unit_next(const struct core *c);
 
 /*
  * upkeep.c: what jobs does, by statements that any number of hosts may run.

@@ -94,11 +94,12 @@ jobs_schedules(struct jobs *j)
 	schedule_look(j->role.core);
 }
 
-/* The journals of which nobody told. */
+/* The journals of which nobody told, and what was found in them. */
 static void
 jobs_units(struct jobs *j)
 {
 	unit_look(j->role.core);
+	search_settle(j->role.core);
 }
 
 /* As often as checkpoints are to be made, and at least each minute. */
@@ -215,20 +216,23 @@ jobs_due_cb(int fd, short what, void *arg)
 	(void)what;
 	clock_update();
 	j->due_ms = INT64_MAX;
-	if (j->role.core->up)
+	if (j->role.core->up && schedule_next(j->role.core) <= clock_mono())
 		schedule_look(j->role.core);
 }
 
-/* Sleeps until the next one is due. */
+/* Sleeps until the next one is due; then the turn looks at units. */
 static void
 jobs_turn(struct role *r)
 {
 	struct jobs *j = (struct jobs *)r;
-	int64_t at = schedule_next(r->core), wait;
+	int64_t at, wait;
 	struct timeval tv;
 
 	schedule_turn(r->core);
 	unit_turn(r->core);
+	at = schedule_next(r->core);
+	if (at > unit_next(r->core))
+		at = unit_next(r->core);
 	if (at == j->due_ms)
 		return;
 	j->due_ms = at;
