@@ -4,6 +4,7 @@
 # can be read, and nothing stays behind, however it ends.
 use strict;
 use warnings;
+use File::Path 'remove_tree';
 use JSON::PP ();
 use Linnet;
 use Linnet::Proc qw(run reap scratch slurp);
@@ -90,7 +91,7 @@ ok($n{'multicast to delivery'} > 0 && $n{'state change to delivery'} > 0,
 
 # Connections, with TLS and without.
 for my $tls ([], ['--tls']) {
-	$e = bench(qw(idle --connections 30), @$tls)->{entries}[0];
+	$e = bench(qw(idle --connections 300), @$tls)->{entries}[0];
 	cmp_ok(figure($e, $_), '>', 0, $_) for qw(upgrades_per_second
 	    logins_per_second login_cpu_us user_bytes);
 }
@@ -147,13 +148,28 @@ for my $bad ([qw(direct --window x)], [qw(fanout --servers nobody)],
 ($status, $out) = run([$bench, 'servers']);
 like($out, qr/^linnet +installed/m, 'linnetd is found');
 
-# Told to end in the middle of it.
-my $pid = Linnet::Proc::start([$bench, qw(fanout --group 5 --duration 60s)],
-    stderr => "$dir/err");
-wait_until { grep { -s "$_/seed" } glob '/tmp/linnet-bench.*' } 30, 'it to run';
+# In the middle of it: its process, and its directory.
+sub middle {
+	my %old = map { $_ => 1 } @before;
+	my $pid = Linnet::Proc::start([$bench, qw(fanout --group 5
+	    --duration 60s)], stderr => "$dir/err");
+	my $of_it;
+	wait_until { ($of_it) = grep { !$old{$_} && -s "$_/seed" }
+	    glob '/tmp/linnet-bench.*' } 30, 'it to run';
+	return ($pid, $of_it);
+}
+my ($pid) = middle();
 kill 'TERM', $pid;
 is(reap($pid, 60), 70, 'ends after TERM');
-
 wait_until { left() <= @before } 20;
 is_deeply([left()], \@before, 'nothing is left');
+
+# Killed, it cannot clean up; what it started ends by itself.
+($pid, my $of_it) = middle();
+kill 'KILL', $pid;
+reap($pid, 60);
+ok((wait_until { !Linnet::Proc::of_dir($of_it) } 30),
+    'its server ends without it, too');
+Linnet::Proc::end_all($of_it);
+remove_tree($of_it);
 done_testing;

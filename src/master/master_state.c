@@ -258,14 +258,22 @@ state_keys(struct master *m)
 	master_state_root(m, false);
 }
 
-/* setresuid(2) and the like clear the signal that whoever started us may have
- * asked for (setpriv --pdeathsig). */
-static void
-state_seteuid(uid_t uid)
+/* The signal that whoever started us may have asked for (setpriv --pdeathsig):
+ * seteuid(2), setresgid(2) and the like clear it. */
+static int
+state_death_signal(void)
 {
 	int sig = 0;
 
 	prctl(PR_GET_PDEATHSIG, &sig);
+	return sig;
+}
+
+static void
+state_seteuid(uid_t uid)
+{
+	int sig = state_death_signal();
+
 	if (seteuid(uid) == -1)
 		fatal("becoming user %u", (unsigned)uid);
 	prctl(PR_SET_PDEATHSIG, sig);
@@ -283,9 +291,12 @@ master_state_root(const struct master *m, bool on)
 static void
 state_groups(const struct master *m)
 {
+	int sig = state_death_signal();
+
 	if (m->root && (initgroups(m->user, m->gid) == -1 ||
 			   setresgid(m->gid, m->gid, m->gid) == -1))
 		fatal("becoming group %u", (unsigned)m->gid);
+	prctl(PR_SET_PDEATHSIG, sig);
 }
 
 void
