@@ -39,6 +39,8 @@ for (
 	[['-t', '-c', "$dir/none"], 78, qr/^$/, qr/\Q$dir\E\/none: No such/],
 	[['-t', '-c', $dir], 78, qr/^$/, qr/directory/],
 	[['-t', '-c', '/dev/null'], 0, qr/OK/, qr/^$/],
+	[['-t', '-o', "platform.key_file $dir/none"], 78, qr/^$/,
+	    qr/platform\.key_file: \Q$dir\E\/none: No such/],
 	[['-t', '-o', 'workers 1000'], 78, qr/^$/, qr/^linnetd: -o: workers/],
 	[['-t', '-o', 'listen nowhere'], 78, qr/^$/, qr/listen "nowhere" has/],
 	[['-t', '-o', 'listen unix:here'], 78, qr/^$/, qr/begin with unix:\//],

@@ -180,11 +180,30 @@ run_role(const char *name, char **argv)
 	return role->entry(argv);
 }
 
+/* Can the keys be read that the configuration names?  Those that a start makes
+ * are not made. */
+static bool
+check_keys(const struct conf *c, char **error)
+{
+	uint8_t key[CRYPTO_KEY_LEN] = { 0 }, digest[CRYPTO_DIGEST_LEN];
+	char *why;
+	bool good =
+	    (c->token_key[0] == '\0' || conf_token_key(c, key, error) == 0) &&
+	    (c->audit_key[0] == '\0' || conf_audit_key(c, key, error) == 0);
+
+	if (good && conf_platform_digest(c, key, digest, &why) != 0) {
+		*error = xasprintf("platform.key_file: %s", why);
+		free(why);
+		good = false;
+	}
+	crypto_wipe(key, sizeof(key));
+	return good;
+}
+
 static int
 run(struct master_args *args, enum action action)
 {
 	struct master_tls *tls = NULL;
-	uint8_t key[CRYPTO_KEY_LEN];
 	struct conf *c;
 	char *error;
 	int r;
@@ -192,17 +211,13 @@ run(struct master_args *args, enum action action)
 	c = master_conf(args, &error);
 	if (c == NULL ||
 	    (action != PRINT && (tls = master_tls_read(c, &error)) == NULL) ||
-	    (action == CHECK && c->token_key[0] != '\0' &&
-		conf_token_key(c, key, &error) != 0) ||
-	    (action == CHECK && c->audit_key[0] != '\0' &&
-		conf_audit_key(c, key, &error) != 0)) {
+	    (action == CHECK && !check_keys(c, &error))) {
 		fprintf(stderr, "linnetd: %s\n", error);
 		free(error);
 		master_tls_free(tls);
 		conf_free(c);
 		return EX_CONFIG;
 	}
-	crypto_wipe(key, sizeof(key));
 	if (action != SERVE) {
 		r = show(c, action);
 		master_tls_free(tls);
