@@ -67,6 +67,8 @@ subtest 'who may' => sub {
 	dies(sub { $wrong->create_org('x') }, qr/401/, 'with another one');
 	dies(sub { $open->as($who{ann}, $org)->channels }, qr/401/,
 	    'a principal is not believed without it');
+	dies(sub { $open->as('a', 'b')->channels }, qr/401.*service key/,
+	    'and of nobody either');
 	dies(sub { $ml->channels }, qr/401/, 'nor the key without one');
 	dies(sub { $ml->as('0' x 32, $org)->channels },
 	    qr/403.*actor is not in org/, 'of who is not in the org');

@@ -201,9 +201,8 @@ ctl_verdicts_add(struct ctl_verdicts *v, const struct ctl_verdict *one)
 		       "vouches for them\n",
 		    slug, a->head);
 	else
-		printf("mesh %s: %" PRId64 " lines are valid, as the newest of "
-		       "%" PRId64 " checkpoints vouches up to line %" PRId64
-		       "\n",
+		printf("mesh %s: %" PRId64 " lines are valid; checkpoints: "
+		       "%" PRId64 ", which vouch up to line %" PRId64 "\n",
 		    slug, a->head, a->checkpoints, a->checkpointed);
 	if (!v->c->json && audit_is_valid(a) && a->checkpoints > 0 &&
 	    one->anybody) {

@@ -105,15 +105,17 @@ enter_principal(
 {
 	struct entering *e = pool_zalloc(&r->pool, sizeof(*e));
 
-	if (!enter_read(r, text, &e->principal))
-		return;
-	e->fn = fn;
-	if (key.n == 0)
+	if (key.n == 0) {
 		op_refuse(r, ERR_UNAUTHORIZED,
 		    "x-principal is believed together with a service key only "
 		    "(x-api-key: the platform's key, or a token with the "
 		    "scope service).");
-	else if (principal_platform(r->core, key))
+		return;
+	}
+	if (!enter_read(r, text, &e->principal))
+		return;
+	e->fn = fn;
+	if (principal_platform(r->core, key))
 		principal_enter(r, &e->principal, true, fn);
 	else {
 		r->context = e;

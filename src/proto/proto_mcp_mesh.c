@@ -382,7 +382,7 @@ mesh_run(
 
 	r->size = strlen(text);
 	if (json_read(j, text, r->size) != 0)
-		op_refuse(r, ERR_MALFORMED, "The arguments are too much: %s.",
+		op_refuse(r, ERR_MALFORMED, "The arguments are too much: %s",
 		    j->error);
 	else
 		op_run(r, op, strlen(op), mesh_decode, j);
@@ -545,7 +545,7 @@ mesh_send(struct mcp_http *m, struct mcp_ask *ask, const char *fields)
 	text = pool_printf(&r->pool, "{%s}", fields);
 	if (json_read(j, text, strlen(text)) != 0) {
 		op_refuse(
-		    r, ERR_MALFORMED, "The message is too much: %s.", j->error);
+		    r, ERR_MALFORMED, "The message is too much: %s", j->error);
 		return;
 	}
 	to = mesh_raw(j, "to");

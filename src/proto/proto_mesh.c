@@ -473,8 +473,8 @@ mesh_protocol_message(struct peer *peer, const char *s, size_t n)
 	r->wire = wire;
 	r->size = n;
 	if (json_read(j, s, n) != 0) {
-		op_refuse(r, ERR_MALFORMED, "No JSON: %s at byte %zu.",
-		    j->error, j->error_at);
+		op_refuse(r, ERR_MALFORMED, "No JSON, at byte %zu: %s",
+		    j->error_at, j->error);
 		return;
 	}
 	if (j->nodes[0].type != JSON_OBJECT) {

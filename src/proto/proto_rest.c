@@ -250,8 +250,8 @@ rest_read(struct request *r)
 	if (wire->in.n == 0)
 		op_refuse(r, ERR_MALFORMED, "The body is empty; send JSON.");
 	else if (json_read(&p->json, wire->in.p, wire->in.n) != 0)
-		op_refuse(r, ERR_MALFORMED, "No JSON: %s at byte %zu.",
-		    p->json.error, p->json.error_at);
+		op_refuse(r, ERR_MALFORMED, "No JSON, at byte %zu: %s",
+		    p->json.error_at, p->json.error);
 	else if (p->json.nodes[0].type != JSON_OBJECT)
 		op_refuse(r, ERR_MALFORMED, "The body must be a JSON object.");
 	else if (wire->args.n == 0)
@@ -260,7 +260,7 @@ rest_read(struct request *r)
 		wire->in = rest_args_merge(wire->args, wire->in, &r->pool);
 		if (json_read(&p->json, wire->in.p, wire->in.n) == 0)
 			return true;
-		op_refuse(r, ERR_MALFORMED, "No JSON: %s.", p->json.error);
+		op_refuse(r, ERR_MALFORMED, "No JSON: %s", p->json.error);
 	}
 	return false;
 }
