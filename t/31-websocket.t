@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Test::More;
 use Linnet;
@@ -18,7 +18,7 @@ my $b = Linnet->broker(workers => 1, options => [
 ]);
 my $seed = $b->seed;
 my ($a_member, $b_member) = @$seed{qw(peerA peerB)};
-my $json = JSON::PP->new->canonical;
+my $json = Cpanel::JSON::XS->new->canonical;
 
 sub list {
 	my ($id) = @_;

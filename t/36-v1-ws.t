@@ -7,7 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet 'wait_until';
 use Linnet::Live;
@@ -286,7 +286,7 @@ subtest 'tokens end' => sub {
 
 subtest 'for whom somebody acts' => sub {
 	my $service = token($ann, 'service');
-	my $json = JSON::PP->new->canonical;
+	my $json = Cpanel::JSON::XS->new->canonical;
 	my $principal = $json->encode({ actorId => $seed->{peerB}{memberId},
 	    orgId => $seed->{meshId}, scopes => [], provider => 'test' });
 	my $escaped = $principal =~ s/([^\w])/sprintf '%%%02x', ord $1/ger;

@@ -4,8 +4,8 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Cpanel::JSON::XS ();
 use MIME::Base64 'decode_base64';
-use JSON::PP ();
 use Test::More;
 use Linnet;
 
@@ -102,7 +102,7 @@ subtest 'drained by set_status' => sub {
 
 subtest 'drained by a hook' => sub {
 	my ($seed, $from, $to) = pair($b);
-	my ($payload) = map { JSON::PP->new->decode($_) }
+	my ($payload) = map { Cpanel::JSON::XS->new->decode($_) }
 	    decode_base64($seed->{inviteToken} =~ tr{-_}{+/}r);
 	my $key = Linnet::Peer::new_key();
 	my $joined = $b->http(POST => '/join', {}, {

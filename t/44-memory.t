@@ -85,7 +85,8 @@ subtest 'limit' => sub {
 	for my $limit (0, -1, 101, 1.5, '5') {
 		is($p->request({ type => 'recall', query => 'x',
 		    limit => $limit })->{code}, 'malformed',
-		    'limit ' . JSON::PP->new->allow_nonref->encode($limit));
+		    'limit ' . Cpanel::JSON::XS->new->allow_nonref
+		    ->encode($limit));
 	}
 };
 

@@ -37,7 +37,7 @@ $alice->request({ type => 'delete_state', key => 'c' });
 my @ids = map { $alice->request({ type => 'remember',
     content => "m$_" })->{memoryId} } 1 .. 3;
 $alice->request({ type => 'forget', memoryId => $ids[0] });
-$bob->request({ type => 'set_visible', visible => JSON::PP::false });
+$bob->request({ type => 'set_visible', visible => Cpanel::JSON::XS::false });
 # What one worker was told of, the other hears a moment later.
 my $now = wait_until {
 	$r = $alice->request({ type => 'mesh_info' });

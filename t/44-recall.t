@@ -7,14 +7,14 @@ use warnings;
 use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 binmode Test::More->builder->$_, ":utf8" for qw(output failure_output);
 use Time::HiRes 'time';
 use Linnet;
 
 my $b = Linnet->broker(workers => 2);
-my $json = JSON::PP->new->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->canonical->allow_nonref;
 
 sub remember {
 	my ($p, $content, %o) = @_;
@@ -245,12 +245,13 @@ subtest 'forgotten and restored' => sub {
 	is(found(recall($p, 'owl')), 'three', 'not found');
 	is(found(memories($p)), 'three', 'nor listed');
 	is(found(recall($p, '', tags => ['one'])), '', 'nor by a tag');
-	my $r = memories($q, forgotten => JSON::PP::true);
+	my $r = memories($q, forgotten => Cpanel::JSON::XS::true);
 	is(found($r), 'two one', 'but listed where one asks for it');
 	like($r->{memories}[0]{forgottenAt}, qr/^\d{4}-.*Z$/, 'with the time');
 	ok(!exists memories($q)->{memories}[0]{forgottenAt},
 	    'which others do not have');
-	is(found(memories($q, forgotten => JSON::PP::true, @$_[0, 1])), $_->[2],
+	is(found(memories($q, forgotten => Cpanel::JSON::XS::true,
+	    @$_[0, 1])), $_->[2],
 	    "of them: $_->[0]") for [tags => ['one'], 'one'],
 	    [by => 'peerA', 'two one'], [by => 'peerB', ''], [limit => 1,
 	    'two'];

@@ -6,13 +6,13 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet;
 use Linnet::Workers;
 
 my $broker = Linnet->broker(workers => 2);
-my $json = JSON::PP->new->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->canonical->allow_nonref;
 
 sub set {
 	my ($p, $key, $value, @if) = @_;

@@ -4,14 +4,14 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use MIME::Base64 'decode_base64';
 use Test::More;
 use Linnet qw(wait_until run slurp);
 use Linnet::Cli qw(linnet said said_quietly fails inbox follow);
 use Linnet::Proc ();
 
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
 my $home = Linnet::Cli::home();
 my $linnet = Linnet->program('linnet');
 

@@ -6,8 +6,8 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Cpanel::JSON::XS ();
 use Digest::SHA 'sha256_hex';
-use JSON::PP ();
 use Test::More;
 use Linnet 'wait_until';
 
@@ -72,7 +72,7 @@ subtest 'what is done' => sub {
 	    createdByActorId => $anns, tokenId => $t->{tokenId},
 	    name => 'a "b"');
 	is("@{ $r->{payload}{scopes} }", 'audit:read', 'what it may');
-	unlike(JSON::PP->new->encode($r), qr/\Q$token\E/, 'but not it');
+	unlike(Cpanel::JSON::XS->new->encode($r), qr/\Q$token\E/, 'but not it');
 	$t = asks($bob, 'create_token');
 	asks($ann, 'revoke_token', tokenId => $t->{tokenId});
 	asks($ann, 'revoke_token', tokenId => $t->{tokenId});
@@ -112,7 +112,8 @@ subtest 'what is done' => sub {
 	asks($bob, 'post', channel => $c, text => 'secret');
 	$r = leaves('also where one may not look', 'message.appended',
 	    actorId => $bobs, streamId => $c, streamSeq => 1);
-	unlike(JSON::PP->new->encode($r), qr/secret/, 'but not what is said');
+	unlike(Cpanel::JSON::XS->new->encode($r), qr/secret/,
+	    'but not what is said');
 };
 
 subtest 'pages' => sub {
@@ -160,7 +161,7 @@ subtest 'over HTTP' => sub {
 	is(rest("rows?$_")->{status}, 400, $_) for qw(limit=0 limit=5001
 	    limit=x before=0 after=-1);
 	$r = rest('verify');
-	is($r->{json}{valid}, JSON::PP::true, 'valid');
+	is($r->{json}{valid}, Cpanel::JSON::XS::true, 'valid');
 	is($r->{json}{firstBadIndex}, undef, 'nowhere bad');
 	is($r->{json}{total}, last_row()->{n}, 'how many');
 	my $t = asks($bob, 'create_token')->{token};

@@ -7,13 +7,13 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet 'wait_until';
 use Linnet::Postgres;
 use Linnet::Rest qw(platform_key principal rest);
 
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $pg = Linnet::Postgres->new;
 my @hosts = map { Linnet->broker(workers => 2, options => ['database "' .
     $pg->conninfo . '"', "host_name $_", platform_key(), 'rate.member 0',
@@ -74,7 +74,8 @@ sub names {
 }
 sub line_of {
 	my ($type) = @_;
-	return JSON::PP->new->decode(rows("select payload from event where "
+	return Cpanel::JSON::XS->new->decode(rows(
+	    "select payload from event where "
 	    . "mesh_id = '$mesh' and type = '$type' order by n desc limit 1"));
 }
 

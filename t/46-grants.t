@@ -122,10 +122,11 @@ subtest 'with one' => sub {
 	http_is(posts($bot, $dev, host => $hosts[1]), 200, 'on every host');
 	http_is(posts($bot, $lab), 403, 'there, and not elsewhere');
 	is(rest($broker, $bot, GET => '/v1/grants/check?capability='
-	    . 'message:append')->{hasGrant}, JSON::PP::true, 'it has one');
+	    . 'message:append')->{hasGrant}, Cpanel::JSON::XS::true,
+	    'it has one');
 	is(rest($broker, $bot, GET => '/v1/grants/check?capability='
 	    . "message:append&resourceType=channel&resourceId=$lab")
-	    ->{hasGrant}, JSON::PP::false, 'not for that');
+	    ->{hasGrant}, Cpanel::JSON::XS::false, 'not for that');
 	my $l = rest($broker, $boss, GET => "/v1/actors/$b->{memberId}/grants");
 	is_deeply([map { [@$_{qw(grantId capability usesCount maxUses
 	    remainingUses constraints)}] } @{ $l->{grants} }],
@@ -140,16 +141,18 @@ subtest 'with one' => sub {
 	    'nor take it away');
 	is(http_is(rest($broker, $boss, POST => "/v1/grants/$g/revoke",
 	    { reason => 'enough' }), 200, 'it is taken away')->{ok},
-	    JSON::PP::true, 'so');
+	    Cpanel::JSON::XS::true, 'so');
 	http_is(posts($bot, $dev), 403, 'and no more is posted');
 	is(http_is(rest($broker, $boss, POST => "/v1/grants/$g/revoke", {}),
-	    200, 'again')->{existed}, JSON::PP::false, 'is nothing new');
+	    200, 'again')->{existed}, Cpanel::JSON::XS::false,
+	    'is nothing new');
 	http_is(rest($broker, $boss, POST => "/v1/grants/$_/revoke", {}), 404,
 	    'one that is none') for 'nope', 'f' x 32;
 	is(rest($broker, $bot, GET => '/v1/grants/check?capability='
-	    . 'message:append')->{hasGrant}, JSON::PP::false, 'it has none');
+	    . 'message:append')->{hasGrant}, Cpanel::JSON::XS::false,
+	    'it has none');
 	is(rest($broker, $boss, GET => '/v1/grants/check?capability='
-	    . 'channel:create')->{hasGrant}, JSON::PP::true,
+	    . 'channel:create')->{hasGrant}, Cpanel::JSON::XS::true,
 	    'what one may anyway counts');
 	like(lines('grant.revoked'), qr/"reason":"enough"/, 'and why');
 };
@@ -236,7 +239,7 @@ subtest 'constraints' => sub {
 		    { actorId => $b->{memberId}, capability =>
 		    'message:append', resourceType => 'channel',
 		    constraints => $c, %o }), 400, 'not '
-		    . JSON::PP->new->allow_nonref->encode($c));
+		    . Cpanel::JSON::XS->new->allow_nonref->encode($c));
 		is($r->{code}, 'VALIDATION', 'which is said');
 	};
 	$bad->($_) for { color => 'red' }, [], 'x', { maxParts => 0 },
@@ -400,7 +403,7 @@ subtest 'webhooks, durable streams and memory' => sub {
 	my $mine = http_is($hook->(streamId => $dev), 200, 'again: it is '
 	    . 'not used up')->{subscriptionId};
 	my $wall = asks($ann, 'create_channel', name => 'walled', private =>
-	    JSON::PP::true)->{channelId};
+	    Cpanel::JSON::XS::true)->{channelId};
 	grants(capability => 'webhook:subscribe', resourceType => 'org');
 	http_is($hook->(), 200, 'one of the mesh');
 	http_is($hook->(streamId => $wall), 404, 'opens no wall');
@@ -484,7 +487,7 @@ subtest 'webhooks, durable streams and memory' => sub {
 subtest 'many at once' => sub {
 	my $g = grants(capability => 'message:append', resourceType =>
 	    'channel', resourceId => $dev, maxUses => 5);
-	my $json = JSON::PP->new->utf8->canonical;
+	my $json = Cpanel::JSON::XS->new->utf8->canonical;
 	my @io;
 	for my $n (1 .. 32) {
 		my $body = $json->encode({ streamId => $dev, streamType =>

@@ -6,11 +6,11 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet qw(wait_until scratch);
 use Test::More;
 
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $key = 'platform-key-of-the-test-0123456789';
 my $dir = scratch();
 open my $f, '>', "$dir/key" or die $!;

@@ -5,7 +5,7 @@ use warnings;
 use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use MIME::Base64 'decode_base64';
 use Test::More;
 use Linnet;
@@ -44,7 +44,7 @@ sub joined {
 	my $key = Linnet::Peer::new_key();
 	my $token = $seed->{inviteToken};
 	my $r = $b->http(POST => '/join', {}, { invite_token => $token,
-	    invite_payload => JSON::PP->new->decode(
+	    invite_payload => Cpanel::JSON::XS->new->decode(
 		decode_base64($token =~ tr{-_}{+/}r)),
 	    peer_pubkey => $key->{pubkey}, display_name => $name });
 	return { %$key, %{ $r->{json} }, meshId => $seed->{meshId} };
@@ -260,7 +260,7 @@ subtest 'hooks' => sub {
 		my $r = hook($broker, $token, cwd => '/x' . ($token // ''));
 		is($r->{status}, 401, 'token ' . ($token // '(none)'));
 		is_deeply([@{ $r->{json} }{qw(ok code)}],
-		    [JSON::PP::false, 'unauthorized'], 'unauthorized');
+		    [Cpanel::JSON::XS::false, 'unauthorized'], 'unauthorized');
 		like($r->{json}{message}, qr/\S \S/, 'a sentence');
 	}
 	my %by = (
@@ -308,8 +308,8 @@ subtest 'a hook before its session' => sub {
 		my ($how, $cwd, $id) = @$_;
 		my $r = hook($broker, $m->{hookToken}, cwd => $cwd,
 		    $id ? (session_id => $id) : ());
-		is_deeply($r->{json}, { ok => JSON::PP::true,
-		    pending => JSON::PP::true }, "by $how: pending");
+		is_deeply($r->{json}, { ok => Cpanel::JSON::XS::true,
+		    pending => Cpanel::JSON::XS::true }, "by $how: pending");
 		my $p = $broker->peer($m, session_key => 1, name => $how,
 		    session_id => $id // 'any', cwd => $id ? '/here' : $cwd);
 		my ($row) = grep { $_->{displayName} eq $how } peers($p);

@@ -7,14 +7,14 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Time::HiRes 'time';
 use Linnet 'wait_until';
 use Linnet::Postgres;
 use Linnet::Rest qw(platform_key principal rest);
 
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $pg = Linnet::Postgres->new;
 my @hosts = map { Linnet->broker(workers => 2, options => ['database "' .
     $pg->conninfo . '"', "host_name $_", platform_key(), 'rate.member 0',

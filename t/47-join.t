@@ -5,13 +5,13 @@ use warnings;
 use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use MIME::Base64 'decode_base64';
 use Test::More;
 use Linnet;
 
 my $broker = Linnet->broker(workers => 2);
-my $json = JSON::PP->new;
+my $json = Cpanel::JSON::XS->new;
 my $seed = $broker->seed;
 
 sub payload {
@@ -39,7 +39,7 @@ sub error_ok {
 	my ($r, $code, $name, $status) = @_;
 	is($r->{status}, $status // 400, "$name: status");
 	is_deeply([@{ $r->{json} }{qw(ok error code)}],
-	    [JSON::PP::false, $code, $code], "$name: $code");
+	    [Cpanel::JSON::XS::false, $code, $code], "$name: $code");
 	like($r->{json}{message}, qr/\S \S.*\.$/, "$name: a sentence");
 	return;
 }
@@ -106,7 +106,7 @@ subtest 'refused' => sub {
 	my $q = payload($other->{inviteToken});
 	my $mallory = Linnet::Peer::new_key();
 
-	for (['role', 'admin'], ['mesh_slug', 'x'], ['expires_at', 1e10],
+	for (['role', 'admin'], ['mesh_slug', 'x'], ['expires_at', 10_000_000_000],
 	    ['broker_url', 'ws://evil.example/ws'], ['mesh_root_key', 'x'],
 	    ['mesh_id', $other->{meshId}], ['signature', '0' x 128],
 	    ['owner_pubkey', $other->{ownerPubkey}]) {

@@ -16,7 +16,7 @@ use Linnet qw(wait_until slurp);
 use Linnet::Guard ();
 
 my $mount = '/v1/durable-streams-storage';
-my $json = JSON::PP->new->utf8;
+my $json = Cpanel::JSON::XS->new->utf8;
 my @options = ('rate.requests 0', 'limit.durable_bytes 4m', 'limit.head_time 1s',
     'limit.keep_time 1s', 'files.idle_time 500ms');
 my $b = Linnet->broker(workers => 2, options => \@options);
@@ -273,7 +273,7 @@ subtest 'commit' => sub {
 	    ->{messages}[0]{messageId}, $m->{messageId}, 'which stays');
 
 	my $vault = $ann->request({ type => 'create_channel', name => 'vault',
-	    private => JSON::PP::true })->{channelId};
+	    private => Cpanel::JSON::XS::true })->{channelId};
 	fails(rest('POST', '', { targetStreamId => $vault }, token =>
 	    $bob_token), 404, 'a channel that is not there');
 	my $secret = makes({ targetStreamId => $vault });

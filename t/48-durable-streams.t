@@ -32,7 +32,7 @@ sub rest {
 	my ($method, $path, $body, %o) = @_;
 	return ($o{host} // $b)->http($method, '/v1/durable-streams' . $path,
 	    { Authorization => 'Bearer ' . ($o{token} // $ann_token) },
-	    defined $body ? JSON::PP->new->utf8->encode($body) : undef);
+	    defined $body ? Cpanel::JSON::XS->new->utf8->encode($body) : undef);
 }
 sub fails {
 	my ($r, $status, $what) = @_;
@@ -110,7 +110,7 @@ subtest 'bad' => sub {
 		{ chunks => [] }], ['POST', "/$id/chunks",
 		{ chunks => [{ text => 1 }] }]) {
 		fails(rest(@$_), 400, join ' ', map { ref
-		    ? JSON::PP->new->encode($_) : $_ } @$_);
+		    ? Cpanel::JSON::XS->new->encode($_) : $_ } @$_);
 	}
 	fails(rest('POST', '', { contentType => 'x' x 121 }), 413, 'long');
 	fails(rest('POST', '', { targetStreamId => 'f' x 32 }), 404,
@@ -259,7 +259,7 @@ subtest 'for a channel' => sub {
 
 subtest 'private' => sub {
 	my $c = asks($ann, 'create_channel', name => 'vault',
-	    private => JSON::PP::true)->{channelId};
+	    private => Cpanel::JSON::XS::true)->{channelId};
 	fails(rest('POST', '', { targetStreamId => $c }, token => $bob_token),
 	    404, 'a channel that is not there');
 	my $id = makes(targetStreamId => $c);

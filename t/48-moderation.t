@@ -69,7 +69,8 @@ subtest 'roles' => sub {
 	    @{ ask($p, 'list_peers')->{peers} };
 	is_deeply(\%role, { plain => 'member', ada => 'admin',
 	    olga => 'owner' }, 'the mesh key makes the owner');
-	for (['kick', target => 'ada'], ['disconnect', all => JSON::PP::true],
+	for (['kick', target => 'ada'],
+	    ['disconnect', all => Cpanel::JSON::XS::true],
 	    ['ban', target => 'ada'], ['unban', target => 'ada'],
 	    ['list_bans']) {
 		my ($type, @o) = @$_;
@@ -80,7 +81,7 @@ subtest 'roles' => sub {
 	    'an admin does not kick an owner');
 	refused_ok(ask($admin, 'ban', target => 'olga'), 'forbidden',
 	    'nor ban one');
-	is_deeply([@{ ask($admin, 'kick', all => JSON::PP::true) }
+	is_deeply([@{ ask($admin, 'kick', all => Cpanel::JSON::XS::true) }
 	    {qw(kicked affected)}], [['plain'], 1],
 	    'all are those whom the role allows');
 	closed_ok($p, 4001, 'kicked', 'and they are gone');
@@ -138,7 +139,7 @@ subtest 'kick and disconnect' => sub {
 	refused_ok(ask($o, 'kick'), 'malformed', 'no target');
 	refused_ok(ask($o, 'kick', target => 'x', stale => 1), 'malformed',
 	    'two of them');
-	my $r = ask($o, 'kick', all => JSON::PP::true);
+	my $r = ask($o, 'kick', all => Cpanel::JSON::XS::true);
 	is_deeply([@$r{qw(kicked affected skipped_control_plane)}], [[], 0, 1],
 	    'tools are left alone') or diag explain $r;
 	ok(ask($tool, 'list_peers')->{peers}, 'and work on');

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet qw(run scratch slurp);
 use List::Util 'min';
 use Test::More;
@@ -134,7 +134,7 @@ subtest 'guessing' => sub {
 subtest 'beside the loop' => sub {
 	my @io = map { $b->tcp } 1 .. 4;
 	for (@io) {
-		my $body = JSON::PP->new->utf8->encode({ workspace =>
+		my $body = Cpanel::JSON::XS->new->utf8->encode({ workspace =>
 		    $s->{slug}, name => 'peer-b', password => 'from an admin' });
 		$_->put("POST /v1/login HTTP/1.1\r\nHost: x\r\n"
 		    . "Content-Type: application/json\r\nContent-Length: "

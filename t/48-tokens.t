@@ -7,7 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet qw(wait_until run scratch slurp);
 use Linnet::Cli qw(linnet said fails);
 use Linnet::Postgres;
@@ -15,8 +15,8 @@ use POSIX 'strftime';
 use Test::More;
 use Time::HiRes 'time';
 
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
-my $json = JSON::PP->new->utf8->allow_nonref;
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
+my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
 my $form = qr/\Awat_[A-Za-z0-9_-]{48}\z/;
 my $time = qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/;
 my @all = qw(member messages:write messages:read presence:read presence:write

@@ -131,7 +131,8 @@ subtest 'endpoints' => sub {
 		    eventTypes => ['x']);
 		is($r->{type}, 'webhook_created', $_);
 		is(asks($ann, 'delete_webhook', subscriptionId =>
-		    $r->{subscriptionId})->{ok}, JSON::PP::true, 'deleted');
+		    $r->{subscriptionId})->{ok}, Cpanel::JSON::XS::true,
+		    'deleted');
 	}
 };
 
@@ -141,7 +142,7 @@ subtest 'a delivery' => sub {
 	my $m = says($ann, $c, 'hello');
 	my ($got) = came('/one', 1);
 	my ($head, $body) = @$got{qw(headers body)};
-	my $in = JSON::PP->new->utf8->decode($body);
+	my $in = Cpanel::JSON::XS->new->utf8->decode($body);
 	is($got->{method}, 'POST', 'is a POST');
 	is($in->{subscriptionId}, $id, 'of the webhook');
 	is($in->{event}{type}, 'message.appended', 'with the event');
@@ -164,7 +165,7 @@ subtest 'a delivery' => sub {
 	my ($w) = grep { $_->{id} eq $id } @{ asks($ann, 'list_webhooks')
 	    ->{subscriptions} };
 	is_deeply([@$w{qw(endpoint enabled streamId actorId tries)}],
-	    [$h->url('/one'), JSON::PP::true, $c,
+	    [$h->url('/one'), Cpanel::JSON::XS::true, $c,
 	    $seed->{peerA}{memberId}, 0], 'is listed');
 	is_deeply($w->{eventTypes}, ['message.appended'], 'with its types');
 	unlike($b->psql('select secret from webhook'), qr/whsec/,
@@ -290,7 +291,7 @@ subtest 'TLS' => sub {
 };
 
 subtest 'who may see it' => sub {
-	my $private = channel($bob, private => JSON::PP::true);
+	my $private = channel($bob, private => Cpanel::JSON::XS::true);
 	my $open = channel($bob);
 	my $r = asks($ann, 'create_webhook', endpoint => $h->url('/see'),
 	    eventTypes => ['*']);
@@ -323,10 +324,10 @@ subtest 'who may see it' => sub {
 	ok(!(grep { ($_->{streamSeq} // 0) > 2 } $h->events('/see')),
 	    'until it may no more');
 	asks($ann, 'set_webhook', subscriptionId => $r->{subscriptionId},
-	    enabled => JSON::PP::false);
+	    enabled => Cpanel::JSON::XS::false);
 	says($bob, $open, 'while it is off');
 	asks($ann, 'set_webhook', subscriptionId => $r->{subscriptionId},
-	    enabled => JSON::PP::true);
+	    enabled => Cpanel::JSON::XS::true);
 	wait_until { grep { ($_->{streamSeq} // 0) == 3
 	    && $_->{streamId} eq $open } $h->events('/see') } 20;
 	ok(!(grep { !defined $_->{streamId} } $h->events('/see')),
@@ -351,7 +352,8 @@ subtest 'an admin' => sub {
 	ok((grep { $_->{id} eq $id } @{ asks($adm, 'list_webhooks')
 	    ->{subscriptions} }), 'sees those of others');
 	is(asks($adm, 'set_webhook', subscriptionId => $id, enabled =>
-	    JSON::PP::false)->{ok}, JSON::PP::true, 'turns them off');
+	    Cpanel::JSON::XS::false)->{ok}, Cpanel::JSON::XS::true,
+	    'turns them off');
 	wait_until { grep { $_->{type} eq 'webhook.updated'
 	    && $_->{payload}{subscriptionId} eq $id } $h->events('/audit') } 20;
 	ok((grep { $_->{type} eq 'webhook.updated' && !defined $_->{streamId} }
@@ -359,7 +361,7 @@ subtest 'an admin' => sub {
 	ok(!(grep { $_->{id} eq $id } @{ asks($ann, 'list_webhooks')
 	    ->{subscriptions} }), 'one that is off is not listed');
 	ok((grep { $_->{id} eq $id } @{ asks($ann, 'list_webhooks',
-	    includeDisabled => JSON::PP::true)->{subscriptions} }),
+	    includeDisabled => Cpanel::JSON::XS::true)->{subscriptions} }),
 	    'unless it is asked for');
 };
 
@@ -387,7 +389,8 @@ subtest 'too long' => sub {
 	my $w;
 	my $find = sub {
 		($w) = grep { $_->{id} eq $id } @{ asks($ann, 'list_webhooks',
-		    includeDisabled => JSON::PP::true)->{subscriptions} };
+		    includeDisabled => Cpanel::JSON::XS::true)
+		    ->{subscriptions} };
 		return !$w->{enabled};
 	};
 	wait_until { $find->() } 20;
@@ -425,17 +428,18 @@ subtest 'REST' => sub {
 	is($r->{status}, 200, 'made') or diag $r->{body};
 	my $id = $r->{json}{subscriptionId};
 	is_deeply($rest->('PATCH', "/subscriptions/$id", { enabled =>
-	    JSON::PP::false })->{json}{ok}, JSON::PP::true, 'off');
+	    Cpanel::JSON::XS::false })->{json}{ok}, Cpanel::JSON::XS::true,
+	    'off');
 	is(scalar(grep { $_->{id} eq $id } @{ $rest->('GET',
 	    '/subscriptions')->{json}{subscriptions} }), 0, 'not listed');
 	my ($w) = grep { $_->{id} eq $id } @{ $rest->('GET',
 	    '/subscriptions?includeDisabled=true')->{json}{subscriptions} };
 	is_deeply([@$w{qw(orgId enabled streamId)}], [$seed->{meshId},
-	    JSON::PP::false, undef], 'but with those that are off');
+	    Cpanel::JSON::XS::false, undef], 'but with those that are off');
 	is($rest->('GET', '/subscriptions?includeDisabled=maybe')->{status},
 	    400, 'yes or no');
 	is($rest->('PATCH', '/subscriptions/' . 'f' x 32, { enabled =>
-	    JSON::PP::true })->{status}, 404, 'no such one');
+	    Cpanel::JSON::XS::true })->{status}, 404, 'no such one');
 	is($rest->('GET', "/subscriptions/$id/deliveries?state=dead")->{status},
 	    200, 'its log');
 	is($rest->('POST', '/deliveries/' . 'f' x 32 . '/retry', {})->{status},
@@ -464,7 +468,8 @@ subtest 'two hosts' => sub {
 	my ($c, $id) = hook('/two');
 	says($ann, $c) for 1 .. 40;
 	wait_until { $h->got('/two') >= 40 } 30;
-	is(join(' ', map { $_->{streamSeq} } map { JSON::PP->new->utf8->decode(
+	is(join(' ', map { $_->{streamSeq} }
+	    map { Cpanel::JSON::XS->new->utf8->decode(
 	    $_->{body})->{event} } $h->got('/two')), join(' ', 1 .. 40),
 	    'one at a time delivers');
 	# The one that has it dies in the middle.

@@ -141,7 +141,7 @@ subtest 'hidden' => sub {
 	    groups => ['dev']);
 	heard(\@w, 'peer_joined shy');
 	my $r = $p->request({ type => 'set_visible', visible => \0 });
-	is_deeply([@$r{qw(type visible)}], ['visible', JSON::PP::false],
+	is_deeply([@$r{qw(type visible)}], ['visible', Cpanel::JSON::XS::false],
 	    'set_visible');
 	heard(\@w, 'peer_hidden shy');
 	ok(!row($_, 'shy'), 'others do not see it') for @w;
@@ -167,7 +167,7 @@ subtest 'hidden' => sub {
 	ok(!row($w[0], 'shy'), 'for others too');
 	$p->post(type => 'set_visible', visible => \1);
 	heard(\@w, 'peer_visible shy');
-	is(row($w[0], 'shy')->{visible}, JSON::PP::true, 'it is seen');
+	is(row($w[0], 'shy')->{visible}, Cpanel::JSON::XS::true, 'it is seen');
 	$p->request({ type => 'set_visible', visible => \1 });
 	$p->request({ type => 'set_visible', visible => \0 });
 	heard(\@w, 'peer_hidden shy', 'twice is once');

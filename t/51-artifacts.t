@@ -6,8 +6,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use utf8;
+use Cpanel::JSON::XS ();
 use Digest::SHA qw(sha256_hex);
-use JSON::PP ();
 use MIME::Base64 qw(encode_base64 encode_base64url);
 use Test::More;
 use Linnet;
@@ -27,7 +27,7 @@ sub asks {
 	my ($who, $method, $path, $body, %h) = @_;
 	return $b->http($method, $path,
 	    { Authorization => "Bearer $token{$who}", %h },
-	    defined $body ? JSON::PP::encode_json($body) : undef);
+	    defined $body ? Cpanel::JSON::XS::encode_json($body) : undef);
 }
 sub keep {
 	my ($who, $stream, $bytes, %more) = @_;
@@ -39,7 +39,7 @@ sub keep {
 my $open = $ann->request({ type => 'create_channel', name => 'open' })
     ->{channelId};
 my $closed = $ann->request({ type => 'create_channel', name => 'closed',
-    private => $JSON::PP::true })->{channelId};
+    private => $Cpanel::JSON::XS::true })->{channelId};
 
 subtest 'kept and read' => sub {
 	my $bytes = join '', map { chr } 0 .. 255;
@@ -52,7 +52,7 @@ subtest 'kept and read' => sub {
 	    deletedByActorId)}],
 	    [$s->{meshId}, $open, 'channel', 'a.txt', 'text/plain', 256,
 	    sha256_hex($bytes), 'local-fs', $s->{peerA}{memberId},
-	    $JSON::PP::false, undef, undef], 'what is said of it');
+	    $Cpanel::JSON::XS::false, undef, undef], 'what is said of it');
 	my $e = $bob->wait_for(sub { ($_->{event} // '') eq
 	    'artifact.registered' });
 	is($e->{payload}{artifactId}, $a->{id}, 'who follows hears of it');
@@ -74,17 +74,17 @@ subtest 'kept and read' => sub {
 	is(asks('bob', DELETE => "/v1/artifacts/$a->{id}")->{status}, 403,
 	    'another one does not delete it');
 	is(asks('bob', DELETE => "/v1/files/$a->{id}")->{json}{deleted},
-	    $JSON::PP::false, 'nor as a file');
+	    $Cpanel::JSON::XS::false, 'nor as a file');
 	is(asks('ann', GET => '/v1/files')->{body} =~ /\Q$a->{id}\E/, '',
 	    'it is no file of the mesh');
 	is(asks('ann', DELETE => "/v1/artifacts/$a->{id}?reason=old")->{json}
-	    {ok}, $JSON::PP::true, 'who kept it does') for 1 .. 2;
+	    {ok}, $Cpanel::JSON::XS::true, 'who kept it does') for 1 .. 2;
 	$e = $bob->wait_for(sub { ($_->{event} // '') eq 'artifact.deleted' });
 	is($e->{payload}{reason}, 'old', 'and says why');
 	my $gone = asks('bob', GET => "/v1/artifacts/$a->{id}")->{json}
 	    {artifact};
 	is_deeply([@{$gone}{qw(deleted deletedByActorId filename)}],
-	    [$JSON::PP::true, $s->{peerA}{memberId}, 'a.txt'],
+	    [$Cpanel::JSON::XS::true, $s->{peerA}{memberId}, 'a.txt'],
 	    'that it was there is known');
 	$c = asks('bob', GET => "/v1/artifacts/$a->{id}/content");
 	is_deeply([$c->{status}, $c->{json}{error} // $c->{json}{message}],
@@ -152,7 +152,8 @@ subtest 'what is asked for' => sub {
 		    0, 30 } %bad) or diag $r->{body};
 		like($r->{json}{error}, qr/\w/, 'says so');
 	}
-	is($b->http(POST => '/v1/artifacts', {}, JSON::PP::encode_json(\%good))
+	is($b->http(POST => '/v1/artifacts', {},
+	    Cpanel::JSON::XS::encode_json(\%good))
 	    ->{status}, 401, 'without a token');
 	$token{reader} = token($bob, 'channels:read');
 	my $r = asks('reader', POST => '/v1/artifacts', \%good);

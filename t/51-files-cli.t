@@ -7,14 +7,14 @@ use warnings;
 use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Cpanel::JSON::XS ();
 use Digest::SHA 'sha256_hex';
 use Encode 'encode_utf8';
-use JSON::PP ();
 use Linnet qw(wait_until run slurp scratch);
 use Linnet::Cli qw(linnet said fails);
 use Test::More;
 
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
 my $id = qr/\A[0-9a-f]{32}\z/;
 my $b = Linnet->broker(workers => 2, options => ['rate.requests 0']);
 my $seed = $b->seed;

@@ -117,7 +117,7 @@ subtest 'what is shared' => sub {
 		    ['a petabyte', 'too_big', 1 << 50],
 		    ['more than that', 'malformed', (1 << 50) + 1],
 		    ['that overflows', 'malformed', 1e30],
-		    ['true', 'malformed', JSON::PP::true()]),
+		    ['true', 'malformed', Cpanel::JSON::XS::true()]),
 		(map { ["tags $_->[0]", $_->[1], name => 'a', size => 1,
 		    tags => $_->[2]] }
 		    ['that are a text', 'malformed', 'a'],

@@ -8,14 +8,14 @@ use warnings;
 use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Cpanel::JSON::XS ();
 use Digest::SHA 'sha256_hex';
 use Encode 'encode_utf8';
 use File::Find ();
-use JSON::PP ();
 use Linnet qw(wait_until);
 use Test::More;
 
-my $true = JSON::PP::true;
+my $true = Cpanel::JSON::XS::true;
 my $time = qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/;
 my $id = qr/\A[0-9a-f]{32}\z/;
 my $b = Linnet->broker(workers => 2, options => ['rate.requests 0']);

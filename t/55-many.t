@@ -22,7 +22,7 @@ my $b = Linnet->broker(workers => 2);
 my $seed = $b->seed;
 my $file = $b->dir . '.seed';
 open my $f, '>', $file or die "$file: $!";
-print $f JSON::PP->new->encode($seed);
+print $f Cpanel::JSON::XS->new->encode($seed);
 close $f;
 
 my $pid = open2(my $out, my $in, Linnet->program('t/load/swarm'), '127.0.0.1',

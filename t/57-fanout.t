@@ -17,7 +17,7 @@ sub fan_out {
 	my @files = map {
 		my $file = $b->dir . ".seed$_";
 		open my $f, '>', $file or die "$file: $!";
-		print $f JSON::PP->new->encode($b->seed);
+		print $f Cpanel::JSON::XS->new->encode($b->seed);
 		close $f;
 		$file
 	} 1, 2;

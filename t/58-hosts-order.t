@@ -6,7 +6,7 @@
 # everywhere; and a session is in one place, wherever it is opened at once.
 use strict;
 use warnings;
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet;
 use Linnet::Postgres;
 use Linnet::Sees;
@@ -15,7 +15,7 @@ use Time::HiRes 'time';
 
 my $pg = Linnet::Postgres->new;
 my $database = 'database "' . $pg->conninfo . '"';
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 
 sub host {
 	return Linnet->broker(workers => 2, options => [$database,

@@ -7,7 +7,7 @@
 # table.
 use strict;
 use warnings;
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet;
 use Linnet::Postgres;
 use Linnet::Sees;
@@ -17,7 +17,7 @@ use MIME::Base64 'decode_base64';
 use Test::More;
 use Time::HiRes 'time';
 
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 
 # Type of the answer of each; of those that come by HTTP there is none.
 my ($st, $table) = Linnet::run([Linnet->program('linnet-dump'), 'OPS']);
@@ -859,7 +859,7 @@ sub joins {
 	my $token = $m->{seed}{inviteToken};
 	my $key = Linnet::Peer::new_key();
 	my $r = $host->http(POST => '/join', {}, { invite_token => $token,
-	    invite_payload => JSON::PP->new->decode(
+	    invite_payload => Cpanel::JSON::XS->new->decode(
 		decode_base64($token =~ tr{-_}{+/}r)),
 	    peer_pubkey => $key->{pubkey}, display_name => $name });
 	is_deeply([$r->{status}, $r->{json}{ok}], [200, $true],

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet qw(wait_until run scratch slurp);
 
@@ -18,7 +18,7 @@ my $seed = $broker->seed;
 my $good = $broker->peer($seed->{peerA}, name => 'good', session_key => 1);
 my $well = $broker->peer($seed->{peerB}, name => 'well', session_key => 1);
 my @pids = $broker->pids;
-my $json = JSON::PP->new->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->canonical->allow_nonref;
 my $rows = 0;
 
 # What no answer may show.

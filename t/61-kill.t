@@ -25,7 +25,7 @@ sub checker {
 	my ($b) = @_;
 	my $file = $b->dir . '.seed';
 	open my $f, '>', $file or die "$file: $!";
-	print $f JSON::PP->new->encode($b->seed);
+	print $f Cpanel::JSON::XS->new->encode($b->seed);
 	close $f;
 	my $pid = open my $out, '-|', Linnet->program('t/load/checker'),
 	    '127.0.0.1', $b->port, $file, 8, $rate, $seconds

@@ -31,7 +31,7 @@ my ($one, $two) = map { Linnet->broker(workers => 2,
 my $members = $one->ctl_json('-o', $options[0], 'seed');
 my $file = $one->dir . '.seed';
 open my $f, '>', $file or die "$file: $!";
-print $f JSON::PP->new->encode($members);
+print $f Cpanel::JSON::XS->new->encode($members);
 close $f;
 
 # Waits a random time; the moments are what the test is about.

@@ -7,7 +7,7 @@
 # operation needs a row of %good.
 use strict;
 use warnings;
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet;
 use POSIX 'strftime';
 use Test::More;
@@ -19,7 +19,7 @@ my $seed = $broker->seed;
 # Who may do everything.
 $broker->psql("update member set role = 'owner'
     where id = '$seed->{peerA}{memberId}'");
-my $json = JSON::PP->new->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->canonical->allow_nonref;
 my $other = $broker->peer($seed->{peerB}, name => 'other', session_key => 1);
 my $id = '0' x 31 . '1';
 my $channels = 0;
@@ -50,7 +50,7 @@ my %good = (
 	list_peers => sub { {} },
 	set_status => sub { { status => 'idle' } },
 	set_summary => sub { { summary => 'x' } },
-	set_visible => sub { { visible => JSON::PP::true } },
+	set_visible => sub { { visible => Cpanel::JSON::XS::true } },
 	set_profile => sub { { title => 'x', capabilities => ['y'] } },
 	set_stats => sub { { stats => { errors => 1 } } },
 	join_group => sub { { name => 'g', role => 'r' } },
@@ -68,13 +68,13 @@ my %good = (
 	forget => sub { { memoryId => $id } },
 	restore => sub { { memoryId => $id } },
 	list_memories => sub { { tags => ['t'], by => 'x', limit => 1,
-	    after => "0.$id", forgotten => JSON::PP::true } },
+	    after => "0.$id", forgotten => Cpanel::JSON::XS::true } },
 	search => sub { { query => 'x', entityTypes => ['member'],
 	    actorType => 'human',
 	    channel => 'there', limit => 1, after => $place } },
 	suggest => sub { { query => 'x', limit => 1 } },
 	list_memory_units => sub { { channel => 'there', limit => 1,
-	    promoted => JSON::PP::true, after => $id } },
+	    promoted => Cpanel::JSON::XS::true, after => $id } },
 	search_memory_units => sub { { query => 'x', channel => 'there',
 	    limit => 1, after => $place } },
 	get_memory_unit => sub { { memoryId => $id } },
@@ -103,25 +103,25 @@ my %good = (
 	    . '921a4881' } },
 	get_artifact => sub { { artifactId => $id } },
 	list_artifacts => sub { { channel => 'there', includeDeleted =>
-	    JSON::PP::true, after => $id, limit => 1 } },
+	    Cpanel::JSON::XS::true, after => $id, limit => 1 } },
 	delete_artifact => sub { { artifactId => $id, reason => 'x' } },
 	create_channel => sub { { name => 'c' . ++$channels, topic => 'x',
-	    private => JSON::PP::false } },
+	    private => Cpanel::JSON::XS::false } },
 	create_thread => sub { { channel => 'there', messageId => $id,
-	    private => JSON::PP::false } },
+	    private => Cpanel::JSON::XS::false } },
 	delete_channel => sub { { channel => $id } },
 	post => sub { { channel => 'there', replyToId => $id,
 	    client_message_id => 'p' . ++$channels,
-	    autoRequestOnDeny => JSON::PP::true,
+	    autoRequestOnDeny => Cpanel::JSON::XS::true,
 	    parts => [{ type => 'text', payload => { text => 'x' } }] } },
 	edit_post => sub { { messageId => $id,
 	    parts => [{ type => 'text', payload => { text => 'x' } }] } },
 	redact_post => sub { { messageId => $id, reason => 'x' } },
 	react => sub { { messageId => $id, reaction => 'x',
-	    remove => JSON::PP::false } },
+	    remove => Cpanel::JSON::XS::false } },
 	read_channel => sub { { channel => 'there', after => 0,
 	    limit => 1 } },
-	list_channels => sub { { joined => JSON::PP::true, limit => 1,
+	list_channels => sub { { joined => Cpanel::JSON::XS::true, limit => 1,
 	    after => "$id x" } },
 	list_threads => sub { { channel => 'there', limit => 1,
 	    after => $id } },
@@ -134,7 +134,7 @@ my %good = (
 	list_channel_members => sub { { channel => 'there', limit => 1,
 	    after => "$id x" } },
 	mark_read => sub { { channel => 'there', seq => 0, acked => 0,
-	    back => JSON::PP::true } },
+	    back => Cpanel::JSON::XS::true } },
 	read_cursor => sub { { channel => 'there' } },
 	create_member => sub { { name => 'm' . ++$channels, kind => 'app',
 	    role => 'member', scopes => ['state:read'],
@@ -162,7 +162,7 @@ my %good = (
 	    after => $id } },
 	get_permission_request => sub { { requestId => $id } },
 	resolve_permission => sub { { requestId => $id, notes => 'x',
-	    approve => JSON::PP::true, maxUses => 1,
+	    approve => Cpanel::JSON::XS::true, maxUses => 1,
 	    expiresAt => strftime('%FT%TZ', gmtime time + 3600) } },
 	register_command => sub { { name => 'c' . ++$channels,
 	    description => 'x', argsSchema => {}, channel => 'there' } },
@@ -175,10 +175,11 @@ my %good = (
 	mesh_events => sub { { after => '0', limit => 1 } },
 	create_webhook => sub { { endpoint => 'https://a.example/', eventTypes =>
 	    ['x'], streamId => $id, secret => 'x' x 20 } },
-	list_webhooks => sub { { includeDisabled => JSON::PP::true, limit => 1,
+	list_webhooks => sub { {
+	    includeDisabled => Cpanel::JSON::XS::true, limit => 1,
 	    before => $id } },
 	set_webhook => sub { { subscriptionId => $id, enabled =>
-	    JSON::PP::true, skip => JSON::PP::false } },
+	    Cpanel::JSON::XS::true, skip => Cpanel::JSON::XS::false } },
 	delete_webhook => sub { { subscriptionId => $id } },
 	list_webhook_deliveries => sub { { subscriptionId => $id, limit => 1,
 	    state => 'dead', before => $id } },
@@ -235,7 +236,7 @@ sub raw { return \$_[0] }
 sub text { return ref $_[0] eq 'SCALAR' ? ${ $_[0] } : $json->encode($_[0]) }
 
 # The values that a type refuses: [what it is, value, code].
-my @any = (['a number', 5], ['true', JSON::PP::true], ['an array', []],
+my @any = (['a number', 5], ['true', Cpanel::JSON::XS::true], ['an array', []],
     ['an object', {}], ['a text', 'x']);
 my %takes = (
 	str => qr/text/, name => qr/text/, int => qr/number/, bool => qr/true/,

@@ -10,13 +10,13 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet qw(scratch);
 use Linnet::OpenAPI;
 use Test::More;
 use Time::HiRes 'time';
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
 my $unknown = '0' x 31 . '1';
 my $key = 'k' x 40;
 my $key_file = scratch() . '/key';
@@ -47,7 +47,7 @@ sub mesh {
 	$m->{over} = $over->{token};
 	$m->{gone} = $gone->{token};
 	my $channel = $peer->request({ type => 'create_channel',
-	    name => 'private-channel', private => JSON::PP::true });
+	    name => 'private-channel', private => Cpanel::JSON::XS::true });
 	my $post = $peer->request({ type => 'post', channel => 'private-channel',
 	    client_message_id => 'x', parts => [{ type => 'text',
 	    payload => { text => 'private-text' } }] });
@@ -103,7 +103,7 @@ sub good {
 		my ($min, $max) = ($s->{minimum} // 0, $s->{maximum} // 1);
 		return $min <= 1 && $max >= 1 ? 1 : $min;
 	}
-	return JSON::PP::true if $type eq 'boolean';
+	return Cpanel::JSON::XS::true if $type eq 'boolean';
 	return [map { good($s->{items}) } 1 .. ($s->{minItems} // 0)]
 	    if $type eq 'array';
 	return { map { $_ => good($s->{properties}{$_}) }
@@ -258,7 +258,7 @@ sub target {
 
 sub escape {
 	my ($v) = @_;
-	$v = $v ? 'true' : 'false' if JSON::PP::is_bool($v);
+	$v = $v ? 'true' : 'false' if Cpanel::JSON::XS::is_bool($v);
 	return ref $v ? 'x' : $v =~ s/([^A-Za-z0-9._~:-])/
 	    sprintf '%%%02X', ord $1/ger;
 }

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use MIME::Base64 'encode_base64';
 use Test::More;
 use Linnet 'wait_until';
@@ -16,8 +16,8 @@ use Linnet::Hooks;
 use Linnet::Rest qw(platform_key principal rest);
 use Linnet::Ws;
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $hooks = Linnet::Hooks->new;
 # What somebody who guesses asks for by its name.
 my $name = 'zebra';

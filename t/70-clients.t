@@ -13,8 +13,8 @@ use Time::HiRes 'time';
 
 # What both have.
 package Client;
+use Cpanel::JSON::XS ();
 use Digest::SHA qw(sha256 hmac_sha256);
-use JSON::PP ();
 use Linnet::Io 'wait_until';
 use MIME::Base64 qw(encode_base64 decode_base64);
 
@@ -36,7 +36,7 @@ sub put { my ($c, %m) = @_; return $c->{ws}->send_text(\%m) }
 
 sub wrong {
 	my ($c, $m) = @_;
-	push @{ $c->{wrong} }, JSON::PP->new->canonical->encode($m);
+	push @{ $c->{wrong} }, Cpanel::JSON::XS->new->canonical->encode($m);
 	return;
 }
 
@@ -167,9 +167,10 @@ sub got {
 sub join_mesh {
 	my ($broker, $token, $name) = @_;
 	my $key = Linnet::Peer::new_key();
-	my $payload = JSON::PP->new->decode(decode_base64($token =~ tr{-_}{+/}r));
+	my $payload = Cpanel::JSON::XS->new->decode(
+	    decode_base64($token =~ tr{-_}{+/}r));
 	my $r = $broker->http(POST => '/join', { 'Content-Type' =>
-	    'application/json' }, JSON::PP->new->encode({
+	    'application/json' }, Cpanel::JSON::XS->new->encode({
 	    invite_token => $token, invite_payload => $payload,
 	    peer_pubkey => $key->{pubkey}, display_name => $name }));
 	return ($r, { %$key, meshId => $payload->{mesh_id},
@@ -180,7 +181,8 @@ sub join_mesh {
 sub hook {
 	my ($c, $broker, $status) = @_;
 	return $broker->http(POST => '/hook/set-status', { 'Content-Type' =>
-	    'application/json' }, JSON::PP->new->encode({ cwd => $c->{cwd},
+	    'application/json' }, Cpanel::JSON::XS->new->encode({
+	    cwd => $c->{cwd},
 	    pid => getppid() + 0, status => $status, session_id => $c->{sid} }));
 }
 
@@ -371,10 +373,10 @@ sub presence {
 	    && ($_[0]{profile}{title} // '') eq 'T'
 	    && ($_[0]{stats}{messagesIn} // 0) == 1 },
 	    'summary, profile and stats');
-	$new->ask(type => 'set_visible', visible => JSON::PP::false);
+	$new->ask(type => 'set_visible', visible => Cpanel::JSON::XS::false);
 	my $hidden = wait_until { !named('Newt', $old->peers) } 15;
 	ok($hidden, 'old does not see who is hidden');
-	$new->ask(type => 'set_visible', visible => JSON::PP::true);
+	$new->ask(type => 'set_visible', visible => Cpanel::JSON::XS::true);
 	sees($old, 'Newt', sub { 1 }, 'new again');
 	return;
 }
@@ -397,7 +399,7 @@ sub messages {
 	    $status->{recipients}[0]{status}, $status->{recipients}[0]{name}],
 	    [$new->key, 1, 'delivered', 'Newt'], 'to whom');
 	is($new->ask(type => 'message_status', messageId => $ack->{messageId})
-	    ->{delivered}, JSON::PP::true, 'its recipient may ask too');
+	    ->{delivered}, Cpanel::JSON::XS::true, 'its recipient may ask too');
 
 	$ack = $new->send($old->key, 'back', id => 'cm-1', replyToId => 'r1');
 	is_deeply([@$ack{qw(type id client_message_id request_fingerprint)}],
@@ -504,7 +506,7 @@ sub later_ones {
 	    type => 'list_scheduled')->{messages} }],
 	    [sort map { $_->{scheduledId} } $r, $far], 'scheduled_list');
 	is($new->ask(type => 'cancel_scheduled', scheduledId =>
-	    $far->{scheduledId})->{ok}, JSON::PP::true, 'cancelled');
+	    $far->{scheduledId})->{ok}, Cpanel::JSON::XS::true, 'cancelled');
 	my $m = $old->expect;
 	is_deeply([@$m{qw(text subtype)}], ['wake', 'reminder'], 'old gets it');
 
@@ -599,7 +601,7 @@ sub begins {
 sub newcomer {
 	my ($near, $far, $new, $token) = @_;
 	my ($r, $member) = Old::join_mesh($far, $token, 'Joan');
-	is_deeply([$r->{status}, $r->{json}{ok}], [200, JSON::PP::true],
+	is_deeply([$r->{status}, $r->{json}{ok}], [200, Cpanel::JSON::XS::true],
 	    'an old client joins') or diag explain $r;
 	is_id($member->{memberId}, 'its member id');
 	my $joan = Old->connect($near, $member, name => 'Joan',
@@ -608,7 +610,7 @@ sub newcomer {
 	    'and is there');
 	for my $status (qw(working idle working)) {
 		$r = $joan->hook($far, $status);
-		is_deeply($r->{json}, { ok => JSON::PP::true,
+		is_deeply($r->{json}, { ok => Cpanel::JSON::XS::true,
 		    presence_id => $joan->{hello}{presenceId} },
 		    "a hook without a token: $status") or diag explain $r;
 		sees($new, 'Joan', sub { $_[0]{status} eq $status }, $status);
@@ -641,7 +643,8 @@ sub comes_and_goes {
 	my ($near, $new, $seed) = @_;
 	my $other = New->connect($near, $seed->{peerA}, name => 'Nina');
 	is($new->event('peer_joined')->{eventData}{name}, 'Nina', 'joined');
-	for (['hidden', JSON::PP::false], ['visible', JSON::PP::true]) {
+	for (['hidden', Cpanel::JSON::XS::false],
+	    ['visible', Cpanel::JSON::XS::true]) {
 		my ($event, $visible) = @$_;
 		$other->ask(type => 'set_visible', visible => $visible);
 		is($new->event("peer_$event")->{eventData}{name}, 'Nina',

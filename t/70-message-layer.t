@@ -5,12 +5,12 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet qw(scratch);
 use Linnet::Layer;
 use Test::More;
 
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $id = qr/\A[0-9a-f]{32}\z/;
 my $time = qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/;
 my $key = 'platform-key-of-the-test-0123456789';

@@ -222,7 +222,7 @@ over($pid{own}, 10);
 	my $m = $seed->{peerB};
 	my $s = Linnet::Peer::new_key();
 	my $until = (time + 3600) * 1000;
-	my $word = JSON::PP->new->encode({
+	my $word = Cpanel::JSON::XS->new->encode({
 		sessionPubkey => $s->{pubkey},
 		parentMemberPubkey => $m->{pubkey},
 		expiresAt => $until,

@@ -7,14 +7,14 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet qw(run slurp scratch);
 
 my $dir = scratch();
 my $b = Linnet->broker(workers => 1, options =>
     ['audit.checkpoint_time 0']);
-my $json = JSON::PP->new->utf8->canonical;
+my $json = Cpanel::JSON::XS->new->utf8->canonical;
 my $ctl = Linnet->program('linnetctl');
 my $seed = $b->seed;
 my ($mesh, $slug) = @{$seed}{qw(meshId slug)};
@@ -162,13 +162,13 @@ subtest 'export' => sub {
 	my ($st, $v, $err) = elsewhere('--file', $file, '--key', $key);
 	is($st, 0, 'verified') or diag $err;
 	is_deeply([@{ $v->[0] }{qw(meshId total checkpoints trusted)}],
-	    [$mesh, $n, 2, JSON::PP::true], 'what there is');
+	    [$mesh, $n, 2, Cpanel::JSON::XS::true], 'what there is');
 	my ($head, @r) = map { $json->decode($_) } @lines;
 	is_deeply([@{$head}{qw(format version meshId total)}],
 	    ['linnet-audit', 1, $mesh, $n], 'it says what it is');
 	is(join(' ', map { $_->{n} } grep { $_->{n} } @r),
 	    join(' ', 1 .. $n), 'each line');
-	is((elsewhere('--file', $file))[1][0]{trusted}, JSON::PP::false,
+	is((elsewhere('--file', $file))[1][0]{trusted}, Cpanel::JSON::XS::false,
 	    'without a key it says that');
 	is((elsewhere('--file', $file, '--key', 'f' x 64))[0], 65,
 	    'with another one it is not');

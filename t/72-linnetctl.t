@@ -7,7 +7,7 @@ use warnings;
 use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet qw(wait_until run slurp scratch);
 use Linnet::Postgres;
@@ -15,7 +15,7 @@ use Linnet::Proc;
 
 my $ctl = Linnet->program('linnetctl');
 my $dir = scratch();
-my $json = JSON::PP->new->utf8;
+my $json = Cpanel::JSON::XS->new->utf8;
 my $b = Linnet->broker(workers => 2);
 my %tried; # commands that some test below has run
 
@@ -155,7 +155,7 @@ subtest 'the daemon' => sub {
 	like($text, qr/^messages that wait: 0$/m, 'the queue');
 	my ($host) = @{ json_of('host', 'list') };
 	is($host->{hostId}, $s->{host}, 'host list');
-	is($host->{alive}, JSON::PP::true, 'it is alive');
+	is($host->{alive}, Cpanel::JSON::XS::true, 'it is alive');
 	good(qr/\t$host->{hostId}$/m, 'host', 'list');
 
 	unlike($b->log, qr/debug/, 'nothing is debugged');
@@ -192,9 +192,10 @@ subtest 'meshes' => sub {
 	good(qr/^team\tA team\t0\t0\t/m, 'mesh', 'list');
 
 	my $show = json_of('mesh', 'show', 'team');
-	is($show->{ownerKeyStored}, JSON::PP::true, 'its key is stored');
+	is($show->{ownerKeyStored}, Cpanel::JSON::XS::true,
+	    'its key is stored');
 	is_deeply($show->{limits}{sessions}, { used => 0, limit => 100000,
-	    own => JSON::PP::false }, 'a limit of the configuration');
+	    own => Cpanel::JSON::XS::false }, 'a limit of the configuration');
 	bad(64, qr/nothing to set; linnetctl help mesh set/, 'mesh', 'set',
 	    'team');
 	bad(64, qr/--sessions "0" is too small; it is from 1 to 10000000, or/,
@@ -313,7 +314,7 @@ subtest 'members without a key' => sub {
 	    'as asked');
 	my $show = json_of('member', 'show', $m, 'dan');
 	is_deeply([@{$show}{qw(memberId kind role pubkey hasPassword)}],
-	    [$r->{memberId}, 'human', 'admin', undef, JSON::PP::false],
+	    [$r->{memberId}, 'human', 'admin', undef, Cpanel::JSON::XS::false],
 	    'it is shown');
 	good(qr/^wat_/, 'token', 'create', $m, 'carol');
 	bad(64, qr/--kind "cat" is none of agent/, 'member', 'create',
@@ -343,7 +344,7 @@ subtest 'keeping order' => sub {
 	my ($id) = map { $_->{sessionId} } grep { $_->{name} eq 'p2' } @$rows;
 	my $r = json_of('kick', $m, $id);
 	is_deeply($r, [{ sessionId => $id, name => 'p2',
-	    ended => JSON::PP::true }], 'by id');
+	    ended => Cpanel::JSON::XS::true }], 'by id');
 	closed_ok($p[1], 4001, 'kicked', 'that one');
 	my @k = @{ json_of('kick', $m, 'peer-a') };
 	is(@k, 2, 'all sessions of a member');

@@ -7,13 +7,13 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet qw(wait_until run slurp);
 use Linnet::Cli qw(linnet said said_quietly fails);
 use Linnet::Proc ();
 
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
 my $home = Linnet::Cli::home();
 my $b = Linnet->broker(workers => 2, options => ['rate.member 0',
     'rate.requests 0']);

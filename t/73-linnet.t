@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use POSIX ();
 use Test::More;
 use Linnet qw(wait_until run slurp);
@@ -13,7 +13,7 @@ use Linnet::Cli qw(linnet said said_quietly fails inbox follow);
 use Linnet::Proc ();
 use Linnet::Tls;
 
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
 my $home = Linnet::Cli::home();
 my $program = Linnet->program('linnet');
 my $b = Linnet->broker(workers => 2);

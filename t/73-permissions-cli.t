@@ -6,14 +6,14 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Time::HiRes 'time';
 use Linnet qw(wait_until slurp);
 use Linnet::Cli qw(linnet said fails);
 use Linnet::Proc ();
 
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
 my $home = Linnet::Cli::home();
 my $b = Linnet->broker(workers => 2, options => ['rate.member 0',
     'rate.requests 0', 'rate.refused 0']);

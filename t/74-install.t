@@ -5,13 +5,13 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Cpanel::JSON::XS ();
 use Cwd 'realpath';
 use File::Path 'make_path';
-use JSON::PP ();
 use Test::More;
 use Linnet qw(run scratch slurp);
 
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
 my $program = Linnet->program('linnet');
 my $self = realpath($program);
 my $base = scratch();
@@ -158,10 +158,11 @@ my %hosts = (
 sub read_as_host {
 	my ($text) = @_;
 	$text =~ s/^\xef\xbb\xbf//;
-	return JSON::PP->new->utf8->decode($text) if $text !~ m{/[/*]|,\s*[\]\}]};
+	return Cpanel::JSON::XS->new->utf8->decode($text)
+	    if $text !~ m{/[/*]|,\s*[\]\}]};
 	$text =~ s{("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/}{$1 // ''}gse;
 	$text =~ s/,(\s*[\]\}])/$1/g;
-	return JSON::PP->new->utf8->decode($text);
+	return Cpanel::JSON::XS->new->utf8->decode($text);
 }
 
 for my $host (sort keys %hosts) {
@@ -231,7 +232,7 @@ subtest 'what hosts find' => sub {
 	    'with its milliseconds');
 	is_deeply(read_as_host($t->{'.config/opencode/opencode.jsonc'})
 	    ->{mcp}{linnet}, { type => 'local', command => [$self, 'mcp'],
-	    enabled => JSON::PP::true }, 'opencode');
+	    enabled => Cpanel::JSON::XS::true }, 'opencode');
 	like($t->{'.config/opencode/plugins/linnet.js'},
 	    qr/"\Q$self\E hook "/, 'its plugin');
 	is_deeply(read_as_host($t->{'.cursor/mcp.json'})->{mcpServers}{linnet},

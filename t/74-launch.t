@@ -5,8 +5,8 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Cpanel::JSON::XS ();
 use File::Path 'make_path';
-use JSON::PP ();
 use Test::More;
 use Time::HiRes 'time';
 use Linnet qw(wait_until run slurp);
@@ -15,7 +15,7 @@ use Linnet::Cli qw(linnet said said_quietly fails inbox follow);
 use Linnet::Proc ();
 use Linnet::Tls;
 
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
 my $home = Linnet::Cli::home();
 my $program = Linnet->program('linnet');
 my $b = Linnet->broker(workers => 2);

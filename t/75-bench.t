@@ -4,8 +4,8 @@
 # can be read, and nothing stays behind, however it ends.
 use strict;
 use warnings;
+use Cpanel::JSON::XS ();
 use File::Path 'remove_tree';
-use JSON::PP ();
 use Linnet;
 use Linnet::Proc qw(run reap scratch slurp);
 use Test::More;
@@ -25,7 +25,7 @@ sub bench {
 	my ($status, $out, $err) =
 	    run([$bench, @args, @short, '--json'], timeout => 120);
 	is($status, 0, "linnet-bench @args") or diag $err;
-	my $all = eval { JSON::PP->new->utf8->decode($out) };
+	my $all = eval { Cpanel::JSON::XS->new->utf8->decode($out) };
 	ok($all, 'JSON') or diag $@ . $out;
 	return $all->{matches}[0];
 }
@@ -107,7 +107,7 @@ is($status, 0, 'growth') or diag $err;
 like($out, qr/^fan-out to .*^direct from /ms, 'both matches');
 like($out, qr/^ +group 10 +[\d,]+ +[\d,]+ +[\d,]+ +[\d.]+ +[\d.]+ +[\d.]+$/m,
     'figures and ratios');
-my $saved = eval { JSON::PP->new->utf8->decode(slurp("$dir/json")) };
+my $saved = eval { Cpanel::JSON::XS->new->utf8->decode(slurp("$dir/json")) };
 cmp_ok(scalar @{ $saved->{matches} }, '>=', 2, 'the same as JSON')
     or diag $@;
 like($out, qr/^What is meant .*^    deliveries_per_cpu, to group .* (?:yes|no)$/ms,
@@ -126,7 +126,7 @@ is("@open", '', 'its elements are closed');
 # A daemon that runs already.
 my $b = Linnet->broker(workers => 1, options => ['rate.now 0']);
 open my $f, '>', "$dir/seed" or die "$dir/seed: $!";
-print $f JSON::PP->new->encode($b->seed);
+print $f Cpanel::JSON::XS->new->encode($b->seed);
 close $f;
 $e = bench(qw(direct --senders 2 --address), '127.0.0.1:' . $b->port, '--seed',
     "$dir/seed", '--pid', $b->pid)->{entries}[0];

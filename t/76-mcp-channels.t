@@ -7,14 +7,14 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet 'wait_until';
 use Linnet::Cli 'said';
 use Linnet::Mcp;
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $b = Linnet->broker(workers => 2, options => ['rate.member 0',
     'rate.requests 0', 'rate.refused_burst 1000000']);
 my $seed = $b->seed;
@@ -73,7 +73,7 @@ sub wrong {
 	}
 	return if !defined $v;
 	return "$at is no boolean"
-	    if $type eq 'boolean' && !JSON::PP::is_bool($v);
+	    if $type eq 'boolean' && !Cpanel::JSON::XS::is_bool($v);
 	return "$at is no integer"
 	    if $type eq 'integer' && $v !~ /^-?\d+$/;
 	return;

@@ -7,15 +7,15 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Time::HiRes 'time';
 use Linnet 'wait_until';
 use Linnet::Cli 'said';
 use Linnet::Mcp;
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $b = Linnet->broker(workers => 2, options => ['rate.member 0',
     'rate.requests 0', 'rate.refused 0']);
 my $seed = $b->seed;

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet qw(wait_until slurp);
 use Linnet::Cli qw(said inbox);
@@ -14,7 +14,7 @@ use Linnet::Mcp;
 my $b = Linnet->broker(workers => 2, options => ['mesh.ack_time 2s']);
 my $seed = $b->seed;
 my $link = $seed->{inviteLink};
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my %meta = (
 	'io.modelcontextprotocol/protocolVersion' => '2026-07-28',
 	'io.modelcontextprotocol/clientCapabilities' => {},
@@ -64,7 +64,8 @@ for my $version (qw(2024-11-05 2025-03-26 2025-06-18 2025-11-25 2026-07-28)) {
 		my $raw = $m->tool('get_state', { key => 'nothing' });
 		is(defined $raw->{structuredContent}, $version ge '2025-06-18',
 		    'structured content');
-		is_deeply(JSON::PP->new->utf8->decode($raw->{content}[0]{text}),
+		is_deeply(Cpanel::JSON::XS->new->utf8
+		    ->decode($raw->{content}[0]{text}),
 		    $raw->{structuredContent}, 'and the same as text')
 		    if $raw->{structuredContent};
 		is($raw->{resultType}, $modern ? 'complete' : undef,

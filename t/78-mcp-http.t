@@ -6,12 +6,12 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Linnet qw(wait_until);
 use Linnet::Guard;
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
 my $b = Linnet->broker(workers => 2, options => ['mesh.ack_time 2s',
     'http.origin https://app.example', 'rate.refused_burst 1000000']);
 my $m = $b->seed;
@@ -115,7 +115,8 @@ subtest 'prompts' => sub {
 	is_deeply(ask('alice', '2025-06-18', 'completion/complete', {
 	    ref => { type => 'ref/prompt', name => 'learned' },
 	    argument => { name => 'tag', value => 'x' } })->{result}, {
-	    completion => { values => [], hasMore => JSON::PP::false } },
+	    completion => { values => [],
+	    hasMore => Cpanel::JSON::XS::false } },
 	    'completion');
 	for my $try (1 .. 8) {
 		my $r = ask('alice', $modern, 'prompts/get',

@@ -7,10 +7,10 @@ use warnings;
 use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Cpanel::JSON::XS ();
 use Cwd 'realpath';
 use Digest::SHA 'sha256_hex';
 use Encode qw(decode_utf8 encode_utf8);
-use JSON::PP ();
 use MIME::Base64 'encode_base64';
 use POSIX ();
 use Socket;
@@ -19,7 +19,7 @@ use Linnet qw(wait_until scratch slurp);
 use Linnet::Cli 'said';
 use Linnet::Mcp;
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
 my $b = Linnet->broker(workers => 2, options => ['mesh.ack_time 2s',
     'limit.file_bytes 100000000', 'rate.refused_burst 1000000']);
 my $seed = $b->seed;
@@ -83,7 +83,7 @@ subtest 'shared, found, got' => sub {
 	my $l = $bob->does(list_files => { tags => ['ui'] });
 	is_deeply([@{ $l->{files}[0] }{qw(id name size mime_type by shared
 	    tags)}], [$s->{id}, 'pic.png', 256, 'image/png', 'alice',
-	    JSON::PP::true, [qw(ui draft)]], 'found by its tag')
+	    Cpanel::JSON::XS::true, [qw(ui draft)]], 'found by its tag')
 	    or diag explain $l;
 	is_deeply([map { $_->{id} } @{ $bob->does(list_files =>
 	    { query => 'NOTES' })->{files} }], [$t->{id}], 'by its name');
@@ -120,7 +120,7 @@ subtest 'shared, found, got' => sub {
 	is_deeply([map { "$_->{name} $_->{times}" } @{ $st->{readers} }],
 	    ['bob 3'], 'who has read it');
 	is($alice->does(delete_file => { id => $t->{id} })->{deleted},
-	    JSON::PP::true, 'deleted');
+	    Cpanel::JSON::XS::true, 'deleted');
 	like($bob->refuses(get_file => { id => $t->{id} }),
 	    qr/no such file.*list_files/s, 'and gone');
 };
@@ -215,7 +215,7 @@ subtest 'with messages' => sub {
 # A hook that shows a message acks it: so it shows what came with it.
 subtest 'with a hook' => sub {
 	my $id = $alice->does(share_file => { name => 'h.txt',
-	    content => 'x', attachment => JSON::PP::true })->{id};
+	    content => 'x', attachment => Cpanel::JSON::XS::true })->{id};
 	$alice->does(send_message => { to => 'carol', message => 'read this',
 	    file => $id });
 	my ($status, $out) = Linnet::Cli::linnet('carol', 'hook', 'prompt',
@@ -343,7 +343,7 @@ subtest 'bad input' => sub {
 		    or diag explain $args;
 	}
 	is($bob->does(delete_file => { id => $none })->{deleted},
-	    JSON::PP::false, 'what is not there is deleted');
+	    Cpanel::JSON::XS::false, 'what is not there is deleted');
 	like($bob->refuses(delete_file => { id => $id }), qr/Only who shared/,
 	    'what another shared is not');
 	is(rows(), $rows, 'no file is left of it');
@@ -520,7 +520,7 @@ subtest 'over HTTP' => sub {
 	    m{/v1/files/$up->{id}/}, 1, 'the resource has a link');
 
 	my $att = does('a', share_file => { name => 'private', content => 'x',
-	    attachment => JSON::PP::true });
+	    attachment => Cpanel::JSON::XS::true });
 	does('a', send_message => { to => 'peer-b', message => 'see',
 	    file => $att->{id} });
 	my $m = does('b', wait_for_message => { seconds => 10 })->{messages}[0];
@@ -529,7 +529,7 @@ subtest 'over HTTP' => sub {
 	is(does('b', get_file => { id => $att->{id} })->{text}, 'x',
 	    'which is got');
 	is(does('a', delete_file => { id => $t->{id} })->{deleted},
-	    JSON::PP::true, 'deleted');
+	    Cpanel::JSON::XS::true, 'deleted');
 	is_deeply([map { $_->{id} } @{ does('b', list_files => { tags => ['t'],
 	    })->{files} }], [$up->{id}], 'a list');
 };

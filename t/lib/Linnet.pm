@@ -24,8 +24,8 @@ package Linnet;
 use strict;
 use warnings;
 use Carp;
+use Cpanel::JSON::XS ();
 use Exporter 'import';
-use JSON::PP ();
 use Linnet::Guard ();
 use Linnet::Http;
 use Linnet::Io qw(wait_until patience);
@@ -255,7 +255,7 @@ sub ctl_json {
 	my ($self, @args) = @_;
 	my ($st, $out, $err) = $self->ctl(@args);
 	croak "linnetctl @args: status $st\n$err" if $st != 0;
-	return JSON::PP->new->utf8->allow_nonref->decode($out);
+	return Cpanel::JSON::XS->new->utf8->allow_nonref->decode($out);
 }
 
 # A mesh with members, from `linnetctl seed`; each member carries its meshId.

@@ -4,11 +4,11 @@ package Linnet::Events;
 use strict;
 use warnings;
 use Carp;
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use parent 'Linnet::Http';
 use Linnet::Io 'wait_until';
 
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
 
 # at: a broker; token; last: Last-Event-ID; headers: more.  Where the answer is
 # no stream, response has it.

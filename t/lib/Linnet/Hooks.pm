@@ -9,9 +9,9 @@
 package Linnet::Hooks;
 use strict;
 use warnings;
+use Cpanel::JSON::XS ();
 use Fcntl ':flock';
 use IO::Socket::INET;
-use JSON::PP ();
 use Linnet::Proc qw(scratch cleanup_at_end slurp);
 use POSIX ();
 use Socket 'inet_aton';
@@ -72,7 +72,8 @@ sub answers {
 	my ($self, $path, @list) = @_;
 	my $f = $self->file('say', $path);
 	open my $fh, '>', "$f.new" or die "$f: $!";
-	print $fh map { JSON::PP->new->canonical->encode(ref ? $_ : [$_])
+	print $fh map {
+	    Cpanel::JSON::XS->new->canonical->encode(ref ? $_ : [$_])
 	    . "\n" } @list;
 	close $fh;
 	rename "$f.new", $f or die "$f: $!";
@@ -91,7 +92,7 @@ sub names {
 
 sub got {
 	my ($self, $path) = @_;
-	return map { JSON::PP->new->utf8->decode($_) }
+	return map { Cpanel::JSON::XS->new->utf8->decode($_) }
 	    split /\n/, slurp($self->file('got', $path));
 }
 
@@ -100,7 +101,8 @@ sub events {
 	my ($self, $path) = @_;
 	my %seen;
 	return map { $_->{event} } grep { !$seen{ $_->{deliveryId} }++ }
-	    map { JSON::PP->new->utf8->decode($_->{body}) } $self->got($path);
+	    map { Cpanel::JSON::XS->new->utf8->decode($_->{body}) }
+	    $self->got($path);
 }
 
 sub next_answer {
@@ -110,7 +112,7 @@ sub next_answer {
 	flock $lock, LOCK_EX;
 	my ($first, @rest) = split /^/, slurp($f);
 	return [200, {}, 'ok'] if !defined $first;
-	$first = JSON::PP->new->decode($first);
+	$first = Cpanel::JSON::XS->new->decode($first);
 	return $first if !@rest && $first->[4];
 	open my $fh, '>', $f or die;
 	print $fh @rest;
@@ -143,7 +145,7 @@ sub take {
 		my $f = $self->file('got', $path);
 		open my $fh, '>>', $f or die;
 		flock $fh, LOCK_EX;
-		print $fh JSON::PP->new->utf8->encode({ headers => \%h,
+		print $fh Cpanel::JSON::XS->new->utf8->encode({ headers => \%h,
 		    method => $method, body => $body, at => Time::HiRes::time() })
 		    . "\n";
 		close $fh;

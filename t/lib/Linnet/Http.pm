@@ -3,11 +3,11 @@
 package Linnet::Http;
 use strict;
 use warnings;
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use parent 'Linnet::Io';
 use Linnet::Io 'wait_until';
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
 
 # A request as bytes.  headers: a hash, or a list of [name, value] in order.
 # A reference as body is sent as JSON.

@@ -6,9 +6,9 @@ package Linnet::Layer;
 use strict;
 use warnings;
 use Carp 'croak';
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
 
 # broker, key; of a principal: actor, org, scopes.
 sub new {

@@ -9,13 +9,13 @@ package Linnet::Mcp;
 use strict;
 use warnings;
 use Carp;
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use POSIX 'mkfifo';
 use Linnet::Cli ();
 use Linnet::Io 'wait_until';
 use Linnet::Proc qw(reap scratch slurp);
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
 
 # As who: a directory of Linnet::Cli.  args, env; cwd.
 sub new {

@@ -4,7 +4,7 @@ package Linnet::OpenAPI;
 use strict;
 use warnings;
 use B ();
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet::Guard ();
 use Linnet::Proc qw(run complain);
 
@@ -15,7 +15,7 @@ sub document {
 		my ($st, $out) = run(
 		    ["$Linnet::Guard::builddir/linnet-dump", 'OPENAPI']);
 		die "linnet-dump OPENAPI: status $st" if $st != 0;
-		JSON::PP->new->utf8->decode($out);
+		Cpanel::JSON::XS->new->utf8->decode($out);
 	};
 	return $document;
 }
@@ -54,7 +54,7 @@ sub operations {
 
 my %is = (
 	null => sub { !defined $_[0] },
-	boolean => sub { JSON::PP::is_bool($_[0]) },
+	boolean => sub { Cpanel::JSON::XS::is_bool($_[0]) },
 	object => sub { ref $_[0] eq 'HASH' },
 	array => sub { ref $_[0] eq 'ARRAY' },
 	number => sub { is_number($_[0]) },
@@ -142,7 +142,9 @@ sub answer_faults {
 	my $media = $content && ($content->{$type} // $content->{'*/*'});
 	return "the type $type is not described for $r->{status}" if !$media;
 	return () if !$media->{schema} || $type !~ /json$/;
-	my $v = eval { JSON::PP->new->utf8->allow_nonref->decode($r->{body}) };
+	my $v = eval {
+		Cpanel::JSON::XS->new->utf8->allow_nonref->decode($r->{body});
+	};
 	return "the body is no JSON: $@" if $@;
 	return faults($media->{schema}, $v, '');
 }

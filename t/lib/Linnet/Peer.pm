@@ -4,8 +4,8 @@ package Linnet::Peer;
 use strict;
 use warnings;
 use Carp;
+use Cpanel::JSON::XS ();
 use Crypt::PK::Ed25519;
-use JSON::PP ();
 use Linnet::Io 'wait_until';
 use Linnet::Ws;
 use MIME::Base64 qw(encode_base64 decode_base64);
@@ -13,7 +13,7 @@ use Test::More ();
 use Time::HiRes 'time';
 
 my $counter = 0;
-my $json = JSON::PP->new->utf8->canonical;
+my $json = Cpanel::JSON::XS->new->utf8->canonical;
 
 # A new Ed25519 pair as a member has it: { pubkey, secretKey } in hex.
 sub new_key {

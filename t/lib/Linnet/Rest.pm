@@ -4,14 +4,14 @@
 package Linnet::Rest;
 use strict;
 use warnings;
+use Cpanel::JSON::XS ();
 use Exporter 'import';
-use JSON::PP ();
 use Linnet ();
 use Linnet::Proc 'scratch';
 
 our @EXPORT_OK = qw(platform_key principal rest);
 
-my $json = JSON::PP->new->utf8->canonical;
+my $json = Cpanel::JSON::XS->new->utf8->canonical;
 my $key = 'a-key-of-the-platform-which-is-long-enough';
 
 # The options of a broker that trusts the key.

@@ -4,11 +4,11 @@
 package Linnet::Visitor;
 use strict;
 use warnings;
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Linnet::Http;
 use Test::More;
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
 my $modern = '2026-07-28';
 my $id = 0;
 

@@ -4,8 +4,8 @@ package Linnet::Ws;
 use strict;
 use warnings;
 use Carp;
+use Cpanel::JSON::XS ();
 use Digest::SHA 'sha1_base64';
-use JSON::PP ();
 use MIME::Base64 'encode_base64';
 use parent 'Linnet::Http';
 use Linnet::Io 'wait_until';
@@ -15,7 +15,8 @@ use constant {
 	CONT => 0, TEXT => 1, BINARY => 2, CLOSE => 8, PING => 9, PONG => 10,
 };
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+# A value of somebody else may have a key twice.
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref->allow_dupkeys;
 
 # Connects and upgrades.  Beside host and port: target (/ws), headers (more,
 # or another value for one), pong => 0 (leaves pings unanswered).  Where the
