@@ -225,6 +225,34 @@ subtest 'clients' => sub {
 	    metadata => [] }) }, qr/400.*metadata/, 'of an object');
 };
 
+subtest 'durable streams' => sub {
+	my $plain = $ml->as($who{app}, $org);
+	my $path = '/v1/durable-streams';
+	my $it = $plain->call(POST => $path, { targetStreamId => $open,
+	    targetStreamType => 'channel' })->{durableStreamId};
+	like($it, $id, 'whoever makes one needs no scope');
+	is($plain->call(POST => "$path/$it/chunks", { chunks =>
+	    [{ text => 'some ' }, { text => 'text' }] })->{offset}, 2,
+	    'nor to write to it');
+	dies(sub { $bob->call(POST => "$path/$it/chunks",
+	    { chunks => [{ text => 'x' }] }) },
+	    qr/403.*"capability":"durable_stream:write"/, 'as others do');
+	dies(sub { $plain->call(POST => "$path/$it/commit", {}) },
+	    qr/403.*"capability":"message:append"/, 'but to post it');
+	my $boss = $ml->as($who{ann}, $org, 'grant:create');
+	$boss->call(POST => '/v1/grants', { actorId => $who{app},
+	    resourceType => 'channel', resourceId => $open, maxUses => 1,
+	    capability => 'message:append' });
+	my $r = $plain->call(POST => "$path/$it/commit", {});
+	is_deeply([@{$r}{qw(status committedMessageId)}],
+	    ['committed', ($ann->messages($open, '?limit=500'))[-1]{id}],
+	    'which may be granted');
+	my $own = $plain->call(POST => $path, {})->{durableStreamId};
+	is($plain->call(POST => "$path/$own/close", {})->{status}, 'closed',
+	    'one of its own ends');
+	is($plain->answer(DELETE => "$path/$own")->{status}, 200, 'and goes');
+};
+
 subtest 'the end of an org' => sub {
 	my $gone = $ml->create_org('Gone');
 	my $a = $ml->create_actor($gone, 'last', 'human');

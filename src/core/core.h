@@ -158,6 +158,9 @@ struct op {
 /* A member that lacks its scope may have been granted it: the handler looks,
  * where request.by_grant says so. */
 #define OP_GRANTABLE 0x200
+/* Of what is a member's own, as what it makes by it: also for whom a back end
+ * acts, with whatever scopes (grant_owns()). */
+#define OP_OWN 0x800
 /* For connections that stay, and hear of things. */
 #define OP_HEARS 0x400
 

@@ -463,6 +463,7 @@ const struct op op_create_durable_stream = {
 	.rest = { "POST /v1/durable-streams",
 	    "POST /v1/durable-streams-storage" },
 	.reply = "durable_stream_created",
+	.flags = OP_OWN,
 	.in = create_fields,
 	.in_size = sizeof(struct create_in),
 	.out = create_out_fields,

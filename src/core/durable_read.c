@@ -450,6 +450,7 @@ const struct op op_append_durable_chunks = {
 	.rest = { "POST /v1/durable-streams/{durableStreamId}/chunks",
 	    "POST /v1/durable-streams-storage/{durableStreamId}/chunks" },
 	.reply = "durable_chunks_appended",
+	.flags = OP_OWN,
 	.in = append_fields,
 	.in_size = sizeof(struct append_in),
 	.out = append_out_fields,

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/domain.h"
+#include "core/grant.h"
 
 #define OP(name) extern const struct op op_##name;
 #include "core/ops.def"
@@ -326,6 +327,8 @@ op_admit(struct request *r, const char *name, size_t n)
 		return ERR_NONE;
 	if (c->session == NULL)
 		return op_error(r, ERR_NO_HELLO, "must send hello first");
+	if (r->op->flags & OP_OWN && grant_owns(c))
+		return ERR_NONE;
 	if (r->op->flags & OP_GRANTABLE) {
 		r->by_grant = true;
 		return ERR_NONE;
