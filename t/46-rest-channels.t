@@ -82,7 +82,7 @@ subtest 'messages that change' => sub {
 	good('ann', POST => "$at/redact", {});
 	refused(404, 'NOT_FOUND', 'what was redacted is not edited', 'ann',
 	    PATCH => $at, { text => 'x' });
-	refused(400, 'VALIDATION', 'no id', 'ann', POST =>
+	refused(404, 'NOT_FOUND', 'no id', 'ann', POST =>
 	    '/v1/messages/nothing/redact', {});
 };
 

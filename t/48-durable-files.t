@@ -176,7 +176,7 @@ subtest 'bad' => sub {
 		fails(rest('POST', "/$id/chunks", $_), 400, $json->encode($_));
 	}
 	fails(puts('f' x 32, 'x'), 404, 'no such one');
-	fails(puts('x', 'x'), 400, 'no id');
+	fails(puts('x', 'x'), 404, 'no id');
 	fails(rest('POST', "/$id/chunks", chunks('x'), token => $bob_token),
 	    404, "another's");
 	my $big = 'y' x (1 << 19);

@@ -253,6 +253,23 @@ subtest 'durable streams' => sub {
 	is($plain->answer(DELETE => "$path/$own")->{status}, 200, 'and goes');
 };
 
+subtest 'what is no id' => sub {
+	my $all = $ml->as($who{ann}, $org, 'message:redact',
+	    'webhook:subscribe', 'memory:promote');
+	for (['GET', 'artifacts/zz'], ['DELETE', 'artifacts/zz'],
+	    ['GET', 'memory/zz'], ['POST', 'memory/zz/promote'],
+	    ['POST', 'messages/zz/redact'],
+	    ['GET', 'durable-streams/zz/head'],
+	    ['PATCH', 'webhooks/subscriptions/zz', { enabled => $true }]) {
+		my $r = $all->answer($_->[0], "/v1/$_->[1]",
+		    $_->[2] // ($_->[0] eq 'POST' ? {} : undef));
+		is_deeply([@{$r}{qw(status)}, $r->{json}{code}],
+		    [404, 'NOT_FOUND'], "$_->[0] /v1/$_->[1]");
+	}
+	my $r = $ml->answer(GET => '/v1/artifacts/zz');
+	is($r->{status}, 401, 'for who is somebody');
+};
+
 subtest 'the end of an org' => sub {
 	my $gone = $ml->create_org('Gone');
 	my $a = $ml->create_actor($gone, 'last', 'human');

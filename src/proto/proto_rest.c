@@ -212,6 +212,10 @@ rest_decode(struct request *r, const struct op *op, void *in, void *arg)
 	enum err e;
 
 	e = decode_object(r, &p->json, 0, op->in, in);
+	if (e == ERR_MALFORMED && rest_args_is_id(op, wire->route, r->error_at))
+		return op_error(r, ERR_NOT_FOUND,
+		    "%s is the id of nothing: an id is 32 hex digits.",
+		    r->error_at + 1);
 	if (e == ERR_NONE)
 		e = rest_etag_decode(r, op, in, &wire->etag);
 	/* What belongs into a header; the body may have it too. */

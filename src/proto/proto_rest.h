@@ -17,6 +17,8 @@ bool rest_args_match(const char *route, struct slice path);
 const char *rest_args(const struct op *op, const char *route,
     const struct http_request *h, struct pool *pool,
     struct slice *out) MUST_CHECK;
+/* Is this, of a JSON pointer, an id that the path says? */
+bool rest_args_is_id(const struct op *op, const char *route, const char *at);
 /* Two JSON objects as one, of the pool; the second may be empty. */
 struct slice rest_args_merge(struct slice a, struct slice b, struct pool *pool);
 

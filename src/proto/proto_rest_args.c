@@ -160,6 +160,17 @@ args_in_route(const char *route, const struct field *f)
 	return false;
 }
 
+bool
+rest_args_is_id(const struct op *op, const char *route, const char *at)
+{
+	const struct field *f;
+
+	for (f = op->in; at != NULL && f->type != F_END; f++)
+		if (f->type == F_ID && strcmp(f->name, at + 1) == 0)
+			return args_in_route(route, f);
+	return false;
+}
+
 const char *
 rest_args(const struct op *op, const char *route, const struct http_request *h,
     struct pool *pool, struct slice *out)
