@@ -270,6 +270,17 @@ subtest 'what is no id' => sub {
 	is($r->{status}, 401, 'for who is somebody');
 };
 
+subtest 'grants of others' => sub {
+	my $at = "/v1/grants/check?actorId=$who{bob}&capability=a:b";
+	my $boss = $ml->as($who{ann}, $org, 'grant:create');
+	$boss->call(POST => '/v1/grants', { actorId => $who{bob},
+	    resourceType => 'org', capability => 'a:b' });
+	is_deeply($boss->call(GET => $at), { hasGrant => $true },
+	    'who may grant sees them');
+	is_deeply($ml->as($who{app}, $org)->call(GET => $at),
+	    { hasGrant => $false }, 'to others they are not there');
+};
+
 subtest 'the end of an org' => sub {
 	my $gone = $ml->create_org('Gone');
 	my $a = $ml->create_actor($gone, 'last', 'human');

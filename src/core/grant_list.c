@@ -261,10 +261,7 @@ check_found(void *arg, const struct db_result *res)
 		op_fail(r, ERR_UNAVAILABLE, NULL);
 		return;
 	}
-	if (!db_bool(res, 0, 0)) {
-		grants_denied(r);
-		return;
-	}
+	/* Those that one may not see are not there. */
 	out.has = db_bool(res, 0, 1);
 	op_reply(r, &out);
 }
@@ -334,5 +331,7 @@ const struct op op_check_grant = {
 	.in_size = sizeof(struct check_in),
 	.out = check_out_fields,
 	.exec = check_grant_exec,
-	.text = "May you do something? Of others only who may grant can ask.",
+	.text = "May you do something, or another member? Of the grants of "
+		"others only who may grant is told; to anybody else it is "
+		"false.",
 };
