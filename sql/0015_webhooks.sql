@@ -10,8 +10,9 @@ create table webhook (
 	types text[] not null,
 	-- What is in one channel or thread alone.
 	channel_id uuid,
-	-- Who made it might see what is not in a channel.
-	audits bool not null,
+	-- Who made it might see what is not in a channel: 0 no; 1 while its
+	-- member's role lets it; 2 as the platform's back end said.
+	audits int2 not null,
 	-- Locked under a key that is not in the database.
 	secret bytea not null,
 	enabled bool not null default true,

@@ -3058,7 +3058,7 @@ and m.revoked_at is null order by t.k;
 -- name: webhook_make batch 12
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::text[], $6::text[], $7::uuid[], $8::bool[], $9::bytea[],
+	    $5::text[], $6::text[], $7::uuid[], $8::int8[], $9::bytea[],
 	    $10::int8[], $11::text[], $12::bool[]) as t(n, id, mesh_id,
 	    member_id, endpoint, types, channel_id, audits, secret, most, at,
 	    needs)
@@ -3199,8 +3199,9 @@ returning w.id, w.mesh_id, w.endpoint, w.secret;
 -- is not claimed any more.
 -- name: webhook_next
 with w as (
-	select w.*, w.audits and case when m.key = mesh.owner_key
-	    then 'owner' else m.role end = any ($4::text[]) as may_audit
+	select w.*, w.audits = 2 or w.audits = 1 and case
+	    when m.key = mesh.owner_key then 'owner'
+	    else m.role end = any ($4::text[]) as may_audit
 	from webhook w join member m on m.id = w.member_id
 	join mesh on mesh.id = w.mesh_id
 	where w.id = $1::uuid and w.claim = $2::uuid and w.enabled

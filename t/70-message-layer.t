@@ -6,7 +6,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Cpanel::JSON::XS ();
-use Linnet qw(scratch);
+use Linnet qw(scratch wait_until);
+use Linnet::Hooks;
 use Linnet::Layer;
 use Test::More;
 
@@ -19,8 +20,10 @@ open my $f, '>', "$dir/key" or die $!;
 print $f "$key\n";
 close $f;
 chmod 0600, "$dir/key";
+my $hooks = Linnet::Hooks->new;
 my $b = Linnet->broker(workers => 2, options => [
-    "platform.key_file $dir/key", 'rate.refused_burst 1000000']);
+    "platform.key_file $dir/key", 'rate.refused_burst 1000000',
+    'webhook.http yes', 'webhook.allow 127.0.0.1']);
 my $ml = Linnet::Layer->new(broker => $b, key => $key);
 my @writes = qw(channel:create thread:create message:append channels:write);
 
@@ -279,6 +282,29 @@ subtest 'grants of others' => sub {
 	    'who may grant sees them');
 	is_deeply($ml->as($who{app}, $org)->call(GET => $at),
 	    { hasGrant => $false }, 'to others they are not there');
+};
+
+subtest 'webhooks of what is in no channel' => sub {
+	for (['/audits', 'audit:read'], ['/plain']) {
+		my ($path, @scopes) = @$_;
+		like($ml->as($who{ann}, $org, 'webhook:subscribe', @scopes)
+		    ->call(POST => '/v1/webhooks/subscriptions', {
+			endpoint => $hooks->url($path),
+			eventTypes => ['grant.created', 'message.appended'],
+			secret => 'secret1234' })->{subscriptionId}, $id,
+		    "$path is made");
+	}
+	my $g = $ml->as($who{ann}, $org, 'grant:create')->call(POST =>
+	    '/v1/grants', { actorId => $who{bob}, resourceType => 'org',
+	    capability => 'c:d' })->{grantId};
+	$ann->append('channel', $open, [text('behind it')]);
+	wait_until { grep { $_->{type} eq 'message.appended' }
+	    $hooks->events($_) } 20 for '/audits', '/plain';
+	my ($e) = $hooks->events('/audits');
+	is_deeply([$e->{type}, $e->{payload}{grantId}, $e->{streamId}],
+	    ['grant.created', $g, undef], 'with audit:read it is sent');
+	is_deeply([map { $_->{type} } $hooks->events('/plain')],
+	    ['message.appended'], 'without it is not');
 };
 
 subtest 'the end of an org' => sub {
