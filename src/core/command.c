@@ -45,8 +45,11 @@ struct register_out {
 static const struct field register_out_fields[] = {
 	{ "commandId", F_ID, OUT(command), 0, 0, 0, NULL, NULL, 0,
 	    "The command." },
-	{ "requestId", F_ID, OUT(request), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
+	{ "requestId", F_ID, OUT(request), 0, 0, FIELD_NULLABLE | FIELD_MESH,
+	    NULL, NULL, 0,
 	    "The request to allow it; null: you may, and it is there." },
+	{ "requestId", F_ID, OUT(request), 0, 0, FIELD_REST, NULL, NULL, 0,
+	    "The request to allow it." },
 	{ .type = F_END },
 };
 #undef OUT
@@ -234,7 +237,8 @@ register_in_channel(struct request *r, struct channel *ch)
 	g->request = r;
 	g->mesh = s->mesh->id;
 	id_new(&c->id);
-	if (!grant_has(r->client, SCOPE_GRANT_CREATE))
+	/* Over REST there is always something to approve: its clients do. */
+	if (op_is_rest(r) || !grant_has(r->client, SCOPE_GRANT_CREATE))
 		id_new(&c->request);
 	if (ch != NULL)
 		c->channel = channel_is_thread(ch) ? ch->root : ch->id;
