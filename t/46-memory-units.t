@@ -233,9 +233,9 @@ subtest 'over HTTP' => sub {
 	like($r->{body}, qr/either streamId or promoted=true is required/,
 	    'as it says');
 	is(http(GET => $_, $t)->{status}, 404, $_) for "/v1/memory/" . 'f' x 32,
-	    '/v1/memory?streamId=nowhere';
-	is(http(GET => $_, $t)->{status}, 400, $_) for '/v1/memory/x',
-	    '/v1/memory/search', '/v1/memory/search?q=x&limit=101';
+	    '/v1/memory/x', '/v1/memory?streamId=nowhere';
+	is(http(GET => $_, $t)->{status}, 400, $_) for '/v1/memory/search',
+	    '/v1/memory/search?q=x&limit=101';
 	for (['memory:read'], ['channels:read']) {
 		is(http(GET => '/v1/memory?promoted=true',
 		    token($ann, @$_))->{status}, 403, "@$_ is not enough");

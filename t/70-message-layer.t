@@ -307,6 +307,36 @@ subtest 'webhooks of what is in no channel' => sub {
 	    ['message.appended'], 'without it is not');
 };
 
+# Its clients ask for all of them, and know of no pages.
+subtest 'lists' => sub {
+	my $boss = $ml->as($who{ann}, $org, @writes, 'grant:create',
+	    'webhook:subscribe');
+	my $list = $boss->create_channel('lists');
+	$boss->call(POST => '/v1/artifacts', { streamId => $list,
+	    streamType => 'channel', filename => "f$_", contentType =>
+	    'text/plain', contentBase64 => 'eA==' }) for 1 .. 101;
+	$boss->call(POST => '/v1/grants', { actorId => $who{app},
+	    resourceType => 'org', capability => "x:$_" }) for 1 .. 101;
+	for (1 .. 101) {
+		my $r = $boss->call(POST => '/v1/commands',
+		    { name => "c$_", channelId => $list });
+		$boss->call(POST => "/v1/permission-requests/$r->{requestId}"
+		    . '/resolve', { approve => $true });
+	}
+	$boss->append('channel', $list, [text("Thing number $_ is kept")])
+	    for 1 .. 101;
+	my $units = sub { return scalar @{ $boss->call(GET =>
+	    "/v1/memory?streamId=$list")->{units} } };
+	wait_until { $units->() > 100 } 20;
+	is($units->(), 101, 'memory');
+	is(scalar @{ $boss->call(GET => $_->[1])->{ $_->[0] } }, 101, $_->[0])
+	    for ['artifacts', "/v1/streams/$list/artifacts"],
+	    ['grants', "/v1/actors/$who{app}/grants"],
+	    ['commands', "/v1/commands?channelId=$list"];
+	my $r = $boss->answer(GET => "/v1/streams/$list/artifacts?limit=10");
+	is(scalar @{ $r->{json}{artifacts} }, 10, 'which may be shorter');
+};
+
 subtest 'the end of an org' => sub {
 	my $gone = $ml->create_org('Gone');
 	my $a = $ml->create_actor($gone, 'last', 'human');

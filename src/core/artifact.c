@@ -100,8 +100,12 @@ static const struct field list_fields[] = {
 	    "Also those whose bytes are gone." },
 	{ "after", F_ID, IN(after), 0, 0, 0, NULL, NULL, 0,
 	    "Those after this one: next of the answer before." },
-	{ "limit", F_INT, IN(limit), 1, ARTIFACT_PAGE_MAX, FIELD_CLAMP, NULL,
-	    NULL, 0, "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, ARTIFACT_PAGE_MAX,
+	    FIELD_MESH | FIELD_CLAMP, NULL, NULL, 0,
+	    "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, ARTIFACT_PAGE_MAX,
+	    FIELD_REST | FIELD_CLAMP, NULL, NULL, 0,
+	    "At most so many; 500 when absent." },
 	{ .type = F_END },
 };
 #undef IN
@@ -334,7 +338,7 @@ list_found(struct request *r, struct channel *c)
 	struct db_params *p = db_params(STMT_artifact_list);
 
 	if (in->limit == 0)
-		in->limit = ARTIFACT_PAGE;
+		in->limit = op_is_rest(r) ? ARTIFACT_PAGE_MAX : ARTIFACT_PAGE;
 	db_put_id(p, &c->id);
 	db_put_id(p, &s->info.member);
 	db_put_id(p, &in->after);

@@ -23,8 +23,10 @@ static const struct field commands_fields[] = {
 	    NULL, 0, "Those of this channel, too: its id, or its name." },
 	{ "channelId", F_STR, IN(channel), 1, CHANNEL_WHICH_MAX, FIELD_REST,
 	    NULL, NULL, 0, "Those of this channel, too." },
-	{ "limit", F_INT, IN(limit), 1, GRANT_PAGE_MAX, 0, NULL, NULL, 0,
-	    "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, GRANT_PAGE_MAX, FIELD_MESH, NULL, NULL,
+	    0, "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, GRANT_PAGE_MAX, FIELD_REST, NULL, NULL,
+	    0, "At most so many; 500 when absent." },
 	{ "after", F_STR, IN(after), COMMANDS_NEXT,
 	    COMMANDS_NEXT + GRANT_WORD_MAX, 0, NULL, NULL, 0,
 	    "Only those behind this one: next of the page before." },
@@ -94,9 +96,13 @@ static const struct field commands_out_fields[] = {
 #undef OUT
 
 static int64_t
-commands_limit(const struct commands_in *in)
+commands_limit(const struct request *r)
 {
-	return in->limit > 0 ? in->limit : GRANT_PAGE;
+	const struct commands_in *in = r->in;
+
+	if (in->limit > 0)
+		return in->limit;
+	return op_is_rest(r) ? GRANT_PAGE_MAX : GRANT_PAGE;
 }
 
 static void
@@ -124,7 +130,7 @@ commands_listed(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
 	const struct id *mesh = r->context;
-	size_t i, n, limit = (size_t)commands_limit(r->in);
+	size_t i, n, limit = (size_t)commands_limit(r);
 	char hex[ID_HEX_LEN + 1];
 	struct commands_out out;
 	struct command_row *rows;
@@ -173,7 +179,7 @@ commands_ask(struct request *r, struct channel *ch)
 	else
 		db_put_str(p, "");
 	db_put_id(p, &after);
-	db_put_int(p, commands_limit(in) + 1);
+	db_put_int(p, commands_limit(r) + 1);
 	db_query(r->core->reads, p, commands_listed, r);
 }
 

@@ -29,8 +29,10 @@ static const struct field grants_fields[] = {
 	    FIELD_REQUIRED | FIELD_REST, NULL, NULL, 0, "Of which member." },
 	{ "member", F_STR, IN(member), 1, 256, FIELD_MESH, NULL, NULL, 0,
 	    "Of which member: its id, key or name; your own when absent." },
-	{ "limit", F_INT, IN(limit), 1, GRANT_PAGE_MAX, 0, NULL, NULL, 0,
-	    "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, GRANT_PAGE_MAX, FIELD_MESH, NULL, NULL,
+	    0, "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, GRANT_PAGE_MAX, FIELD_REST, NULL, NULL,
+	    0, "At most so many; 500 when absent." },
 	{ "after", F_STR, IN(after), GRANTS_NEXT, GRANTS_NEXT + GRANT_WORD_MAX,
 	    0, NULL, NULL, 0,
 	    "Only those behind this one: next of the page before." },
@@ -104,9 +106,13 @@ static const struct field grants_out_fields[] = {
 #undef OUT
 
 static int64_t
-grants_limit(const struct grants_in *in)
+grants_limit(const struct request *r)
 {
-	return in->limit > 0 ? in->limit : GRANT_PAGE;
+	const struct grants_in *in = r->in;
+
+	if (in->limit > 0)
+		return in->limit;
+	return op_is_rest(r) ? GRANT_PAGE_MAX : GRANT_PAGE;
 }
 
 static void
@@ -135,7 +141,7 @@ grants_listed(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
 	struct grants_out *out = r->context;
-	size_t i, n, limit = (size_t)grants_limit(r->in);
+	size_t i, n, limit = (size_t)grants_limit(r);
 	char hex[ID_HEX_LEN + 1];
 	struct grant_row *rows;
 
@@ -192,7 +198,7 @@ grants_ask(struct request *r, const struct id *member)
 		db_put_null(p);
 	db_put_bool(p, grant_has(r->client, SCOPE_GRANT_CREATE));
 	db_put_id(p, &after);
-	db_put_int(p, grants_limit(in) + 1);
+	db_put_int(p, grants_limit(r) + 1);
 	db_query(r->core->reads, p, grants_listed, r);
 }
 

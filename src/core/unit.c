@@ -148,8 +148,10 @@ static const struct field list_units_fields[] = {
 	    NULL, NULL, 0, "Those of this channel or thread." },
 	{ "promoted", F_BOOL, IN(promoted), 0, 0, 0, NULL, NULL, 0,
 	    "Those that are shown to the whole mesh." },
-	{ "limit", F_INT, IN(limit), 1, UNIT_PAGE_MAX, 0, NULL, NULL, 0,
-	    "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, UNIT_PAGE_MAX, FIELD_MESH, NULL, NULL,
+	    0, "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, UNIT_PAGE_MAX, FIELD_REST, NULL, NULL,
+	    0, "At most so many; 500 when absent." },
 	{ "after", F_ID, IN(after), 0, 0, 0, NULL, NULL, 0,
 	    "Only those that come after: next of the page before." },
 	{ .type = F_END },
@@ -172,16 +174,20 @@ static const struct field units_out_fields[] = {
 #undef OUT
 
 static int64_t
-units_limit(const struct units_in *in)
+units_limit(const struct request *r)
 {
-	return in->limit > 0 ? in->limit : UNIT_PAGE;
+	const struct units_in *in = r->in;
+
+	if (in->limit > 0)
+		return in->limit;
+	return op_is_rest(r) ? UNIT_PAGE_MAX : UNIT_PAGE;
 }
 
 static void
 units_found(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
-	size_t i, n, limit = (size_t)units_limit(r->in);
+	size_t i, n, limit = (size_t)units_limit(r);
 	struct units_out out = { .next = { .b = { 0 } } };
 	struct unit *v;
 
@@ -211,7 +217,7 @@ units_ask(struct request *r, const struct channel *c)
 	db_put_id(p, c != NULL ? &c->id : &s->mesh->id);
 	db_put_id(p, &s->info.member);
 	db_put_id(p, &after);
-	db_put_int(p, units_limit(in) + 1);
+	db_put_int(p, units_limit(r) + 1);
 	if (c != NULL)
 		db_put_bool(p, in->promoted);
 	db_query(r->core->reads, p, units_found, r);

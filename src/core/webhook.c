@@ -274,8 +274,10 @@ static const struct field list_fields[] = {
 	    "Also those that are turned off." },
 	{ "before", F_ID, IN(before), 0, 0, 0, NULL, NULL, 0,
 	    "Only those made before this one." },
-	{ "limit", F_INT, IN(limit), 1, WEBHOOK_PAGE_MAX, 0, NULL, NULL, 0,
-	    "At most so many; 50 when absent." },
+	{ "limit", F_INT, IN(limit), 1, WEBHOOK_PAGE_MAX, FIELD_MESH, NULL,
+	    NULL, 0, "At most so many; 50 when absent." },
+	{ "limit", F_INT, IN(limit), 1, WEBHOOK_PAGE_MAX, FIELD_REST, NULL,
+	    NULL, 0, "At most so many; 200 when absent." },
 	{ .type = F_END },
 };
 #undef IN
@@ -363,19 +365,22 @@ list_row(struct webhook_row *w, struct pool *pool, const struct db_result *res,
 }
 
 static int64_t
-webhook_limit(int64_t limit)
+webhook_limit(const struct request *r)
 {
-	return limit > 0 ? limit : WEBHOOK_PAGE;
+	const struct list_in *in = r->in;
+
+	if (in->limit > 0)
+		return in->limit;
+	return op_is_rest(r) ? WEBHOOK_PAGE_MAX : WEBHOOK_PAGE;
 }
 
 static void
 listed(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
-	const struct list_in *in = r->in;
 	struct list_out out = { .more = false };
 	struct webhook_row *v;
-	size_t i, n, most = (size_t)webhook_limit(in->limit);
+	size_t i, n, most = (size_t)webhook_limit(r);
 
 	if (op_db_failed(r, res))
 		return;
@@ -412,7 +417,7 @@ list_webhooks_exec(struct request *r, void *arg)
 	db_put_bool(p, webhook_sees_all(r));
 	db_put_bool(p, in->disabled);
 	db_put_id(p, id_is_null(&in->before) ? &last : &in->before);
-	db_put_int(p, webhook_limit(in->limit) + 1);
+	db_put_int(p, webhook_limit(r) + 1);
 	db_query(r->core->reads, p, listed, r);
 }
 
