@@ -307,6 +307,19 @@ subtest 'webhooks of what is in no channel' => sub {
 	    ['message.appended'], 'without it is not');
 };
 
+subtest 'a command of who may grant' => sub {
+	my $boss = $ml->as($who{ann}, $org, 'grant:create');
+	my $r = $boss->call(POST => '/v1/commands', { name => 'own',
+	    description => undef });
+	like($r->{$_}, $id, $_) for qw(commandId requestId);
+	my $done = $boss->call(POST => '/v1/permission-requests/'
+	    . "$r->{requestId}/resolve", { approve => $true });
+	is_deeply([@{$done}{qw(status grantId commandId)}],
+	    ['approved', undef, $r->{commandId}], 'it approves what it asked');
+	is_deeply($boss->call(DELETE => "/v1/commands/$r->{commandId}")->{ok},
+	    $true, 'and takes it away');
+};
+
 # Its clients ask for all of them, and know of no pages.
 subtest 'lists' => sub {
 	my $boss = $ml->as($who{ann}, $org, @writes, 'grant:create',
