@@ -137,7 +137,7 @@ subtest 'with one' => sub {
 	    403, 'but not for others');
 	is(http_is(rest($broker, $bot, GET => '/v1/grants/check?capability='
 	    . "channel:create&actorId=$a->{memberId}"), 200, 'one may ask')
-	    ->{hasGrant}, JSON::PP::false, 'but they are not there');
+	    ->{hasGrant}, Cpanel::JSON::XS::false, 'but they are not there');
 	http_is(rest($broker, $bot, POST => "/v1/grants/$g/revoke", {}), 403,
 	    'nor take it away');
 	is(http_is(rest($broker, $boss, POST => "/v1/grants/$g/revoke",

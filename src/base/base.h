@@ -431,7 +431,8 @@ size_t str_put_char(char out[4], uint32_t cp);
 /* Number of code points of valid UTF-8. */
 size_t str_chars(const char *s, size_t n);
 /* May people see this as a name?  Valid UTF-8 without control, bidi,
- * zero-width or tag characters, not blank at either end, not empty. */
+ * zero-width or tag characters, not blank at either end, not empty; joiners
+ * only where letters and emoji need them. */
 bool str_is_name(const char *s, size_t n) MUST_CHECK;
 /* Lower case of valid UTF-8, code point by code point; out has room for
  * 2 * n + 1 bytes.  Returns the length. */

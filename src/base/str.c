@@ -37,7 +37,8 @@ static const struct str_range str_hidden[] = {
 	{ 0x115f, 0x1160 },   /* Hangul fillers */
 	{ 0x17b4, 0x17b5 },   /* Khmer inherent vowels */
 	{ 0x180e, 0x180e },   /* Mongolian vowel separator */
-	{ 0x200b, 0x200f },   /* zero width, direction marks */
+	{ 0x200b, 0x200b },   /* zero width space; joiners: str_joined */
+	{ 0x200e, 0x200f },   /* direction marks */
 	{ 0x2028, 0x202e },   /* line, paragraph; embeddings, overrides */
 	{ 0x2060, 0x206f },   /* word joiner, isolates, deprecated formats */
 	{ 0x3164, 0x3164 },   /* Hangul filler */
@@ -59,6 +60,19 @@ static const struct str_range str_blank[] = {
 	{ 0x205f, 0x205f },
 	{ 0x2800, 0x2800 },
 	{ 0x3000, 0x3000 },
+};
+
+/* What a joiner may stand between: writings whose letters it shapes, by blocks
+ * (RFC 5892, appendices A.1 and A.2, are finer), and emoji.  Sorted. */
+static const struct str_range str_joined[] = {
+	{ 0x0600, 0x109f },   /* Arabic to Myanmar */
+	{ 0x1700, 0x18af },   /* Tagalog to Mongolian */
+	{ 0x1a20, 0x1bff },   /* Tai Tham to Batak */
+	{ 0x2190, 0x2bff },   /* arrows and symbols, as in emoji */
+	{ 0xa800, 0xabff },   /* Syloti Nagri to Meetei Mayek */
+	{ 0xfe0f, 0xfe0f },   /* as an emoji */
+	{ 0x11000, 0x11fff }, /* Brahmi and after it */
+	{ 0x1f000, 0x1faff }, /* emoji */
 };
 
 static const struct str_unit str_times[] = {
@@ -187,10 +201,16 @@ in_ranges(const struct str_range *ranges, size_t count, uint32_t cp)
 	return false;
 }
 
+static bool
+is_joiner(uint32_t cp)
+{
+	return cp == 0x200c || cp == 0x200d;
+}
+
 bool
 str_is_name(const char *s, size_t n)
 {
-	bool first = true, blank = true;
+	bool first = true, blank = true, joined = false, joins = false;
 	uint32_t cp;
 	size_t len;
 
@@ -198,12 +218,20 @@ str_is_name(const char *s, size_t n)
 		len = str_char(s, n, &cp);
 		if (len == 0 || in_ranges(str_hidden, NELEM(str_hidden), cp))
 			return false;
+		if (is_joiner(cp)) {
+			if (!joined)
+				return false;
+			joined = false;
+			joins = true;
+			continue;
+		}
+		joined = in_ranges(str_joined, NELEM(str_joined), cp);
 		blank = in_ranges(str_blank, NELEM(str_blank), cp);
-		if (first && blank)
+		if ((joins && !joined) || (first && blank))
 			return false;
-		first = false;
+		joins = first = false;
 	}
-	return !blank;
+	return !blank && !joins;
 }
 
 size_t
