@@ -337,8 +337,7 @@ list_found(struct request *r, struct channel *c)
 	struct list_in *in = r->in;
 	struct db_params *p = db_params(STMT_artifact_list);
 
-	if (in->limit == 0)
-		in->limit = op_is_rest(r) ? ARTIFACT_PAGE_MAX : ARTIFACT_PAGE;
+	in->limit = op_page(r, in->limit, ARTIFACT_PAGE, ARTIFACT_PAGE_MAX);
 	db_put_id(p, &c->id);
 	db_put_id(p, &s->info.member);
 	db_put_id(p, &in->after);

@@ -148,9 +148,7 @@ list_limit(const struct request *r)
 {
 	const struct list_in *in = r->in;
 
-	if (in->limit > 0)
-		return (size_t)in->limit;
-	return op_is_rest(r) ? LIST_PAGE_MAX : LIST_PAGE;
+	return (size_t)op_page(r, in->limit, LIST_PAGE, LIST_PAGE_MAX);
 }
 
 static void

@@ -337,9 +337,7 @@ members_limit(const struct request *r)
 {
 	const struct members_in *in = r->in;
 
-	if (in->limit > 0)
-		return in->limit;
-	return op_is_rest(r) ? MEMBERS_PAGE_MAX : MEMBERS_PAGE;
+	return op_page(r, in->limit, MEMBERS_PAGE, MEMBERS_PAGE_MAX);
 }
 
 /* Is the member there, as its peers may know? */

@@ -100,9 +100,7 @@ commands_limit(const struct request *r)
 {
 	const struct commands_in *in = r->in;
 
-	if (in->limit > 0)
-		return in->limit;
-	return op_is_rest(r) ? GRANT_PAGE_MAX : GRANT_PAGE;
+	return op_page(r, in->limit, GRANT_PAGE, GRANT_PAGE_MAX);
 }
 
 static void

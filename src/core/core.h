@@ -285,6 +285,10 @@ void op_run(struct request *r, const char *name, size_t n,
     request_decode *decode, void *arg);
 /* It came by HTTP, with the names and the defaults of REST. */
 bool op_is_rest(const struct request *r) MUST_CHECK;
+/* How many a list gives: its limit, or without one (0) a page; over REST the
+ * most that there may be, as many of its clients know of no pages. */
+int64_t op_page(const struct request *r, int64_t limit, int64_t page,
+    int64_t most) MUST_CHECK;
 /* A request of the client's does not hold back the others any more. */
 void op_go_on(struct client *c);
 /* A request that is no operation, refused in its turn.  fmt NULL: the error's

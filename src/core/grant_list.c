@@ -110,9 +110,7 @@ grants_limit(const struct request *r)
 {
 	const struct grants_in *in = r->in;
 
-	if (in->limit > 0)
-		return in->limit;
-	return op_is_rest(r) ? GRANT_PAGE_MAX : GRANT_PAGE;
+	return op_page(r, in->limit, GRANT_PAGE, GRANT_PAGE_MAX);
 }
 
 static void

@@ -135,6 +135,14 @@ op_is_rest(const struct request *r)
 	return r->client != NULL && r->client->calls->hides & FIELD_MESH;
 }
 
+int64_t
+op_page(const struct request *r, int64_t limit, int64_t page, int64_t most)
+{
+	if (limit > 0)
+		return limit;
+	return op_is_rest(r) ? most : page;
+}
+
 void
 op_go_on(struct client *c)
 {

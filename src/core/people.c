@@ -334,9 +334,7 @@ page_limit(const struct request *r)
 {
 	const struct page_in *in = r->in;
 
-	if (in->limit > 0)
-		return (size_t)in->limit;
-	return op_is_rest(r) ? PEOPLE_PAGE_MAX : PEOPLE_PAGE;
+	return (size_t)op_page(r, in->limit, PEOPLE_PAGE, PEOPLE_PAGE_MAX);
 }
 
 static void

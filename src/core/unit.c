@@ -178,9 +178,7 @@ units_limit(const struct request *r)
 {
 	const struct units_in *in = r->in;
 
-	if (in->limit > 0)
-		return in->limit;
-	return op_is_rest(r) ? UNIT_PAGE_MAX : UNIT_PAGE;
+	return op_page(r, in->limit, UNIT_PAGE, UNIT_PAGE_MAX);
 }
 
 static void

@@ -369,9 +369,7 @@ webhook_limit(const struct request *r)
 {
 	const struct list_in *in = r->in;
 
-	if (in->limit > 0)
-		return in->limit;
-	return op_is_rest(r) ? WEBHOOK_PAGE_MAX : WEBHOOK_PAGE;
+	return op_page(r, in->limit, WEBHOOK_PAGE, WEBHOOK_PAGE_MAX);
 }
 
 static void
