@@ -2,6 +2,30 @@
 -- Grants: what a member may do beside what its role and its tokens let it do;
 -- requests for them; and commands that members offer.
 
+-- The channel or thread that something names; null: it names none.
+create function resource_stream(type text, resource text) returns uuid
+language sql immutable parallel safe as $$
+	select case when $1 in ('channel', 'thread')
+	    and $2 ~ '^[0-9a-f]{32}$' then $2::uuid end
+$$;
+
+-- May a member see it?  What is behind a wall is not there, and neither is what
+-- never was.
+create function stream_shows(mesh uuid, stream uuid, member uuid) returns bool
+language sql stable as $$
+	select exists (select from channel c where c.id = $2 and c.mesh_id = $1
+	    and c.closed_at is null and channel_admits(c, $3))
+$$;
+
+-- Is it an owner or admin of it, or of the channel of a thread?
+create function stream_manages(mesh uuid, stream uuid, member uuid)
+returns bool language sql stable as $$
+	select exists (select from channel c join channel_member b
+	    on b.channel_id = coalesce(c.root_id, c.id) and b.member_id = $3
+	    and b.role in ('owner', 'admin')
+	    where c.id = $2 and c.mesh_id = $1 and c.closed_at is null)
+$$;
+
 create table permission_grant (
 	id uuid primary key,
 	mesh_id uuid not null references mesh on delete cascade,
@@ -36,6 +60,9 @@ create table permission_request (
 	action text not null,
 	resource_type text not null,
 	resource_id text,
+	-- It is there for who sees this alone.
+	about uuid generated always as (resource_stream(resource_type,
+	    resource_id)) stored,
 	-- What it is for: JSON, which the journal has only the digest of.
 	context text not null,
 	-- Who asks again with it asks for the same.
@@ -158,6 +185,21 @@ returns bool language sql stable as $$
 		'webhook:read', w.channel_id) end)
 $$;
 
+-- May one that it sees tell it how its deliveries go?  They go in one order, and
+-- what is for one's own eyes may hold up, and turn off, all of it: so none but
+-- one of a channel tells others than its member.
+create function webhook_tells(w webhook, member uuid) returns bool
+language sql immutable as $$
+	select w.member_id = $2 or w.channel_id is not null
+$$;
+
+-- Is it on, as far as a member may know?  Off by the server (why) is how its
+-- deliveries went.
+create function webhook_is_on(w webhook, member uuid) returns bool
+language sql immutable as $$
+	select w.enabled or w.why is not null and not webhook_tells(w, $2)
+$$;
+
 -- May a member do what needs these capabilities, by grants?  Null: yes, and if
 -- takes they are used up by it; else the one that it lacks.  Whoever calls it
 -- has the mesh's journal.
@@ -207,13 +249,24 @@ language sql stable as $$
 	    null) is not null
 $$;
 
--- May a member see what this names?  What is behind a wall is not there, and
--- neither is what never was.
-create function resource_shows(mesh uuid, type text, resource text,
-    member uuid) returns bool
+-- Is a grant there for a member that neither has it nor made it?
+create function grant_shows(g permission_grant, member uuid) returns bool
 language sql stable as $$
-	select $2 not in ('channel', 'thread') or exists (select from channel c
-	    where c.id = case when $3 ~ '^[0-9a-f]{32}$' then $3::uuid end
-	    and c.mesh_id = $1 and c.closed_at is null
-	    and channel_admits(c, $4))
+	select (g.resource_id is null
+	    or g.resource_type not in ('channel', 'thread')
+	    or stream_shows(g.mesh_id, resource_stream(g.resource_type,
+		g.resource_id), $2))
+	and not exists (select
+	    from json_array_elements_text(g.constraints -> 'channelIds') x
+	    where not stream_shows(g.mesh_id, x::uuid, $2))
+$$;
+
+-- Is a request there for a member that did not open it?  decides: about
+-- grants; manages: it may use what it is in channels.
+create function permission_shows(q permission_request, member uuid,
+    decides bool, manages bool) returns bool
+language sql stable as $$
+	select case when q.about is null then $3
+	    when $3 and stream_shows(q.mesh_id, q.about, $2) then true
+	    else $4 and stream_manages(q.mesh_id, q.about, $2) end
 $$;

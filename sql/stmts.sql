@@ -2700,20 +2700,28 @@ with i as (
 )
 select c.n, c.code from checked c, lines;
 
--- One goes.  Columns: 0 done, 1 no such grant, 2 not for this member to do; was
--- it there.
--- name: grant_revoke batch 7
+-- One goes: by who decides about grants, or manages what it is on ($8: it may).
+-- Who made one on what it does not see takes it away in any case, and does not
+-- hear what became of it there.  Columns: 0 done, 1 no such grant, 2 not for this
+-- member to do; was it there.
+-- name: grant_revoke batch 8
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
-	    $5::text[], $6::text[], $7::bool[]) as t(n, id, mesh_id, by_member,
-	    why, at, needs)
+	    $5::text[], $6::text[], $7::bool[], $8::bool[]) as t(n, id, mesh_id,
+	    by_member, why, at, needs, manages)
 ), found as (
-	select i.*, g.id is not null as known, g.revoked_at is null
-	    and i.n = min(i.n) over (partition by i.id) as fresh
-	from i left join permission_grant g on g.id = i.id
-	and g.mesh_id = i.mesh_id
+	select i.*, x.id is not null as known, (x.revoked_at is null
+	    or not x.shows) and i.n = min(i.n) over (partition by i.id)
+	    as fresh, i.manages and x.shows and stream_manages(i.mesh_id,
+	    resource_stream(x.resource_type, x.resource_id), i.by_member)
+	    as owns
+	from i left join lateral (select g.*, g.member_id = i.by_member
+		or grant_shows(g, i.by_member) as shows
+	    from permission_grant g where g.id = i.id
+	    and g.mesh_id = i.mesh_id) x on x.shows or x.by_member = i.by_member
 ), checked as materialized (
 	select f.*, case
+	when f.owns then 0
 	when f.needs and grant_take(f.mesh_id, f.by_member, '{grant:create}',
 	    'org', id_text(f.mesh_id), null, null, f.known and f.fresh, f.at)
 	    is not null then 2
@@ -2727,15 +2735,17 @@ with i as (
 ), lines as materialized (
 	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
 	    l.id, l.type, null, null, l.payload, news.at)::journal_line) as v
-	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
-	    $12::text[]) as l(n, k, id, type, payload)
+	from unnest($9::int4[], $10::int8[], $11::uuid[], $12::text[],
+	    $13::text[]) as l(n, k, id, type, payload)
 	join news using (n)) a, journal_write(a.v) w
 )
 select c.n, c.code, l.n is not null
 from checked c left join lines l on l.k = c.n::int8 << 32;
 
--- All of a member go.  Columns: 0 done, 1 no such member, 2 not for this member
--- to do; and one of them: a row for each, or null.
+-- All of a member go.  Of those on what who takes them away does not see it
+-- hears nothing: their line, the second one, is not for it.  Columns: 0 done, 1
+-- no such member, 2 not for this member to do; and one of them: a row for each,
+-- or null.
 -- name: grant_revoke_all batch 7
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
@@ -2750,7 +2760,8 @@ with i as (
 	on m.id = i.member_id and m.mesh_id = i.mesh_id
 ), news as (
 	select c.*, g.id as grant_id, row_number() over (partition by c.n
-	    order by g.created_at, g.id) as k
+	    order by g.created_at, g.id) as k,
+	    g.member_id = c.by_member or grant_shows(g, c.by_member) as shows
 	from checked c join permission_grant g on g.member_id = c.member_id
 	and g.mesh_id = c.mesh_id and g.revoked_at is null
 	and (g.expires_at is null or g.expires_at > now())
@@ -2760,22 +2771,23 @@ with i as (
 	update permission_grant g set revoked_at = news.at::timestamptz,
 	    revoked_why = news.why from news where g.id = news.grant_id
 ), lines as materialized (
-	select count(w) from (select array_agg((l.n::int8 << 32 | news.k,
+	select count(w) from (select array_agg((news.n::int8 << 32 | news.k,
 	    news.mesh_id, journal_line_id(news.at::timestamptz), l.type, null,
 	    null, l.head || '"'
 	    || id_text(news.grant_id) || '"' || l.tail,
 	    news.at)::journal_line) as v
 	from unnest($8::int4[], $9::int8[], $10::uuid[], $11::text[],
 	    $12::text[], $13::text[]) as l(n, k, id, type, head, tail)
-	join news using (n)) a, journal_write(a.v) w
+	join news on news.n = l.n and l.k = (not news.shows)::int) a, journal_write(a.v) w
 )
 select c.n, c.code, news.grant_id
-from checked c cross join lines left join news on news.n = c.n
+from checked c cross join lines left join news on news.n = c.n and news.shows
 order by c.n, news.k;
 
 -- Those of a member that can be used, by capability, the newest first, for
--- itself, who decides about grants ($5), or has a grant for that.  Columns: may
--- the member ask; then the grants, or null.
+-- itself, who decides about grants ($5), or has a grant for that; to others than
+-- itself those on what they see.  Columns: may the member ask; then the grants,
+-- or null.
 -- name: grant_list
 select x.may, g.id, g.resource_type, g.resource_id, g.capability,
     g.expires_at, coalesce(g.max_uses, 0), g.uses, g.constraints, g.created_at,
@@ -2786,6 +2798,7 @@ from (select $3::uuid = $2::uuid or $5::bool or grant_decides($1::uuid, $3)
     and (g.expires_at is null or g.expires_at > now())
     and ($4::text is null or g.capability > $4
 	or g.capability = $4 and g.id < $6::uuid)
+    and ($2 = $3 or grant_shows(g, $3))
     order by g.capability, g.id desc limit $7::int8) g on x.may
 order by g.capability, g.id desc;
 
@@ -2798,7 +2811,8 @@ select x.may, x.may and exists (select from permission_grant g
     and (g.expires_at is null or g.expires_at > now())
     and (g.max_uses is null or g.uses < g.max_uses)
     and ($6::text is null or g.resource_type = $6)
-    and ($7::text is null or g.resource_id is null or g.resource_id = $7))
+    and ($7::text is null or g.resource_id is null or g.resource_id = $7)
+    and ($2 = $3 or grant_shows(g, $3)))
 from (select $3::uuid = $2::uuid or $5::bool or grant_decides($1::uuid, $3)
     as may) x;
 
@@ -2840,22 +2854,28 @@ select c.n, case when coalesce(c.had, f.id) is null then 1 else 0 end,
 from checked c cross join lines left join new f on f.n = c.first;
 
 -- They end: with a grant ($7), or a command ($12) that is there from then on, or
--- is not.  $11: who decides needs a grant for that, and cannot decide its own.
+-- is not.  $11: who decides needs a grant for that, and cannot approve its own;
+-- $13: unless it manages what it is about.  Who opened one may take it back.
 -- Columns: 0 done, 1 no such request, 2 not for this member to do, 3 it ended.
--- name: permission_end batch 12
+-- name: permission_end batch 13
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::bool[], $6::text[], $7::uuid[], $8::timestamptz[], $9::int8[],
-	    $10::text[], $11::bool[], $12::uuid[]) as t(n, id, mesh_id,
-	    by_member, approves, notes, grant_id, expires_at, max_uses, at,
-	    needs, command_id)
+	    $10::text[], $11::bool[], $12::uuid[], $13::bool[]) as t(n, id,
+	    mesh_id, by_member, approves, notes, grant_id, expires_at, max_uses,
+	    at, needs, command_id, manages)
 ), checked as materialized (
 	select i.*, q.member_id, q.action, q.resource_type, q.resource_id, case
-	when q.id is null then 1
+	when q.id is null or q.member_id <> i.by_member and q.about is not null
+	    and not stream_shows(i.mesh_id, q.about, i.by_member) then 1
 	when q.status <> 'open' or i.n > i.first then 3
-	when i.needs and (q.member_id = i.by_member or grant_take(i.mesh_id,
-	    i.by_member, '{grant:create}', 'org', id_text(i.mesh_id), null,
-	    null, true, i.at) is not null) then 2
+	when not i.needs then 0
+	when q.member_id = i.by_member then case when i.approves then 2
+	    else 0 end
+	when i.manages and stream_manages(i.mesh_id, q.about, i.by_member)
+	    then 0
+	when grant_take(i.mesh_id, i.by_member, '{grant:create}', 'org',
+	    id_text(i.mesh_id), null, null, true, i.at) is not null then 2
 	else 0 end as code
 	from (select *, min(n) over (partition by id) as first from i
 	    order by n) i left join permission_request q on q.id = i.id
@@ -2885,36 +2905,72 @@ with i as (
 	select count(w) from (select array_agg((l.n::int8 << 32 | l.k,
 	    news.mesh_id, l.id, l.type, null, null, l.payload,
 	    news.at)::journal_line) as v
-	from unnest($13::int4[], $14::int8[], $15::uuid[], $16::text[],
-	    $17::text[]) as l(n, k, id, type, payload)
+	from unnest($14::int4[], $15::int8[], $16::uuid[], $17::text[],
+	    $18::text[]) as l(n, k, id, type, payload)
 	join news using (n)) a, journal_write(a.v) w
 )
 select c.n, c.code from checked c, lines;
 
--- The open ones that a member asked for, or of all ($3, or it has a grant to
--- decide), of all members or of one.  What they are for is for who may see what
--- they are about.
+-- The open ones that a member asked for, and those that it may decide: $3, or by
+-- a grant, and where it may use what it is ($7) of channels that it manages; of
+-- all members or of one.
 -- name: permission_list
+with may as materialized (
+	select $3::bool or grant_decides($1::uuid, $2::uuid) as decides,
+	    $7::bool and exists (select from channel_member b
+		where b.member_id = $2 and b.role in ('owner', 'admin'))
+	    as manages
+)
 select q.id, q.member_id, m.name, q.action, q.resource_type, q.resource_id,
-    q.status, case when q.member_id = $2 or resource_shows(q.mesh_id,
-	q.resource_type, q.resource_id, $2) then q.context end,
-    q.notes, q.grant_id, q.command_id, q.created_at, q.resolved_at
-from permission_request q join member m on m.id = q.member_id
-where q.mesh_id = $1::uuid and q.status = 'open' and q.id > $5::uuid
-and ($4::uuid is null or q.member_id = $4) and (q.member_id = $2::uuid
-    or $3::bool or (select grant_decides($1, $2)))
-order by q.id limit $6::int8;
+    q.status, q.context, q.notes, q.grant_id, q.command_id, q.created_at,
+    q.resolved_at
+from ((select * from permission_request o where o.member_id = $2
+	and o.mesh_id = $1 and o.status = 'open' and o.id > $5::uuid
+	and ($4::uuid is null or o.member_id = $4)
+	order by o.id limit $6::int8)
+    union all
+    (select * from permission_request o where o.mesh_id = $1
+	and o.status = 'open' and o.id > $5 and o.member_id <> $2
+	and ($4 is null or o.member_id = $4)
+	and ((select decides from may) or (select manages from may))
+	and permission_shows(o, $2, (select decides from may),
+	    (select manages from may))
+	order by o.id limit $6)) q
+join member m on m.id = q.member_id order by q.id limit $6;
 
--- One of these, also when it ended; and the name of its command.
+-- One of these, also when it ended; and the name of its command.  Columns: may
+-- the member decide about grants; then the request, or null.
 -- name: permission_get
-select q.id, q.member_id, m.name, q.action, q.resource_type, q.resource_id,
-    q.status, case when q.member_id = $2 or resource_shows(q.mesh_id,
-	q.resource_type, q.resource_id, $2) then q.context end,
-    q.notes, q.grant_id, q.command_id, q.created_at, q.resolved_at, k.name
-from permission_request q join member m on m.id = q.member_id
-left join command k on k.id = q.command_id
-where q.mesh_id = $1::uuid and q.id = $4::uuid
-and (q.member_id = $2::uuid or $3::bool or (select grant_decides($1, $2)));
+select may.decides, q.id, q.member_id, m.name, q.action, q.resource_type,
+    q.resource_id, q.status, q.context, q.notes, q.grant_id, q.command_id,
+    q.created_at, q.resolved_at, k.name
+from (select $3::bool or grant_decides($1::uuid, $2::uuid) as decides) may
+left join permission_request q on q.mesh_id = $1 and q.id = $4::uuid
+and (q.member_id = $2 or permission_shows(q, $2, may.decides, $5::bool))
+left join member m on m.id = q.member_id
+left join command k on k.id = q.command_id;
+
+-- Who is told of one about a channel or thread ($2) that a member ($4) opened;
+-- nobody where it is not there.  Columns: is it behind a wall; a member in the
+-- channel, or null; its role there is enough; its role in the mesh ($3) is; it
+-- has a grant.
+-- name: permission_audience
+select s.walled, x.id, x.manages, x.decides, x.granted
+from (select coalesce(c.root_id, c.id) as root, c.private or r.private as walled
+    from channel c join channel r on r.id = coalesce(c.root_id, c.id)
+    where c.id = $2::uuid and c.mesh_id = $1::uuid and c.closed_at is null) s
+left join lateral (select m.id, b.role in ('owner', 'admin') as manages,
+	case when m.key = mesh.owner_key then 'owner' else m.role end
+	    = any ($3::text[]) as decides,
+	exists (select from permission_grant g where g.member_id = m.id
+	    and g.capability = 'grant:create' and g.revoked_at is null)
+	    and grant_decides(m.mesh_id, m.id) as granted
+    from channel_member b join member m on m.id = b.member_id
+    join mesh on mesh.id = m.mesh_id
+    where b.channel_id = s.root and m.id <> $4::uuid
+    and m.revoked_at is null) x
+on x.manages or x.decides or x.granted
+limit $5::int8;
 
 -- Commands -------------------------------------------------------------------
 
@@ -3107,7 +3163,9 @@ with i as (
 	select i.*, w.id is not null as there,
 	    -- Of several in a batch the last one counts.
 	    i.n = max(i.n) over (partition by i.id) and w.id is not null
-	    and (i.removes or w.enabled <> i.enabled or i.skips) as counts
+	    and (i.removes or i.skips or i.enabled <> case
+		when i.member_id is null then w.enabled
+		else webhook_is_on(w, i.member_id) end) as counts
 	from i left join webhook w on w.id = i.id and w.mesh_id = i.mesh_id
 	and (i.member_id is null or webhook_admits(w, i.member_id, i.every))
 ), changed as (
@@ -3134,17 +3192,19 @@ select c.n, case when c.there then 0 else 1 end from checked c, lines;
 -- Those of a member ($3: of all but those of channels that it may not see), the
 -- newest first.
 -- name: webhook_list
-select w.id, w.member_id, w.endpoint, w.types, w.channel_id, w.enabled, w.why,
-    w.created_at, w.failing_since, w.tries, w.retry_at
-from webhook w
-where w.mesh_id = $1::uuid and webhook_admits(w, $2::uuid, $3::bool)
-and ($4::bool or w.enabled) and w.id < $5::uuid
+select w.id, w.member_id, w.endpoint, w.types, w.channel_id,
+    webhook_is_on(w, $2::uuid), case when x.tells then w.why end, w.created_at,
+    case when x.tells then w.failing_since end, case when x.tells then w.tries end,
+    case when x.tells then w.retry_at end
+from webhook w, lateral (select webhook_tells(w, $2) as tells) x
+where w.mesh_id = $1::uuid and webhook_admits(w, $2, $3::bool)
+and ($4::bool or webhook_is_on(w, $2)) and w.id < $5::uuid
 order by w.id desc limit $6::int8;
 
 -- The log of one, the newest first; without a row there is no such webhook for
--- the member.
+-- the member.  Columns: is the log for it; then the deliveries, or null.
 -- name: webhook_deliveries
-select d.id, d.event_id, d.type, d.state, d.tries, d.status, d.error,
+select webhook_tells(w, $2::uuid), d.id, d.event_id, d.type, d.state, d.tries, d.status, d.error,
     d.response, d.created_at, d.tried_at
 from webhook w left join lateral (select d.*, e.id as event_id
     from webhook_delivery d join event e on e.mesh_id = w.mesh_id and e.n = d.n
@@ -3152,10 +3212,10 @@ from webhook w left join lateral (select d.*, e.id as event_id
     and d.n < coalesce((select b.n from webhook_delivery b
 	where b.id = $6::uuid and b.webhook_id = w.id), case
 	when $6 is null then 9223372036854775807 else 0 end)
-    and webhook_shows(w, e.channel_id, $2)
+    and webhook_tells(w, $2)
     order by d.n desc limit $7::int8) d on true
 where w.id = $4::uuid and w.mesh_id = $1::uuid
-and webhook_admits(w, $2::uuid, $3::bool) order by d.n desc;
+and webhook_admits(w, $2, $3::bool) order by d.n desc;
 
 -- One that is over is sent once more.  Columns: it is there, whether its webhook
 -- is enabled, its state before, the webhook.
@@ -3163,10 +3223,8 @@ and webhook_admits(w, $2::uuid, $3::bool) order by d.n desc;
 with d as (
 	select d.id, d.state, w.enabled, w.id as webhook_id
 	from webhook_delivery d join webhook w on w.id = d.webhook_id
-	join event e on e.mesh_id = w.mesh_id and e.n = d.n
 	where d.id = $4::uuid and w.mesh_id = $1::uuid
-	and webhook_admits(w, $2::uuid, $3::bool)
-	and webhook_shows(w, e.channel_id, $2)
+	and webhook_admits(w, $2::uuid, $3::bool) and webhook_tells(w, $2)
 ), done as (
 	update webhook_delivery x set state = 3 from d
 	where x.id = d.id and d.enabled and d.state in (1, 2)

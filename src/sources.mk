@@ -79,20 +79,21 @@ src_libcore_a_SOURCES = src/core/core.h src/core/artifact.h src/core/audit.h \
 	src/core/op.c src/core/overtaken.c src/core/password.c \
 	src/core/people.c src/core/people_change.c src/core/permission.c \
 	src/core/permission_end.c src/core/permission_list.c \
-	src/core/permission_post.c src/core/permission_wait.c src/core/post.c \
-	src/core/post_change.c src/core/post_list.c src/core/post_parts.c \
-	src/core/post_refs.c src/core/presence.c src/core/principal.c \
-	src/core/profile.c src/core/pull.c src/core/pull_read.c \
-	src/core/quota.c src/core/rate.c src/core/role.c src/core/roster.c \
-	src/core/schedule.c src/core/schedule_due.c src/core/search.c \
-	src/core/search_suggest.c src/core/search_text.c src/core/session.c \
-	src/core/session_row.c src/core/state.c src/core/state_list.c \
-	src/core/state_push.c src/core/state_watch.c src/core/table.c \
-	src/core/target.c src/core/token.c src/core/token_ops.c \
-	src/core/token_text.c src/core/token_watch.c src/core/trace.c \
-	src/core/unit.c src/core/unit_derive.c src/core/unit_search.c \
-	src/core/unit_text.c src/core/upkeep.c src/core/visitor.c \
-	src/core/webhook.c src/core/webhook_log.c src/core/webhook_secret.c \
+	src/core/permission_post.c src/core/permission_tell.c \
+	src/core/permission_wait.c src/core/post.c src/core/post_change.c \
+	src/core/post_list.c src/core/post_parts.c src/core/post_refs.c \
+	src/core/presence.c src/core/principal.c src/core/profile.c \
+	src/core/pull.c src/core/pull_read.c src/core/quota.c src/core/rate.c \
+	src/core/role.c src/core/roster.c src/core/schedule.c \
+	src/core/schedule_due.c src/core/search.c src/core/search_suggest.c \
+	src/core/search_text.c src/core/session.c src/core/session_row.c \
+	src/core/state.c src/core/state_list.c src/core/state_push.c \
+	src/core/state_watch.c src/core/table.c src/core/target.c \
+	src/core/token.c src/core/token_ops.c src/core/token_text.c \
+	src/core/token_watch.c src/core/trace.c src/core/unit.c \
+	src/core/unit_derive.c src/core/unit_search.c src/core/unit_text.c \
+	src/core/upkeep.c src/core/visitor.c src/core/webhook.c \
+	src/core/webhook_log.c src/core/webhook_secret.c \
 	src/core/webhook_send.c src/core/webhook_url.c
 
 noinst_LIBRARIES += src/libproto.a

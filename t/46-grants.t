@@ -427,8 +427,10 @@ subtest 'webhooks, durable streams and memory' => sub {
 	    $of_wall), 'not_found', 'which is not there');
 	refused(asks($bob, 'delete_webhook', subscriptionId => $of_wall),
 	    'not_found', 'nor to be deleted');
-	is(asks($bob, 'list_webhook_deliveries', subscriptionId => $of_all)
-	    ->{type}, 'webhook_deliveries', 'the log of one');
+	is(asks($bob, 'list_webhook_deliveries', subscriptionId => $of_dev)
+	    ->{type}, 'webhook_deliveries', 'the log of one of a channel');
+	refused(asks($bob, 'list_webhook_deliveries', subscriptionId =>
+	    $of_all), 'forbidden', 'not that of one of all');
 	is(asks($bob, 'delete_webhook', subscriptionId => $of_all)->{type},
 	    'webhook_deleted', 'which it may delete');
 

@@ -19,6 +19,11 @@
 	(GRANT_ABOUT_CHANNELS | S(CHANNEL_CREATE) | S(GRANT_CREATE) |    \
 	    S(MEMORY_PROMOTE) | S(WEBHOOK_SUBSCRIBE) | S(WEBHOOK_READ) | \
 	    S(STREAM_READ) | S(STREAM_WRITE))
+/* What gives nothing beyond the channel that it is given on.  Promoting shows
+ * it to the mesh, and how far a word of applications goes only they know. */
+#define GRANT_STAYS                                                      \
+	(GRANT_ABOUT_CHANNELS | S(WEBHOOK_SUBSCRIBE) | S(WEBHOOK_READ) | \
+	    S(STREAM_READ) | S(STREAM_WRITE))
 #define GRANT_ABOUT_PARTS (S(MESSAGE_APPEND) | S(COMMAND_INVOKE))
 
 #define GRANT_CONSTRAINTS_MAX 4096
@@ -65,6 +70,12 @@ grant_scope(struct slice capability)
 	return SCOPE_UNSET;
 }
 
+bool
+grant_stays(struct slice capability)
+{
+	return (GRANT_STAYS & SCOPE_BIT(grant_scope(capability))) != 0;
+}
+
 void
 grant_lacks(struct request *r, struct slice capability, bool is_thread,
     const struct id *channel)
@@ -102,6 +113,12 @@ static bool
 grant_is_text(struct slice s, const char *text)
 {
 	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
+
+bool
+grant_is_stream(struct slice type)
+{
+	return grant_is_text(type, "channel") || grant_is_text(type, "thread");
 }
 
 /* Is it a list of texts? */
@@ -202,8 +219,7 @@ grant_check_constraints(struct request *r, struct grant_what *w)
 static bool
 grant_check_id(struct request *r, struct grant_what *w)
 {
-	bool stream = grant_is_text(w->type, "channel") ||
-		      grant_is_text(w->type, "thread");
+	bool stream = grant_is_stream(w->type);
 	char *hex;
 	struct id id;
 

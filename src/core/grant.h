@@ -34,6 +34,10 @@ const char *grant_needs(struct request *r, uint64_t scopes);
  * about a channel, or a thread. */
 void grant_lacks(struct request *r, struct slice capability, bool is_thread,
     const struct id *channel);
+/* Is a thing of this type a channel or thread? */
+bool grant_is_stream(struct slice type) MUST_CHECK;
+/* Does a capability, on a channel or thread, give nothing beyond that? */
+bool grant_stays(struct slice capability) MUST_CHECK;
 /* A row's parameter: what a request lacks to decide about grants, or null. */
 void grant_put_needs(struct db_params *p, struct request *r);
 /* What a grant, or a request for one, is about. */
@@ -86,6 +90,10 @@ void permission_begin(struct request *r, const struct permission *what,
 /* Puts the line of a new request into a row. */
 void permission_line(struct db_params *row, int64_t k, const struct id *mesh,
     const struct permission *q);
+
+/*
+ * permission_tell.c: who is told.
+ */
 /* Tells who may decide it, or who asked how it ended. */
 void permission_tell(
     struct core *c, const struct id *mesh, const struct permission *q);
@@ -99,6 +107,11 @@ void permission_find(
     struct request *r, struct slice which, db_fn *fn, void *arg);
 bool permission_found(struct request *r, const struct db_result *res,
     struct slice which, struct permission *out) MUST_CHECK;
+#define PERMISSION_COMMAND_NAME 14 /* a column of that answer, or null */
+/* Does who asked decide about grants? */
+bool permission_decides(const struct db_result *res) MUST_CHECK;
+/* Fails a request: for its client there is no such one. */
+void permission_unknown(struct request *r, struct slice which);
 
 /*
  * permission_post.c: a message that was not posted.

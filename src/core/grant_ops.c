@@ -189,8 +189,11 @@ revoke_begin(struct request *r)
 	return v;
 }
 
+/* k: 1 for grants on what who takes them away does not see; its own events are
+ * those that name it (event_concerns() in sql/), which this one then does not
+ * under a name that counts. */
 static void
-revoke_line(struct db_params *row, const struct revoking *v,
+revoke_line(struct db_params *row, int64_t k, const struct revoking *v,
     const struct id *grant, const struct id *by, struct slice why)
 {
 	struct journal_line l;
@@ -210,9 +213,9 @@ revoke_line(struct db_params *row, const struct revoking *v,
 	json_id(&l.w, &v->mesh);
 	json_key(&l.w, "reason");
 	json_strn(&l.w, why.n > 0 ? why.p : "", why.n);
-	json_key(&l.w, "revokedByActorId");
+	json_key(&l.w, k == 0 ? "revokedByActorId" : "revokedUnseenByActorId");
 	json_id(&l.w, by);
-	journal_end(&l, 0, "grant.revoked");
+	journal_end(&l, k, "grant.revoked");
 }
 
 static void
@@ -259,7 +262,8 @@ revoke_grant_exec(struct request *r, void *arg)
 	db_put_text(p, in->why.n > 0 ? in->why.p : "", in->why.n);
 	db_put_str(p, at);
 	grant_put_needs(p, r);
-	revoke_line(p, v, &id, &s->info.member, in->why);
+	db_put_bool(p, grant_owns(r->client));
+	revoke_line(p, 0, v, &id, &s->info.member, in->why);
 }
 
 static void
@@ -314,7 +318,8 @@ revoke_named(struct request *r, const struct member *of)
 	db_put_text(p, in->why.n > 0 ? in->why.p : "", in->why.n);
 	db_put_str(p, at);
 	grant_put_needs(p, r);
-	revoke_line(p, v, NULL, &s->info.member, in->why);
+	revoke_line(p, 0, v, NULL, &s->info.member, in->why);
+	revoke_line(p, 1, v, NULL, &s->info.member, in->why);
 }
 
 static void

@@ -3,9 +3,10 @@
  * Requests for permissions: opened by who lacks one, and told to who may give
  * it.
  *
- * What a request is for may quote what was said in a channel.  It is in the
- * database, for who may see that channel; the journal has its digest, and what
- * is pushed has neither.
+ * One that is about a channel is there for who opened it, and for those who
+ * see the channel and may decide (permission_shows() in sql/).  What it is for
+ * may quote what was said there: the journal has its digest, and what is pushed
+ * has neither.
  */
 #include <string.h>
 
@@ -31,8 +32,8 @@ const struct field permission_fields[] = {
 	    "On which; null: on all." },
 	{ "status", F_STR, Q(status), 0, 0, 0, NULL, NULL, 0,
 	    "open, approved or denied." },
-	{ "context", F_JSON, Q(context), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
-	    "What it is for; null for who may not see what it is about." },
+	{ "context", F_JSON, Q(context), 0, 0, 0, NULL, NULL, 0,
+	    "What it is for." },
 	{ "notes", F_STR, Q(notes), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
 	    "What who decided said." },
 	{ "grantId", F_ID, Q(grant), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
@@ -83,53 +84,6 @@ permission_line(struct db_params *row, int64_t k, const struct id *mesh,
 	journal_end(&l, k, "permission_request.created");
 }
 
-static void
-permission_write_id(struct json_writer *w, const char *key, const struct id *id)
-{
-	json_key(w, key);
-	if (id_is_null(id))
-		json_null(w);
-	else
-		json_id(w, id);
-}
-
-void
-permission_tell(
-    struct core *c, const struct id *mesh, const struct permission *q)
-{
-	bool open = q->resolved_ms == 0;
-	struct notice n = { .kind = open ? NOTICE_PERMISSION_REQUEST
-					 : NOTICE_PERMISSION_RESOLVED,
-		.mesh = *mesh,
-		.about = q->id,
-		.at_ms = open ? q->created_ms : q->resolved_ms };
-	struct json_writer w;
-	struct buf b;
-
-	buf_init(&b, SIZE_MAX / 2);
-	json_start(&w, &b);
-	json_object(&w);
-	json_key(&w, "requestId");
-	json_id(&w, &q->id);
-	json_key(&w, "memberId");
-	json_id(&w, &q->member);
-	permission_write(&w, "name", q->name);
-	permission_write(&w, "action", q->action);
-	permission_write(&w, "resourceType", q->type);
-	permission_write(&w, "resourceId", q->resource);
-	if (!open) {
-		permission_write(&w, "status", q->status);
-		permission_write_id(&w, "grantId", &q->grant);
-		permission_write_id(&w, "commandId", &q->command);
-	}
-	json_object_end(&w);
-	n.payload = (struct slice){ b.data, b.len };
-	if (!open)
-		n.to = q->member;
-	notice(c, &n);
-	buf_free(&b);
-}
-
 /* One that is being opened, of the request's pool. */
 struct permission_opening {
 	struct request *request;
@@ -151,7 +105,8 @@ permission_made(void *arg, const struct db_result *res)
 	if (db_int(res, 0, 0) != 0) {
 		r->error_limit = r->error_used = PERMISSION_OPEN_MAX;
 		op_fail(r, ERR_QUOTA,
-		    "You have %d requests open; wait until some are decided.",
+		    "You have %d requests open; wait until some are decided, "
+		    "or deny those that you need no more.",
 		    PERMISSION_OPEN_MAX);
 		return;
 	}

@@ -22,7 +22,8 @@ static const struct field end_fields[] = {
 	{ "requestId", F_STR, IN(id), 1, GRANT_WORD_MAX, FIELD_REQUIRED, NULL,
 	    NULL, 0, "The request." },
 	{ "approve", F_BOOL, IN(approve), 0, 0, FIELD_REQUIRED, NULL, NULL, 0,
-	    "true: give what is asked for; false: do not." },
+	    "true: give what is asked for; false: do not, or no longer ask "
+	    "for it." },
 	{ "notes", F_STR, IN(notes), 0, NOTES_MAX, 0, NULL, NULL, 0,
 	    "What to say about it, to who asked." },
 	{ "expiresAt", F_TIME, IN(expires_ms), 0, 0, 0, NULL, NULL, 0,
@@ -69,6 +70,7 @@ end_done(void *arg, const struct db_result *res)
 {
 	struct ending_ask *e = arg;
 	struct request *r = e->request;
+	const struct end_in *in = r->in;
 
 	if (op_db_failed(r, res))
 		return;
@@ -76,6 +78,9 @@ end_done(void *arg, const struct db_result *res)
 	case 0:
 		permission_tell(r->core, &e->mesh, &e->permission);
 		op_reply(r, &e->out);
+		break;
+	case 1:
+		permission_unknown(r, in->id);
 		break;
 	case 2:
 		op_deny(r, SCOPE_GRANT_CREATE, "org", &e->mesh);
@@ -131,7 +136,7 @@ end_lines(struct db_params *row, const struct ending_ask *e,
     const struct id *by, const struct end_in *in)
 {
 	const struct permission *q = &e->permission;
-	bool channel = q->type.n == 7; /* else it is the mesh */
+	bool channel = grant_is_stream(q->type); /* else it is the mesh */
 	struct grant_what what = { .capability = q->action,
 		.type = q->type,
 		.id = q->resource,
@@ -151,6 +156,18 @@ end_lines(struct db_params *row, const struct ending_ask *e,
 			.name = e->command_name,
 			.owner = q->member },
 		    by);
+}
+
+/* May who manages the channel that it is about decide so?  What would reach
+ * beyond the channel is not for it to give. */
+static bool
+end_manages(const struct ending_ask *e)
+{
+	const struct end_in *in = e->request->in;
+
+	return grant_owns(e->request->client) &&
+	       (!in->approve || !id_is_null(&e->out.command) ||
+		   grant_stays(e->permission.action));
 }
 
 static void
@@ -179,6 +196,7 @@ end_store(struct ending_ask *e)
 	db_put_str(p, at);
 	grant_put_needs(p, r);
 	db_put_id(p, id_is_null(&e->out.command) ? NULL : &e->out.command);
+	db_put_bool(p, end_manages(e));
 	end_lines(p, e, &s->info.member, in);
 }
 
@@ -216,7 +234,8 @@ end_found(void *arg, const struct db_result *res)
 	struct permission q;
 
 	/* Whose business it is not does not learn which there are. */
-	if (db_status(res) == DB_OK && db_rows(res) == 0 && r->by_grant) {
+	if (db_status(res) == DB_OK && db_null(res, 0, 1) &&
+	    !permission_decides(res)) {
 		op_deny(r, SCOPE_GRANT_CREATE, "org", &e->mesh);
 		return;
 	}
@@ -233,8 +252,9 @@ end_found(void *arg, const struct db_result *res)
 		return;
 	}
 	end_keep(e, &q);
-	if (!db_null(res, 0, 13))
-		e->command_name = grant_keep(r, db_text(res, 0, 13));
+	if (!db_null(res, 0, PERMISSION_COMMAND_NAME))
+		e->command_name =
+		    grant_keep(r, db_text(res, 0, PERMISSION_COMMAND_NAME));
 	end_store(e);
 }
 
@@ -265,5 +285,6 @@ const struct op op_resolve_permission = {
 	.out = end_out_fields,
 	.exec = resolve_permission_exec,
 	.text = "Approve a request for a permission, which makes the grant, or "
-		"deny it.",
+		"deny it; one's own can be taken back so. What is about a "
+		"channel its owners and admins decide, too.",
 };

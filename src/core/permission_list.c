@@ -8,30 +8,32 @@
 
 #define PERMISSION_WAIT_MAX 60 /* seconds */
 
-/* A row of permission_list or permission_get; texts are the answer's. */
+/* A row of permission_list or permission_get, from a column on; texts are the
+ * answer's. */
 static void
-permission_read(struct permission *q, const struct db_result *res, size_t row)
+permission_read(
+    struct permission *q, const struct db_result *res, size_t row, unsigned col)
 {
 	memset(q, 0, sizeof(*q));
-	db_id(res, row, 0, &q->id);
-	db_id(res, row, 1, &q->member);
-	q->name = db_text(res, row, 2);
-	q->action = db_text(res, row, 3);
-	q->type = db_text(res, row, 4);
-	if (!db_null(res, row, 5))
-		q->resource = db_text(res, row, 5);
-	q->status = db_text(res, row, 6);
-	if (!db_null(res, row, 7))
-		q->context = db_text(res, row, 7);
-	if (!db_null(res, row, 8))
-		q->notes = db_text(res, row, 8);
-	if (!db_null(res, row, 9))
-		db_id(res, row, 9, &q->grant);
-	if (!db_null(res, row, 10))
-		db_id(res, row, 10, &q->command);
-	q->created_ms = db_time(res, row, 11);
-	if (!db_null(res, row, 12))
-		q->resolved_ms = db_time(res, row, 12);
+	db_id(res, row, col, &q->id);
+	db_id(res, row, col + 1, &q->member);
+	q->name = db_text(res, row, col + 2);
+	q->action = db_text(res, row, col + 3);
+	q->type = db_text(res, row, col + 4);
+	if (!db_null(res, row, col + 5))
+		q->resource = db_text(res, row, col + 5);
+	q->status = db_text(res, row, col + 6);
+	if (!db_null(res, row, col + 7))
+		q->context = db_text(res, row, col + 7);
+	if (!db_null(res, row, col + 8))
+		q->notes = db_text(res, row, col + 8);
+	if (!db_null(res, row, col + 9))
+		db_id(res, row, col + 9, &q->grant);
+	if (!db_null(res, row, col + 10))
+		db_id(res, row, col + 10, &q->command);
+	q->created_ms = db_time(res, row, col + 11);
+	if (!db_null(res, row, col + 12))
+		q->resolved_ms = db_time(res, row, col + 12);
 }
 
 static void
@@ -44,6 +46,13 @@ permission_put_viewer(struct db_params *p, struct request *r)
 	db_put_bool(p, grant_has(r->client, SCOPE_GRANT_CREATE));
 }
 
+/* What it is in a channel is for its client to use. */
+static void
+permission_put_manages(struct db_params *p, struct request *r)
+{
+	db_put_bool(p, grant_owns(r->client));
+}
+
 void
 permission_find(struct request *r, struct slice which, db_fn *fn, void *arg)
 {
@@ -52,7 +61,22 @@ permission_find(struct request *r, struct slice which, db_fn *fn, void *arg)
 
 	permission_put_viewer(p, r);
 	db_put_id(p, &id);
+	permission_put_manages(p, r);
 	db_query(r->core->reads, p, fn, arg);
+}
+
+bool
+permission_decides(const struct db_result *res)
+{
+	return db_bool(res, 0, 0);
+}
+
+void
+permission_unknown(struct request *r, struct slice which)
+{
+	op_fail(r, ERR_NOT_FOUND,
+	    "There is no permission request \"" SLICE_FMT "\" for you.",
+	    SLICE_ARG(which));
 }
 
 bool
@@ -61,13 +85,11 @@ permission_found(struct request *r, const struct db_result *res,
 {
 	if (op_db_failed(r, res))
 		return false;
-	if (db_rows(res) == 0) {
-		op_fail(r, ERR_NOT_FOUND,
-		    "There is no permission request \"" SLICE_FMT "\" for you.",
-		    SLICE_ARG(which));
+	if (db_null(res, 0, 1)) {
+		permission_unknown(r, which);
 		return false;
 	}
-	permission_read(out, res, 0);
+	permission_read(out, res, 0, 1);
 	return true;
 }
 
@@ -130,7 +152,7 @@ asks_listed(void *arg, const struct db_result *res)
 	n = db_rows(res) < limit ? db_rows(res) : limit;
 	rows = pool_alloc(&r->pool, (n + 1) * sizeof(*rows));
 	for (i = 0; i < n; i++)
-		permission_read(&rows[i], res, i);
+		permission_read(&rows[i], res, i, 0);
 	out.requests = (struct list){ rows, n };
 	if (db_rows(res) > limit)
 		out.next =
@@ -150,6 +172,7 @@ asks_ask(struct request *r, const struct id *member)
 	db_put_id(p, member);
 	db_put_id(p, &after);
 	db_put_int(p, asks_limit(in) + 1);
+	permission_put_manages(p, r);
 	db_query(r->core->reads, p, asks_listed, r);
 }
 
@@ -256,8 +279,8 @@ const struct op op_list_permission_requests = {
 	.in_size = sizeof(struct asks_in),
 	.out = asks_out_fields,
 	.exec = list_permission_requests_exec,
-	.text = "Open requests for permissions: your own, and for who may "
-		"decide them all of them.",
+	.text = "Open requests for permissions: your own, and those that you "
+		"may decide.",
 };
 
 const struct op op_get_permission_request = {

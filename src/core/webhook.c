@@ -3,6 +3,8 @@
  * Webhooks as members see them: made, listed, turned on and off, deleted.
  *
  * One is its member's; who may see those of others may turn them off as well.
+ * How its deliveries go depends on all that its member may see, and is told to
+ * others only of one that is for a channel (webhook_tells() in sql/).
  * What its maker might see then is noted with it, so that a token gets nothing
  * by a webhook that it would not get by itself.
  */
@@ -317,8 +319,8 @@ static const struct field webhook_row_fields[] = {
 	    "Why the server turned it off." },
 	{ "failingSince", F_TIME, ROW(failing_ms), 0, 0, FIELD_OMIT, NULL, NULL,
 	    0, "Since then its endpoint took nothing." },
-	{ "tries", F_INT, ROW(tries), 0, 0, 0, NULL, NULL, 0,
-	    "How often its next event was tried." },
+	{ "tries", F_INT, ROW(tries), 0, 0, FIELD_OMIT, NULL, NULL, 0,
+	    "How often its next event was tried, if it was." },
 	{ "retryAt", F_TIME, ROW(retry_ms), 0, 0, FIELD_OMIT, NULL, NULL, 0,
 	    "When it is tried again." },
 	{ .type = F_END },
@@ -594,7 +596,8 @@ const struct op op_list_webhooks = {
 	.exec = list_webhooks_exec,
 	.text =
 	    "One's own webhooks and how they do; with webhook:read those of "
-	    "all.",
+	    "all. How one does that is not for one channel only its own "
+	    "member is told.",
 };
 
 const struct op op_set_webhook = {

@@ -128,19 +128,19 @@ log_limit(const struct log_in *in)
 static void
 log_read(struct log_row *d, const struct db_result *res, size_t i)
 {
-	db_id(res, i, 0, &d->id);
-	db_id(res, i, 1, &d->event);
-	d->type = db_text(res, i, 2);
-	d->state = (int)db_int(res, i, 3) + LOG_WAITING;
-	d->tries = db_int(res, i, 4);
-	if (!db_null(res, i, 5))
-		d->status = db_int(res, i, 5);
+	db_id(res, i, 1, &d->id);
+	db_id(res, i, 2, &d->event);
+	d->type = db_text(res, i, 3);
+	d->state = (int)db_int(res, i, 4) + LOG_WAITING;
+	d->tries = db_int(res, i, 5);
 	if (!db_null(res, i, 6))
-		d->error = db_text(res, i, 6);
+		d->status = db_int(res, i, 6);
 	if (!db_null(res, i, 7))
-		d->response = db_text(res, i, 7);
-	d->created_ms = db_time(res, i, 8);
-	d->tried_ms = db_time(res, i, 9);
+		d->error = db_text(res, i, 7);
+	if (!db_null(res, i, 8))
+		d->response = db_text(res, i, 8);
+	d->created_ms = db_time(res, i, 9);
+	d->tried_ms = db_time(res, i, 10);
 }
 
 static void
@@ -153,13 +153,20 @@ log_answer(void *arg, const struct db_result *res)
 
 	if (op_db_failed(r, res))
 		return;
-	if ((n = db_rows(res)) == 0) {
+	n = db_rows(res);
+	if (n == 0) {
 		op_fail(r, ERR_NOT_FOUND,
 		    "There is no such webhook for you; list_webhooks has those "
 		    "that there are.");
 		return;
 	}
-	n -= db_null(res, 0, 0);
+	if (!db_bool(res, 0, 0)) {
+		op_fail(r, ERR_FORBIDDEN,
+		    "What became of the deliveries of a webhook that is not "
+		    "for one channel only its own member is told.");
+		return;
+	}
+	n -= db_null(res, 0, 1);
 	out.more = n > most;
 	n = out.more ? most : n;
 	v = pool_zalloc(&r->pool, (n + 1) * sizeof(*v));
