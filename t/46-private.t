@@ -8,11 +8,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP ();
-use MIME::Base64 'decode_base64';
 use Test::More;
 use Time::HiRes 'time';
 use Linnet 'wait_until';
-use Linnet::Peer;
 use Linnet::Postgres;
 use Linnet::Rest qw(platform_key principal rest);
 
@@ -31,19 +29,9 @@ sub rows {
 	chomp $out;
 	return $out;
 }
-sub joined {
-	my ($name) = @_;
-	my $key = Linnet::Peer::new_key();
-	my $token = $seed->{inviteToken};
-	my $r = $broker->http(POST => '/join', {}, { invite_token => $token,
-	    invite_payload => JSON::PP->new->decode(
-		decode_base64($token =~ tr{-_}{+/}r)),
-	    peer_pubkey => $key->{pubkey}, display_name => $name });
-	return { %$key, %{ $r->{json} }, meshId => $mesh };
-}
 
 # out: outside; in: in the private channel.
-my %who = (peer_a => $seed->{peerA}, map { $_ => joined($_) }
+my %who = (peer_a => $seed->{peerA}, map { $_ => $broker->joined($seed, $_) }
     qw(out_admin out_grant out_plain in_owner in_manager in_admin in_grant
     in_plain));
 rows("update member set role = 'admin' where id = '$who{$_}{memberId}'")

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 # Private is a wall: two meshes in which the same happens, but for what happens
 # in a private channel of one of them.  Who is not in it asks everything, by
-# every door, and hears what is pushed: it cannot tell which mesh is which.
+# every door, and hears what is pushed: it cannot tell which mesh is which.  Nor
+# can who decides about grants, and sees webhooks of others.
 use strict;
 use warnings;
 use FindBin;
@@ -24,8 +25,12 @@ my $name = 'zebra';
 
 sub new_id { return join '', map { sprintf '%x', rand 16 } 1 .. 32 }
 
-# A mesh, with an owner (ann), one outside (bob) and one inside (zoe); loud: it
-# has a private channel.
+# What dan does without the scope to read all that happened.
+my @decides = qw(channels:read channels:write grant:create webhook:read);
+
+# A mesh, with an owner (ann), some outside (bob; cid, who may grant and see
+# webhooks of others by grants; dan, who may by its role), and one inside (zoe);
+# loud: it has a private channel.
 sub world {
 	my ($loud) = @_;
 	my $b = Linnet->broker(workers => 2, options => [platform_key(),
@@ -39,10 +44,21 @@ sub world {
 	$w->{bob} = $b->peer($seed->{peerB}, name => 'bob');
 	$w->{zoe} = does($w, ann => 'create_member', name => 'zoe',
 	    kind => 'app');
-	$w->{token} = does($w, bob => 'create_token')->{token};
+	for my $who (qw(cid dan)) {
+		my $m = $w->{key}{$who} = $b->joined($seed, $who);
+		$b->ctl('member', 'role', $seed->{slug}, $who, 'admin')
+		    if $who eq 'dan';
+		$w->{$who} = $b->peer($m, name => $who);
+	}
+	does($w, ann => 'create_grant', member => 'cid', capability => $_,
+	    resourceType => 'org') for qw(grant:create webhook:read);
+	$w->{token}{$_} = does($w, $_ => 'create_token')->{token}
+	    for qw(bob cid);
+	$w->{token}{dan} = does($w, dan => 'create_token', scopes =>
+	    \@decides)->{token};
 	$w->{as_zoe} = principal({ meshId => $w->{zoe}{meshId}
 	    // $seed->{meshId}, memberId => $w->{zoe}{memberId} },
-	    qw(channels:read channels:write));
+	    qw(channels:read channels:write webhook:subscribe));
 	return $w;
 }
 
@@ -96,6 +112,16 @@ sub live {
 	$p{request} = as_zoe($w, POST => '/v1/permission-requests', {
 	    action => 'channel:admin', resourceType => 'channel',
 	    resourceId => $channel })->{requestId};
+	for my $approve ($true, $false, undef) {
+		my @ids = (as_zoe($w, POST => '/v1/permission-requests', {
+		    action => 'message:append', resourceType => 'thread',
+		    resourceId => $p{thread}, context => { why => $words } })
+		    ->{requestId}, as_zoe($w, POST => '/v1/commands', {
+		    name => 'z' . ($approve // 'open') . $words,
+		    channelId => $channel })->{requestId});
+		defined $approve and does($w, ann => 'resolve_permission',
+		    requestId => $_, approve => $approve) for @ids;
+	}
 	$p{command} = does($w, ann => 'register_command', name => "x$words",
 	    channel => $channel)->{commandId};
 	does($w, ann => 'mark_read', channel => $channel, seq => 3);
@@ -119,12 +145,18 @@ sub live {
 sub hears {
 	my ($w) = @_;
 	my $c = $w->{open};
+	# What happens in private alone, and where nothing is taken.
+	$hooks->answers("/$_->[0]$w->{loud}", ($_->[1]) x 100),
+	    $w->{ $_->[0] } = as_zoe($w, POST => '/v1/webhooks/subscriptions',
+	    { endpoint => $hooks->url("/$_->[0]$w->{loud}"), eventTypes =>
+	    ['membership.updated'] })->{subscriptionId}
+	    for ['fails', 500], ['ends', 410];
 	does($w, bob => 'follow_mesh');
 	$w->{sse} = [map { Linnet::Events->new($_, at => $w->{b},
-	    token => $w->{token}) } '/v1/events',
+	    token => $w->{token}{bob}) } '/v1/events',
 	    "/v1/streams/$c/events?fromSeq=0"];
 	$w->{ws} = Linnet::Ws->new($w->{b}->where, target => '/v1/ws',
-	    headers => { Authorization => "Bearer $w->{token}" });
+	    headers => { Authorization => "Bearer $w->{token}{bob}" });
 	$w->{ws}->wait_for('welcome');
 	$w->{ws}->send_text($json->encode({ type => 'subscribe',
 	    streamId => $c }));
@@ -144,7 +176,7 @@ sub plain {
 	my $seen = $w->{ids};
 	$t =~ s/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/TIME/g;
 	$t =~ s/127\.0\.0\.1:\d+/HOST/g;
-	$t =~ s{/bob[01]}{/bob}g;
+	$t =~ s{/(bob|fails|ends)[01]}{/$1}g;
 	$t =~ s/seed-[0-9a-f]+/seed/g;
 	$t =~ s/session-\d+-\d+/session/g;
 	$t =~ s{(?<![\w-])((?:whsec_)?[A-Za-z0-9_\/+-]{40,}=*|[0-9a-f]{16,})(?![\w-])}
@@ -214,7 +246,18 @@ for my $w (@doors) {
 	live($w, does($w, ann => 'create_channel', name => 'later')
 	    ->{channelId}, 'okapi');
 	$w->{last} = says($w, $w->{open}, 'The end.');
+	$w->{asked} = as_zoe($w, POST => '/v1/permission-requests', { action =>
+	    'x:last', resourceType => 'channel', resourceId => $w->{open} })
+	    ->{requestId};
+	$w->{probe}{fails} = $w->{fails};
+	next if !$w->{loud};
+	wait_until { $w->{b}->psql('select count(*) from webhook where tries > 0 '
+	    . 'and failing_since is not null or not enabled') == 2 } 20,
+	    'webhooks that fail';
+	$w->{probe}{delivery} = $w->{b}->psql("select replace(id::text, '-', '')"
+	    . " from webhook_delivery where webhook_id = '$w->{ends}'");
 }
+$doors[1]{probe}{delivery} = new_id();
 
 subtest 'what is pushed' => sub {
 	my %got;
@@ -238,6 +281,16 @@ subtest 'what is pushed' => sub {
 			}
 			push @lists, \@all;
 		}
+		# They come in any order, those of two channels and the last.
+		my %asked;
+		for ([15, 20], [16, 1]) {
+			my ($n, $seconds) = @$_;
+			wait_until { $w->{dan}->ws->pick(sub {
+			    $asked{ $_->{payload}{requestId} } = $_->{payload}
+				if ($_->{type} // '') eq 'permission_request';
+			    return 0 }); keys %asked >= $n } $seconds;
+		}
+		push @lists, [@asked{ sort keys %asked }];
 		my @posted;
 		wait_until {
 			@posted = map { $json->decode($_->{body}) }
@@ -249,22 +302,26 @@ subtest 'what is pushed' => sub {
 		    @lists];
 	}
 	my @names = ('events of the mesh', 'events of a channel', '/v1/ws',
-	    'the mesh protocol', 'webhooks');
+	    'the mesh protocol', 'requests', 'webhooks');
 	for my $i (0 .. $#names) {
 		cmp_ok(scalar @{ $got{0}[$i] }, '>', 10, "$names[$i]: some");
 		is_deeply($got{1}[$i], $got{0}[$i], $names[$i]);
 	}
 };
 
-sub rest_as_bob {
-	my ($w, $method, $path, $body) = @_;
+sub rest_as {
+	my ($who, $w, $method, $path, $body) = @_;
 	my $r = $w->{b}->http($method => $path,
-	    { Authorization => "Bearer $w->{token}" }, $body);
+	    { Authorization => "Bearer $w->{token}{$who}" }, $body);
 	delete @{ $r->{headers} }{qw(date etag content-length)};
 	return { map { $_ => $r->{$_} } qw(status headers body) };
 }
 
-subtest 'the mesh protocol' => sub {
+# What dan asks by its session, which reads the journal, too.
+my $of_dan = qr/grant|permission|webhook/;
+
+for my $who (qw(dan bob cid)) {
+subtest "the mesh protocol, $who" => sub {
 	my ($st, $table) = Linnet::run([$doors[0]{b}->program('linnet-dump'),
 	    'FIELDS']);
 	is($st, 0, 'the table of fields');
@@ -278,7 +335,7 @@ subtest 'the mesh protocol' => sub {
 	for my $op (@ops) {
 		next if $op =~ /^(?:hello|session_hello|kick|disconnect|leave_
 		    |delete_org|set_password|login|schedule|send|pull
-		    )$/x;
+		    )$/x || $who eq 'dan' && $op !~ $of_dan;
 		for my $all (0, 1) {
 			same("$op $all", sub {
 				my ($w) = @_;
@@ -289,16 +346,33 @@ subtest 'the mesh protocol' => sub {
 					$m{$f} = $v if defined $v
 					    && ($must || $all);
 				}
-				my $r = $w->{bob}->request(\%m);
+				my $r = $w->{$who}->request(\%m);
 				delete $r->{_reqId};
 				return $r;
 			});
 		}
 	}
+	for ([get_permission_request => {}], [set_webhook => { subscriptionId =>
+	    'fails', enabled => $true }], [set_webhook => { subscriptionId =>
+	    'fails', enabled => $false }], [list_webhook_deliveries =>
+	    { subscriptionId => 'fails' }], [retry_webhook_delivery =>
+	    { deliveryId => 'delivery' }]) {
+		my ($op, $in) = @$_;
+		same("$op of zoe's", sub {
+			my ($w) = @_;
+			my $r = $w->{$who}->request({ type => $op, requestId =>
+			    $w->{probe}{request}, map { $_ =>
+			    $w->{probe}{ $in->{$_} } // $in->{$_} }
+			    keys %$in });
+			delete $r->{_reqId};
+			return $r;
+		});
+	}
+	return if $who eq 'dan';
 	for my $by ('channel', 'thread') {
 		same("$_ of a $by", sub {
 			my ($w) = @_;
-			my $r = $w->{bob}->request({ type => $_, channel =>
+			my $r = $w->{$who}->request({ type => $_, channel =>
 			    $w->{probe}{$by} });
 			delete $r->{_reqId};
 			return $r;
@@ -308,7 +382,7 @@ subtest 'the mesh protocol' => sub {
 	}
 	same("$_ by name", sub {
 		my ($w) = @_;
-		my $r = $w->{bob}->request({ type => $_, channel => $name,
+		my $r = $w->{$who}->request({ type => $_, channel => $name,
 		    text => 'x' });
 		delete $r->{_reqId};
 		return $r;
@@ -317,7 +391,7 @@ subtest 'the mesh protocol' => sub {
 		my ($w) = @_;
 		my (@all, $after);
 		do {
-			my $r = $w->{bob}->request({ type => $_->[0], limit =>
+			my $r = $w->{$who}->request({ type => $_->[0], limit =>
 			    1, %{ $_->[1] }, $after ? (after => $after) : () });
 			delete $r->{_reqId};
 			push @all, $r;
@@ -329,10 +403,14 @@ subtest 'the mesh protocol' => sub {
 	    ['search', { query => 'zebra' }], ['search', { query =>
 	    'zebra or unicorn or okapi' }], ['search_memory_units', { query =>
 	    'zebra or okapi' }], ['list_memory_units', { promoted => $true }],
-	    ['list_commands', {}], ['list_members', {}];
+	    ['list_commands', {}], ['list_members', {}],
+	    ['list_permission_requests', {}], ['list_grants', { member =>
+	    'zoe' }];
 };
+}
 
-subtest 'REST' => sub {
+for my $who (qw(dan bob cid)) {
+subtest "REST, $who" => sub {
 	my $api = $doors[0]{b}->http('GET', '/openapi.json')->{json};
 	my @paths = grep { $api->{paths}{$_}{get} } sort keys
 	    %{ $api->{paths} };
@@ -353,14 +431,14 @@ subtest 'REST' => sub {
 					    ? "$_->{name}=$v" : ();
 				} @q;
 				$p .= '?' . join '&', @pairs if @pairs;
-				return rest_as_bob($w, GET => $p);
+				return rest_as($who, $w, GET => $p);
 			});
 		}
 	}
 	same("the stream after $_->[0]", sub {
 		my ($w) = @_;
 		my $io = Linnet::Events->new('/v1/events', at => $w->{b},
-		    token => $w->{token}, last => $_->[1]->($w));
+		    token => $w->{token}{$who}, last => $_->[1]->($w));
 		my $e = $io->recv(2);
 		return [$io->status, $e->{event}];
 	}) for ['an event behind the wall', sub { $_[0]{probe}{event} =~
@@ -369,7 +447,7 @@ subtest 'REST' => sub {
 	    ->{next} }];
 	# The id of one that is there, and of one that is not, of that time.
 	my $w = $doors[0];
-	my @r = map { rest_as_bob($w, GET => "/v1/events?after=$_") }
+	my @r = map { rest_as($who, $w, GET => "/v1/events?after=$_") }
 	    $w->{probe}{event}, substr($w->{probe}{event}, 0, 13) . '0' x 19;
 	for (@r) {
 		my $j = $json->decode($_->{body});
@@ -379,13 +457,15 @@ subtest 'REST' => sub {
 	is_deeply($r[0], $r[1], 'an event that is not for one is none');
 	ok($r[0]{gap}, 'of which the answer says so');
 };
+}
 
-subtest 'MCP' => sub {
+for my $who (qw(dan bob cid)) {
+subtest "MCP, $who" => sub {
 	my $id = 0;
 	my $ask = sub {
 		my ($w, $method, %p) = @_;
 		my $r = $w->{b}->http(POST => '/mcp', {
-		    Authorization => "Bearer $w->{token}",
+		    Authorization => "Bearer $w->{token}{$who}",
 		    'Content-Type' => 'application/json',
 		    'MCP-Protocol-Version' => '2025-06-18',
 		    Accept => 'application/json, text/event-stream' },
@@ -418,6 +498,7 @@ subtest 'MCP' => sub {
 	same("resource $_", sub { return $ask->($_[0], 'resources/read',
 	    uri => $_) }) for "linnet://channels/$name", 'linnet://channels';
 };
+}
 
 $_->{b}->stop for @doors;
 done_testing;

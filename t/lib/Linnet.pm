@@ -26,6 +26,7 @@ use warnings;
 use Carp;
 use Cpanel::JSON::XS ();
 use Exporter 'import';
+use MIME::Base64 'decode_base64';
 use Linnet::Guard ();
 use Linnet::Http;
 use Linnet::Io qw(wait_until patience);
@@ -265,6 +266,18 @@ sub seed {
 	$_->{meshId} //= $s->{meshId}
 	    for grep { ref eq 'HASH' && $_->{memberId} } values %$s;
 	return $s;
+}
+
+# A member of it that joins by its invite, with a key.
+sub joined {
+	my ($self, $seed, $name) = @_;
+	my $key = Linnet::Peer::new_key();
+	my $token = $seed->{inviteToken};
+	my $r = $self->http(POST => '/join', {}, { invite_token => $token,
+	    invite_payload => JSON::PP->new->decode(
+		decode_base64($token =~ tr{-_}{+/}r)),
+	    peer_pubkey => $key->{pubkey}, display_name => $name });
+	return { %$key, %{ $r->{json} }, meshId => $seed->{meshId} };
 }
 
 # Runs SQL on the private database: its rows as text, | between columns.
