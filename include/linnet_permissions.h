@@ -60,7 +60,7 @@ struct linnet_permission {
 };
 int linnet_request_permission(struct linnet *l,
     const struct linnet_permission *p, linnet_reply_fn *fn, void *arg);
-/* Open ones: our own, and for who may decide them all of them. */
+/* Open ones: our own, and those that we may decide. */
 int linnet_list_permission_requests(struct linnet *l,
     const struct linnet_permission_query *q, linnet_reply_fn *fn, void *arg);
 int linnet_get_permission_request(

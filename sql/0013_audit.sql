@@ -86,7 +86,8 @@ begin
 	p := payload;
 	return coalesce(p ->> 'createdByActorId', p ->> 'addedByActorId',
 	    p ->> 'removedByActorId', p ->> 'deletedByActorId',
-	    p ->> 'revokedByActorId', p ->> 'redactedByActorId',
+	    p ->> 'revokedByActorId', p ->> 'revokedUnseenByActorId',
+	    p ->> 'redactedByActorId',
 	    p ->> 'editedByActorId', p ->> 'promotedByActorId',
 	    p ->> 'indexedByActorId', p ->> 'resolverActorId',
 	    p ->> 'bannedByActorId', p ->> 'unbannedByActorId',
