@@ -63,6 +63,11 @@ create table permission_request (
 	-- It is there for who sees this alone.
 	about uuid generated always as (resource_stream(resource_type,
 	    resource_id)) stored,
+	-- That, or the channel of that thread; null: it is none, or is not there.
+	root_id uuid,
+	-- Who sees what it is about is a member of that; nobody else, where it is
+	-- null.
+	walled bool not null,
 	-- What it is for: JSON, which the journal has only the digest of.
 	context text not null,
 	-- Who asks again with it asks for the same.
@@ -78,7 +83,9 @@ create table permission_request (
 	resolved_at timestamptz
 );
 create index permission_request_open on permission_request (mesh_id, id)
-	where status = 'open';
+	where status = 'open' and not walled;
+create index permission_request_inside on permission_request (root_id, id)
+	where status = 'open' and root_id is not null;
 create index permission_request_asked on permission_request (member_id, id)
 	where status = 'open';
 create index permission_request_mesh on permission_request (mesh_id);

@@ -2432,6 +2432,10 @@ with i as (
 	update channel c set closed_at = news.at::timestamptz from news
 	where (c.id = news.channel_id or c.root_id = news.channel_id)
 	and c.closed_at is null returning c.id, news.n
+), hid as (
+	update permission_request q set root_id = null, walled = true from news
+	where q.root_id = coalesce(news.root_id, news.channel_id)
+	and q.status = 'open' and news.channel_id in (q.about, q.root_id)
 )
 select c.n, c.passed, l.n, coalesce(news.threads, 0), closed.id
 from permitted c left join lines l on l.k = c.n::int8 << 32
@@ -2838,9 +2842,16 @@ with i as (
 	select * from checked where had is null and n = first and not many
 ), stored as (
 	insert into permission_request (id, mesh_id, member_id, action,
-	    resource_type, resource_id, context, client_id, created_at)
-	select id, mesh_id, member_id, action, resource_type, resource_id,
-	    context, client_id, at::timestamptz from new
+	    resource_type, resource_id, context, client_id, created_at,
+	    root_id, walled)
+	select new.id, new.mesh_id, new.member_id, action, resource_type,
+	    resource_id, context, client_id, at::timestamptz,
+	    coalesce(r.id, c.id), x.about is not null
+	    and coalesce(c.private or coalesce(r.private, false), true)
+	from new cross join lateral (select resource_stream(new.resource_type,
+	    new.resource_id) as about) x
+	left join channel c on c.id = x.about and c.mesh_id = new.mesh_id
+	and c.closed_at is null left join channel r on r.id = c.root_id
 ), lines as materialized (
 	select count(w) from (select array_agg((new.n::int8 << 32 | l.k,
 	    new.mesh_id, l.id, l.type, null, null, l.payload,
@@ -2916,10 +2927,7 @@ select c.n, c.code from checked c, lines;
 -- all members or of one.
 -- name: permission_list
 with may as materialized (
-	select $3::bool or grant_decides($1::uuid, $2::uuid) as decides,
-	    $7::bool and exists (select from channel_member b
-		where b.member_id = $2 and b.role in ('owner', 'admin'))
-	    as manages
+	select $3::bool or grant_decides($1::uuid, $2::uuid) as decides
 )
 select q.id, q.member_id, m.name, q.action, q.resource_type, q.resource_id,
     q.status, q.context, q.notes, q.grant_id, q.command_id, q.created_at,
@@ -2930,11 +2938,18 @@ from ((select * from permission_request o where o.member_id = $2
 	order by o.id limit $6::int8)
     union all
     (select * from permission_request o where o.mesh_id = $1
-	and o.status = 'open' and o.id > $5 and o.member_id <> $2
-	and ($4 is null or o.member_id = $4)
-	and ((select decides from may) or (select manages from may))
-	and permission_shows(o, $2, (select decides from may),
-	    (select manages from may))
+	and o.status = 'open' and not o.walled and o.id > $5
+	and o.member_id <> $2 and ($4 is null or o.member_id = $4)
+	and (select decides from may) order by o.id limit $6)
+    union all
+    (select o.* from channel_member b, lateral (select *
+	    from permission_request o where o.root_id = b.channel_id
+	    and o.mesh_id = $1 and o.status = 'open' and o.id > $5
+	    and o.member_id <> $2 and ($4 is null or o.member_id = $4)
+	    and (o.walled or not (select decides from may))
+	    order by o.id limit $6) o
+	where b.member_id = $2 and ((select decides from may)
+	    or $7::bool and b.role in ('owner', 'admin'))
 	order by o.id limit $6)) q
 join member m on m.id = q.member_id order by q.id limit $6;
 
@@ -3009,11 +3024,14 @@ with i as (
 	on conflict (id) do nothing returning id
 ), asked as (
 	insert into permission_request (id, mesh_id, member_id, action,
-	    resource_type, resource_id, context, command_id, created_at)
+	    resource_type, resource_id, context, command_id, created_at,
+	    root_id, walled)
 	select i.request_id, i.mesh_id, i.member_id, 'command:register', case
 	    when i.channel_id is null then 'org' else 'channel' end,
 	    id_text(coalesce(i.channel_id, i.mesh_id)), i.context, i.id,
-	    i.at::timestamptz from made join i using (id) where not i.active
+	    i.at::timestamptz, c.id, coalesce(c.private, false)
+	from made join i using (id) left join channel c on c.id = i.channel_id
+	where not i.active
 ), lines as materialized (
 	select count(w) from (select array_agg((i.n::int8 << 32 | l.k,
 	    i.mesh_id, l.id, l.type, null, null, l.payload,

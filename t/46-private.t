@@ -125,8 +125,12 @@ my $open = does(in_plain => 'create_thread', channel => $den,
 $said = does(in_owner => 'post', channel => $pub, text => 'x')->{messageId};
 my $shut = does(in_plain => 'create_thread', channel => $pub,
     messageId => $said, private => $true)->{channelId};
-my $gone = does(in_owner => 'create_channel', name => 'gone',
-    private => $true)->{channelId};
+my $gone = does(in_owner => 'create_channel', name => 'gone')->{channelId};
+does(in_owner => 'delete_channel', channel => $gone);
+my $else = $broker->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
+$else->{peerA}{meshId} //= $else->{meshId};
+my $far = rest($broker, principal($else->{peerA}, 'channel:create'), POST =>
+    '/v1/channels', { name => 'far', visibility => 'public' })->{channelId};
 my $never = 'e' x 32;
 
 my $inside = 'in_admin in_grant in_manager in_owner';
@@ -138,6 +142,8 @@ for (
 	['a private thread elsewhere', $shut, 'in_plain', $inside, 'in_plain',
 	    'thread'],
 	['what never was', $never, 'in_plain', '', 'in_plain'],
+	['what is gone', $gone, 'in_plain', '', 'in_plain'],
+	['what is of another mesh', $far, 'in_plain', '', 'in_plain'],
 	['a public channel', $pub, 'in_plain', "$inside out_admin",
 	    'in_plain', 'channel', 'out_grant'],
 	['an admin of the mesh that is outside', $den, 'out_admin', $inside,
@@ -297,6 +303,32 @@ subtest 'pages' => sub {
 	resolves('in_owner', $_->{requestId}, approve => $false)
 	    for @{ listed('in_owner')->{requests} };
 	is_deeply(listed('in_manager')->{requests}, [], 'then none');
+};
+
+subtest 'what ends' => sub {
+	my ($c, $kept) = map { does(in_owner => 'create_channel', name =>
+	    'ends' . ++$i, private => $_)->{channelId} } $false, $true;
+	my @t = map { my $c = $_; map { does(in_owner => 'create_thread',
+	    channel => $c, messageId => does(in_owner => 'post', channel => $c,
+	    text => 'x')->{messageId})->{channelId} } 1, 2 } $c, $kept;
+	my @id = (wants('in_plain', $c), wants('in_plain', $kept),
+	    map { wants('in_plain', $_, resourceType => 'thread') } @t);
+	my $sees = sub { return join ' ', map { my $id = $_; grep { $id[$_] eq
+	    $id } 0 .. $#id } map { $_->{requestId} }
+	    @{ listed($_[0])->{requests} } };
+	is($sees->('in_owner'), '0 1 2 3 4 5', 'who manages sees all');
+	is($sees->('out_admin'), '0 2 3', 'outside what is public');
+	does(in_owner => 'delete_channel', channel => $_) for @t[0, 2];
+	is($sees->('in_owner'), '0 1 3 5', 'without threads that are gone');
+	is($sees->('out_admin'), '0 3', 'for all');
+	does(in_owner => 'delete_channel', channel => $_) for $c, $kept;
+	is($sees->($_), '', "$_: without channels, too")
+	    for qw(in_owner out_admin);
+	is($sees->('in_plain'), '0 1 2 3 4 5', 'who asked has them');
+	http_is(resolves($_, $id[0]), $_ eq 'in_owner' ? 403 : 404,
+	    "$_ does not decide them") for qw(in_owner out_admin out_grant);
+	http_is(resolves('in_plain', $_, approve => $false), 200,
+	    'and takes them back') for @id;
 };
 
 subtest 'waiting' => sub {
