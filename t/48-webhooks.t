@@ -383,6 +383,61 @@ subtest 'kill -9' => sub {
 	    join(' ', 1 .. $n), 'loses nothing, and keeps the order');
 };
 
+subtest 'how it goes' => sub {
+	my $adm = $b->peer($seed->{peerB}, name => 'adm');
+	my $c = channel($ann);
+	my %id = map { $_ => asks($ann, 'create_webhook', endpoint =>
+	    $h->url("/how-$_"), eventTypes => ['message.appended'],
+	    /all/ ? () : (streamId => $c))->{subscriptionId} } qw(all one
+	    all-off one-off);
+	my $of = sub {
+		my ($who, $which) = @_;
+		my ($w) = grep { $_->{id} eq $id{$which} } @{ asks($who,
+		    'list_webhooks')->{subscriptions} };
+		return join ' ', map { $_ . (/enabled/ ? ": $w->{$_}" : '') }
+		    grep { defined $w->{$_} } qw(enabled disabledReason
+		    failingSince tries);
+	};
+	is($of->($adm, $_), $of->($ann, $_), "$_: it is on") for keys %id;
+	$h->answers("/how-$_", ([500, {}, '', 0, 1]) x 2) for qw(all one);
+	$h->answers("/how-$_", 410) for qw(all-off one-off);
+	says($ann, $c);
+	for (qw(all one)) {
+		my $which = $_;
+		wait_until { $of->($ann, $which) =~ /failingSince/ } 20;
+	}
+	like($of->($ann, $_), qr/failingSince/, "$_: its member knows")
+	    for qw(all one);
+	like($of->($adm, 'one'), qr/failingSince/,
+	    'another, where it is of a channel');
+	is($of->($adm, 'all'), 'enabled: 1', 'but not else');
+	wait_until { $of->($ann, 'all-off') eq ''
+	    && $of->($ann, 'one-off') eq '' } 20;
+	is($of->($adm, 'one-off'), '', 'that it was turned off');
+	is($of->($adm, 'all-off'), 'enabled: 1', 'the same');
+	is(asks($adm, 'list_webhook_deliveries', subscriptionId => $id{one})
+	    ->{type}, 'webhook_deliveries', 'the log of one');
+	refused(asks($adm, 'list_webhook_deliveries', subscriptionId =>
+	    $id{all}), 'forbidden', 'not of the other');
+	my ($d) = deliveries($id{'all-off'});
+	refused(asks($adm, 'retry_webhook_delivery', deliveryId =>
+	    $d->{deliveryId}), 'not_found', 'nor what is in it');
+	my $lines = sub { return $b->psql("select count(*) from event where "
+	    . "type = 'webhook.updated' and payload like "
+	    . "'%$id{'all-off'}%'") };
+	my $n = $lines->();
+	my $set = sub { return asks($adm, 'set_webhook', subscriptionId =>
+	    $id{'all-off'}, enabled => $_[0])->{ok} };
+	ok($set->(JSON::PP::true), 'it is on, as far as others know');
+	is($lines->(), $n, 'so turning it on is nothing');
+	is($of->($ann, 'all-off'), '', 'and does nothing');
+	ok($set->(JSON::PP::false), 'turning it off');
+	is($lines->(), $n + 1, 'has a line');
+	is($of->($adm, 'all-off'), '', 'and then it is off');
+	asks($ann, 'delete_webhook', subscriptionId => $_) for values %id;
+	$adm->close;
+};
+
 subtest 'too long' => sub {
 	my ($c, $id) = hook('/gone');
 	$h->answers('/gone', 410);
