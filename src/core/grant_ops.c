@@ -189,9 +189,9 @@ revoke_begin(struct request *r)
 	return v;
 }
 
-/* k: 1 for grants on what who takes them away does not see; its own events are
- * those that name it (event_concerns() in sql/), which this one then does not
- * under a name that counts. */
+/* k is 1 for grants on what who takes them away does not see.  A member's own
+ * events are the lines that name it in certain keys (event_concerns() in sql/),
+ * of which this one then has none. */
 static void
 revoke_line(struct db_params *row, int64_t k, const struct revoking *v,
     const struct id *grant, const struct id *by, struct slice why)
