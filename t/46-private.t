@@ -7,14 +7,14 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 use Test::More;
 use Time::HiRes 'time';
 use Linnet 'wait_until';
 use Linnet::Postgres;
 use Linnet::Rest qw(platform_key principal rest);
 
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $pg = Linnet::Postgres->new;
 my @hosts = map { Linnet->broker(workers => 2, options => ['database "' .
     $pg->conninfo . '"', "host_name $_", platform_key(), 'rate.member 0',
@@ -52,7 +52,7 @@ sub asks {
 sub does {
 	my ($who, $type, %o) = @_;
 	my $r = asks($who, $type, %o);
-	die "$type: " . JSON::PP->new->canonical->encode($r)
+	die "$type: " . Cpanel::JSON::XS->new->canonical->encode($r)
 	    if $r->{type} eq 'error';
 	return $r;
 }
@@ -86,7 +86,7 @@ sub resolves {
 # What is said of a thing, but for its id.
 sub but {
 	my ($r, $id) = @_;
-	return JSON::PP->new->canonical->encode($r) =~ s/$id/ID/gr;
+	return Cpanel::JSON::XS->new->canonical->encode($r) =~ s/$id/ID/gr;
 }
 # Who hears of a request.
 sub hear {

@@ -428,10 +428,10 @@ subtest 'how it goes' => sub {
 	my $n = $lines->();
 	my $set = sub { return asks($adm, 'set_webhook', subscriptionId =>
 	    $id{'all-off'}, enabled => $_[0])->{ok} };
-	ok($set->(JSON::PP::true), 'it is on, as far as others know');
+	ok($set->(Cpanel::JSON::XS::true), 'it is on, as far as others know');
 	is($lines->(), $n, 'so turning it on is nothing');
 	is($of->($ann, 'all-off'), '', 'and does nothing');
-	ok($set->(JSON::PP::false), 'turning it off');
+	ok($set->(Cpanel::JSON::XS::false), 'turning it off');
 	is($lines->(), $n + 1, 'has a line');
 	is($of->($adm, 'all-off'), '', 'and then it is off');
 	asks($ann, 'delete_webhook', subscriptionId => $_) for values %id;

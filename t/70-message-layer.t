@@ -346,6 +346,14 @@ subtest 'lists' => sub {
 	    for ['artifacts', "/v1/streams/$list/artifacts"],
 	    ['grants', "/v1/actors/$who{app}/grants"],
 	    ['commands', "/v1/commands?channelId=$list"];
+	for (1 .. 2) {
+		my $asks = $ml->as($ml->create_actor($org, "asks$_", 'agent'),
+		    $org);
+		$asks->call(POST => '/v1/permission-requests', { action => "x:$_",
+		    resourceType => 'org' }) for 1 .. 51;
+	}
+	cmp_ok(scalar @{ $boss->call(GET => '/v1/permission-requests')
+	    ->{requests} }, '>=', 102, 'requests');
 	my $r = $boss->answer(GET => "/v1/streams/$list/artifacts?limit=10");
 	is(scalar @{ $r->{json}{artifacts} }, 10, 'which may be shorter');
 };

@@ -108,8 +108,10 @@ static const struct field asks_fields[] = {
 	    NULL, 0, "Only those of this member." },
 	{ "member", F_STR, IN(member), 1, GRANT_WORD_MAX, FIELD_MESH, NULL,
 	    NULL, 0, "Only those of this member, by its id, key or name." },
-	{ "limit", F_INT, IN(limit), 1, GRANT_PAGE_MAX, 0, NULL, NULL, 0,
-	    "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, GRANT_PAGE_MAX, FIELD_MESH, NULL, NULL,
+	    0, "At most so many; 100 when absent." },
+	{ "limit", F_INT, IN(limit), 1, GRANT_PAGE_MAX, FIELD_REST, NULL, NULL,
+	    0, "At most so many; 500 when absent." },
 	{ "after", F_STR, IN(after), 1, GRANT_WORD_MAX, 0, NULL, NULL, 0,
 	    "Only those behind this one: next of the page before." },
 	{ .type = F_END },
@@ -132,16 +134,18 @@ static const struct field asks_out_fields[] = {
 #undef OUT
 
 static int64_t
-asks_limit(const struct asks_in *in)
+asks_limit(const struct request *r)
 {
-	return in->limit > 0 ? in->limit : GRANT_PAGE;
+	const struct asks_in *in = r->in;
+
+	return op_page(r, in->limit, GRANT_PAGE, GRANT_PAGE_MAX);
 }
 
 static void
 asks_listed(void *arg, const struct db_result *res)
 {
 	struct request *r = arg;
-	size_t i, n, limit = (size_t)asks_limit(r->in);
+	size_t i, n, limit = (size_t)asks_limit(r);
 	struct asks_out out;
 	struct permission *rows;
 	char hex[ID_HEX_LEN + 1];
@@ -171,7 +175,7 @@ asks_ask(struct request *r, const struct id *member)
 	permission_put_viewer(p, r);
 	db_put_id(p, member);
 	db_put_id(p, &after);
-	db_put_int(p, asks_limit(in) + 1);
+	db_put_int(p, asks_limit(r) + 1);
 	permission_put_manages(p, r);
 	db_query(r->core->reads, p, asks_listed, r);
 }

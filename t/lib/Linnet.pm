@@ -274,7 +274,7 @@ sub joined {
 	my $key = Linnet::Peer::new_key();
 	my $token = $seed->{inviteToken};
 	my $r = $self->http(POST => '/join', {}, { invite_token => $token,
-	    invite_payload => JSON::PP->new->decode(
+	    invite_payload => Cpanel::JSON::XS->new->decode(
 		decode_base64($token =~ tr{-_}{+/}r)),
 	    peer_pubkey => $key->{pubkey}, display_name => $name });
 	return { %$key, %{ $r->{json} }, meshId => $seed->{meshId} };
