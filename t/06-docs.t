@@ -79,6 +79,27 @@ if (my $internals = $page{'linnet-internals.7'}) {
 	is("@missing", '', 'linnet-internals(7) has every process message');
 }
 
+# Every type of line that is written to a journal.
+if (my $schema = $page{'linnet-schema.7'}) {
+	my %types;
+	for my $f (files('src/core/*.c')) {
+		my $c = strip_c(text($f));
+		while ($c =~ /\bjournal_end\(([^;]*)\);/g) {
+			my $args = $1;
+			$types{$1} = 1 while $args =~ /"(\w+\.\w+)"/g;
+		}
+	}
+	for my $f (files('sql/*.sql')) {
+		my $sql = text($f) =~ s/--.*//gr;
+		$types{$1} = 1 while $sql
+		    =~ /\bjournal_note\([^']*'(\w+\.\w+)'/g;
+	}
+	cmp_ok(scalar keys %types, '>', 30, 'types of lines are found');
+	my @missing = grep { $schema !~ /^\.It Ic \Q$_\E(?: |$)/m }
+	    sort keys %types;
+	is("@missing", '', 'linnet-schema(7) has every type of line');
+}
+
 # References among our pages lead somewhere, and pages are known by name.
 for my $name (sort keys %page) {
 	my @lost;
