@@ -369,51 +369,69 @@ create type search_find as (kind int4, id uuid, channel_id uuid,
 
 -- The newest posts, or units, with a word of each of two sets and with all of
 -- the terms in also, in which a query is found, from a place back, at least so
--- many if there are; and the place that it looked back to, 0: the end.  With
--- until not null it looks back to there and no further.  Else it ends when it
--- took long, or at back: nobody wants what is before that.
+-- many if there are; and the place that it looked back to, 0: the end.  step:
+-- how many lines it looks at first.  With until not null it looks back to there
+-- and no further.  Else it ends when it took long, or at back: nobody wants what
+-- is before that.
+--
+-- To read a row costs more than to find it in the index, so it looks so far back
+-- as it should take by what was found, and leaves a part as soon as it shows
+-- that it has more than that.
 create function search_latest(units bool, mesh uuid, query tsquery,
     one int8[], two int8[], also int8[], below int8, until int8, back int8,
-    want int8, out finds search_find[], out ends int8)
+    step int8, want int8, out finds search_find[], out ends int8)
 language plpgsql stable set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set jit = off as $$
 declare
 	began timestamptz := clock_timestamp();
 	whole int8 := search_key(mesh);
 	floor int8 := greatest(until, back);
+	most int8 := 256;
+	far int8 := 9223372036854775807;
+	looked bool := false;
+	look int8 := 0;
+	dense bool := false;
+	first_round bool;
 	from_place int8;
 	hi int8;
 	lo int8;
-	span int8 := 1024;
-	reach int8;
+	span int8;
 	level int;
 	blocks int8[];
 	had int8 := 0;
 	n int8;
 	last int8;
+	rows_read int8;
 	more search_find[];
 begin
 	finds := '{}';
-	select least(below, j.n + 2) into hi from journal j
-	    where j.mesh_id = mesh;
+	select least(below, j.n + 2), below > j.n into hi, first_round
+	from journal j where j.mesh_id = mesh;
+	-- Without a journal there is nothing, but the plans are made.
+	hi := coalesce(hi, 1);
 	if one is null then
 		hi := floor;
 	end if;
 	if until is not null then
 		want := 1000;
-	end if;
-	if floor > 0 then
-		span := hi - floor;
+		most := 9223372036854775807;
+		step := hi - floor;
 	end if;
 	from_place := hi;
 	while hi > floor loop
-		lo := greatest(hi - span, floor);
-		blocks := null;
-		if floor = 0 and hi < from_place and hi > 16384 then
-			-- Looks here and there in all that is left.
+		step := least(step, hi);
+		look := least(look, hi);
+		span := step;
+		if floor = 0 and not looked and had < 8 and hi > 65536
+		    and from_place - hi > 4096 then
+			looked := true;
+			look := hi;
+		end if;
+		if look > 4096 then
+			-- Here and there in so many lines.
 			blocks := array(select search_block(whole, 0,
-			    (hi - 1 - hi * i / 64) / 64)
-			    from generate_series(0, 63) i);
+			    (hi - 1 - look * i / 32) / 64)
+			    from generate_series(0, 31) i);
 			if units then
 				select count(*), max(u.place) into n, last
 				from memory_unit u where u.terms && one
@@ -427,23 +445,28 @@ begin
 				and p.terms && blocks and p.search @@ query
 				and p.place < hi;
 			end if;
-			blocks := null;
-			if n * hi / 4096 <= 2 * want
-			    and hi / 4096 <= 8 * want
-			    and had * hi <= 8 * want * (from_place - hi) then
-				-- There are few, in whatever block.
-				lo := 0;
-				blocks := one;
-			elsif (hi - last) * n > hi * 8 then
-				-- Many, but further back.
-				lo := last + hi / 64;
-				span := 64;
-			elsif n > 0 then
-				lo := greatest(0, hi - least(reach,
-				    want * 6144 / n + 64));
+			if (hi - last) * n > look * 8
+			    and hi - last > look / 8 then
+				-- Many, but further back: where do they end?
+				span := hi - last - look / 16;
+				step := 64;
+				look := look / 8;
+			else
+				step := look / 16;
+				far := look / 4;
+				if n > 1 then
+					step := want * 3072 / n + 64;
+					far := most * 1024 / n;
+				end if;
+				span := step;
+				look := 0;
 			end if;
 		end if;
-		if blocks is null then
+		lo := greatest(hi - span, floor);
+		if lo = 0 and first_round then
+			-- All that there is, but for what is had.
+			blocks := one;
+		else
 			level := 0;
 			while (hi - lo) >> (6 + 3 * level) > 16
 			    and level < 6 loop
@@ -456,45 +479,64 @@ begin
 				(hi - 1) >> (6 + 3 * level)) b);
 		end if;
 		if units then
-			select array_agg((4, f.id, f.channel_id,
-			    coalesce(f.promoted_at, f.created_at),
-			    f.promoted_at is not null,
-			    search_rank(f.search, query), f.place)
-			    ::search_find), count(*), min(f.place)
-			into more, n, last
-			from (select u.id, u.channel_id, u.created_at,
-				u.promoted_at, u.search, u.place
-			    from memory_unit u where u.terms && one
-			    and u.terms && two and u.terms @> also
-			    and u.terms && blocks and u.search @@ query
-			    and u.place >= lo and u.place < hi
-			    order by u.place desc
-			    fetch first (want - had) rows with ties) f;
+			with f as materialized (
+				select u.id, u.channel_id, u.created_at,
+				    u.promoted_at, u.search, u.place
+				from memory_unit u where u.terms && one
+				and u.terms && two and u.terms @> also
+				and u.terms && blocks and u.search @@ query
+				and u.place >= lo and u.place < hi
+				limit case when hi - lo > 2048 then most end
+			)
+			select array_agg((4, g.id, g.channel_id,
+			    coalesce(g.promoted_at, g.created_at),
+			    g.promoted_at is not null,
+			    search_rank(g.search, query), g.place)
+			    ::search_find), count(*), min(g.place),
+			    (select count(*) from f)
+			into more, n, last, rows_read
+			from (select * from f order by f.place desc
+			    fetch first (want - had) rows with ties) g;
 		else
-			select array_agg((3, f.id, f.channel_id, f.created_at,
-			    f.threaded, search_rank(f.search, query), f.place)
-			    ::search_find), count(*), min(f.place)
-			into more, n, last
-			from (select p.id, p.channel_id, p.created_at,
-				p.threaded, p.search, p.place
-			    from post p where p.terms && one
-			    and p.terms && two and p.terms @> also
-			    and p.terms && blocks and p.search @@ query
-			    and p.place >= lo and p.place < hi
-			    order by p.place desc
-			    fetch first (want - had) rows with ties) f;
+			with f as materialized (
+				select p.id, p.channel_id, p.created_at,
+				    p.threaded, p.search, p.place
+				from post p where p.terms && one
+				and p.terms && two and p.terms @> also
+				and p.terms && blocks and p.search @@ query
+				and p.place >= lo and p.place < hi
+				limit case when hi - lo > 2048 then most end
+			)
+			select array_agg((3, g.id, g.channel_id, g.created_at,
+			    g.threaded, search_rank(g.search, query), g.place)
+			    ::search_find), count(*), min(g.place),
+			    (select count(*) from f)
+			into more, n, last, rows_read
+			from (select * from f order by f.place desc
+			    fetch first (want - had) rows with ties) g;
 		end if;
+		if rows_read = most and hi - lo > 2048 then
+			-- Too many, and of these not the newest.
+			looked := true;
+			look := case when dense then 0 else hi - lo end;
+			step := (hi - lo) / 16;
+			dense := true;
+			continue;
+		end if;
+		dense := false;
 		finds := finds || more;
 		had := had + n;
 		hi := case when had >= want then last else lo end;
 		exit when had >= want or until is null and
 		    clock_timestamp() - began > interval '40 milliseconds';
-		span := span * 16;
+		-- No further than it takes if it goes on like that.
+		step := step * 16;
 		if had > 0 then
-			-- No further than it takes if it goes on like that.
-			reach := (from_place - hi) * 3 / 2 * (want - had) / had
-			    + 1024;
-			span := least(span, reach);
+			step := least(step, (from_place - hi) * 3 / 2
+			    * (want - had) / had + 1024);
+		end if;
+		if had < 4 then
+			step := least(step, far);
 		end if;
 	end loop;
 	ends := greatest(hi, 0);
@@ -602,14 +644,16 @@ begin
 		select * into found from search_latest(false, mesh, query,
 		    sets.one, sets.two, case when kinds & 8 = 0
 		    then at_stream || search_in(mesh) else at_stream end,
-		    below, until, 0, greatest(want, 50));
+		    below, until, 0, 1024, greatest(want, 50));
 		finds := found.finds;
 		ends := found.ends;
 	end if;
 	if kinds & 16 <> 0 then
+		-- As far as messages were looked for there are not many more.
 		select * into found from search_latest(true, mesh, query,
 		    sets.one, sets.two, at_stream, below, until, ends,
-		    greatest(want, 50));
+		    case when kinds & 12 <> 0 then 9223372036854775807
+		    else 1024 end, greatest(want, 50));
 		finds := finds || found.finds;
 		ends := found.ends;
 	end if;
@@ -757,7 +801,7 @@ begin
 		    t.created_at
 		from search_sets(query, classes) s, search_latest(false, mesh, query,
 		    s.one, s.two, array[search_in(mesh)], 9223372036854775807,
-		    null, 0, want) l, unnest(l.finds) f
+		    null, 0, 1024, want) l, unnest(l.finds) f
 		join post p on p.id = f.id join channel t on t.parent_id = p.id
 		and t.root_id = p.channel_id
 		where t.closed_at is null and channel_admits(t, member)

@@ -13,7 +13,7 @@ use Linnet::Postgres;
 
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
 
-my $pg = Linnet::Postgres->new;
+my $pg = Linnet::Postgres->new(conf => { log_statement => 'all' });
 my $broker = Linnet->broker(workers => 1, options => ['database "' .
     $pg->conninfo . '"', 'rate.member 0', 'rate.requests 0',
     'memory.units no']);
@@ -51,6 +51,17 @@ sub get {
 	my ($path, $token) = @_;
 	return $broker->http('GET', $path,
 	    { Authorization => "Bearer $token" });
+}
+
+# The plans of a search are made before anybody waits for one.
+{
+	open my $f, '<', $pg->dir . '/log' or die "log: $!";
+	my @log = <$f>;
+	my ($connections, $run) = map { my $what = $_; scalar grep { /$what/ }
+	    @log } qr/: explain \(costs off\) execute search\(/,
+	    qr/execute search_warm: select/;
+	ok($connections > 0 && $run == $connections,
+	    'each connection for reading plans a search when it is made');
 }
 
 my $dev = asks($ann, 'create_channel', name => 'release-train',
@@ -310,6 +321,77 @@ subtest 'of what kind' => sub {
 	    'in suggestions');
 	is(asks($ann, 'suggest', query => 'release')->{suggestions}[0]
 	    {actorType}, undef, 'a channel is of no kind');
+};
+
+# The newest are found however many there are and wherever they are: as often as
+# a word is, and as it comes and goes, more or less is read at once.
+subtest 'in a long journal' => sub {
+	my $lines = 100_000;
+	my ($mesh, $channel) = map { sprintf '%08x-0000-7000-8000-%012x', $_, $_ }
+	    0xfeed, 0xf00d;
+	my $sql = sub {
+		my ($status, $out, $err) = $pg->psql(@_);
+		is($err, '', 'no error') if $status != 0;
+		return $out;
+	};
+	$sql->("insert into mesh (id, slug, name, owner_key, root_key)
+	    values ('$mesh', 'long', 'long', '', '');
+	    update journal set n = $lines where mesh_id = '$mesh';
+	    insert into channel (id, mesh_id, name, name_folded, private,
+	    member_id, by_name, created_at) values ('$channel', '$mesh', 'long',
+	    'long', false, '$channel', '', now());
+	    alter table post disable trigger post_words;
+	    insert into post (id, mesh_id, channel_id, seq, member_id, by_name,
+	    fingerprint, parts, created_at, place, search, terms)
+	    select lpad(to_hex(i), 32, '0')::uuid, '$mesh', '$channel', i,
+	    '$channel', '', '', '[]', now(), i, w, search_terms('$mesh',
+	    '$channel', '$mesh', i, w)
+	    from generate_series(1, $lines) i, lateral (select
+		to_tsvector('english', concat_ws(' ', 'every',
+		case when i % 40 = 0 then 'often' end,
+		case when i % 311 = 0 then 'seldom' end,
+		case when i % 7919 = 0 then 'rare' end,
+		case when i < 60000 then 'once' end,
+		case when i between 70000 and 70300 then 'burst' end,
+		case when i between 20000 and 60000 and i % 20 = 0
+		    then 'gone' end,
+		case when i < 9 then 'first' end)) w) t;
+	    alter table post enable trigger post_words;
+	    analyze post");
+	my $bad = 0;
+	for my $word (qw(every often seldom rare once burst gone first none),
+	    'often seldom', 'gone once', 'rare or burst', 'once -gone') {
+		my $q = "memory_query('english', '$word')";
+		for my $below ('9223372036854775807', 90_001, 65_000) {
+			# As pages go on, until there are enough.
+			my ($got, $from, $n) = ('', $below, 0);
+			while ($from > 0 && $n < 50) {
+				my ($k, $ends, $places) = split /\|/, $sql->(
+				    "select cardinality(l.finds), l.ends,
+				    (select string_agg(f.place::text, ' '
+					order by f.place desc)
+				    from unnest(l.finds) f)
+				    from search_sets($q, array['$mesh'::uuid]) s,
+				    search_latest(false, '$mesh', $q, s.one, s.two,
+				    '{}', $from, null, 0, 1024, 50) l");
+				chomp $places;
+				$got .= " $places" if $places ne '';
+				$n += $k;
+				last if ($from = $ends) < 0;
+			}
+			my $want = $sql->("select string_agg(place::text, ' '
+			    order by place desc) from (select place from post
+			    where mesh_id = '$mesh' and place < $below
+			    and search @@ $q order by place desc limit $n) t");
+			chomp $want;
+			$bad++, diag("$word below $below: $got, not $want")
+			    if $got ne ($n > 0 ? " $want" : '') ||
+			    $n < 50 && $want ne '' && $n < $sql->("select
+			    count(*) from post where mesh_id = '$mesh'
+			    and place < $below and search @@ $q");
+		}
+	}
+	is($bad, 0, 'the newest, and all of them');
 };
 
 is($broker->stop, 0, 'stops');
