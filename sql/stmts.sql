@@ -3804,13 +3804,15 @@ with mark as (
 ), lines as materialized (
 	select e.n, case when e.type in ('message.appended', 'message.edited')
 	    then (e.payload::json ->> 'messageId')::uuid end as post_id
-	from mark, event e where e.mesh_id = $1 and e.n > mark.n
-	order by e.n limit $3::int8
+	-- Lateral: else the journal is read from its beginning.
+	from mark, lateral (select n, type, payload from event
+	    where mesh_id = $1 and n > mark.n order by n limit $3::int8) e
 )
 select mark.n, coalesce((select max(n) from lines), mark.n), l.n, p.id,
     p.fingerprint, post_texts(p.parts)
-from mark left join (lines l join post p on p.id = l.post_id
-    and p.redacted_at is null) on true order by l.n;
+from mark left join (lines l join lateral (select * from post
+    where id = l.post_id and redacted_at is null limit 1) p on true) on true
+order by l.n;
 
 -- What was made of them, once: from $3 to $4, where $5 is the end of the
 -- journal.  A message that changed meanwhile has another line.

@@ -299,4 +299,11 @@ my $plan = sql(prepared('memory_search', "'" . id(3) . "', 'text', '{}', null,
     s/^execute/explain (analyze, costs off, timing off) execute/mr);
 like($plan, qr/Bitmap Index Scan on memory_search \(actual rows=0 /,
     'nothing of another mesh is looked at') or diag($plan);
+
+# However long a journal is, what is new in it is read from where it was read to.
+$plan = sql(prepared('unit_claim', "'$mesh', '$mesh', 50",
+    "set enable_seqscan = off;\n") =~
+    s/^execute/explain (costs off) execute/mr);
+like($plan, qr/on event\b.*\n\s+Index Cond: .*\bn > mark_1\.n/,
+    'unit_claim: from the mark') or diag($plan);
 done_testing;
