@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 #
-# SQL statements -> STMT(name, nparams, ngroup, types, text) rows for db.h.
+# SQL statements -> STMT(name, nparams, ngroup, types, warm, text) rows for
+# db.h.
 #
 # A statement begins after a line `-- name: x`, or `-- name: x batch N` when
-# its parameters are arrays of which the first N form one row per item.  Every
+# its parameters are arrays of which the first N form one row per item, and
+# `warm` last when it is planned as soon as there is a connection.  Every
 # parameter has a cast at one place at least: the cast is its type, here one
 # letter of a string.  Text after `--` is a comment.
 #
@@ -36,9 +38,12 @@ BEGIN {
 	name = $3
 	seen[name] = 1
 	ngroup = 0
-	if (NF > 3) {
-		if (NF != 5 || $4 != "batch" || $5 !~ /^[1-9][0-9]*$/)
-			die("expected: -- name: x batch N")
+	n = NF
+	warm = n > 3 && $n == "warm"
+	n -= warm
+	if (n > 3) {
+		if (n != 5 || $4 != "batch" || $5 !~ /^[1-9][0-9]*$/)
+			die("expected: -- name: x batch N warm")
 		ngroup = $5 + 0
 	}
 	text = ""
@@ -130,5 +135,6 @@ function finish(i, t, types) {
 			die(name ": $" i " is of unknown type " type[i])
 		types = types letter[t]
 	}
-	printf "STMT(%s, %d, %d, \"%s\",%s)\n", name, count, ngroup, types, text
+	printf "STMT(%s, %d, %d, \"%s\", %d,%s)\n", name, count, ngroup,
+	    types, warm, text
 }

@@ -2,6 +2,8 @@
 -- are arrays, the first N make one row per item, the rest are a second group
 -- of any number of rows per item; the first parameter of each group is the
 -- item's ordinal.  In one transaction batch statements run in this order.
+-- `warm`: planned as soon as there is a connection: what is in the way of each
+-- client, and by what tables it is.
 
 -- Sessions ------------------------------------------------------------------
 
@@ -9,7 +11,7 @@
 -- must not be another member's, nor one that was proven when this hello does
 -- not prove it.  A session that was here before is the same row, and within the
 -- lease keeps what it had.
--- name: session_open batch 28
+-- name: session_open batch 28 warm
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::bytea[],
 	    $5::bytea[], $6::bytea[], $7::bytea[], $8::text[], $9::text[],
@@ -234,7 +236,7 @@ where s.mesh_id = $1::uuid and s.key = $2::bytea and s.token_id is not null;
 -- opened, or used again; within the lease it keeps what it had.  $10: so many
 -- the mesh may have, where that has to be counted.  $11: 1 hidden, 0 shown, -1
 -- as it was.  Answers whether the token is good, and whether the mesh is full.
--- name: visitor_use
+-- name: visitor_use warm
 with who as (
 	select t.id as token, m.id, m.name, m.name_folded,
 	    date_trunc('milliseconds', clock_timestamp()) as at
@@ -289,7 +291,7 @@ with who as (
 )
 select exists (select from who), not is_left from room;
 
--- name: visitor_touch
+-- name: visitor_touch warm
 update session set used_at = greatest(
     date_trunc('milliseconds', clock_timestamp()),
     used_at + interval '1 ms')
@@ -370,7 +372,7 @@ where hook_digest = $1::bytea and revoked_at is null;
 
 -- For people: who is connected, in one mesh or in all; with $2 also to do one
 -- thing.
--- name: session_list
+-- name: session_list warm
 select mesh.slug, s.id, s.name, m.name, m.id,
     coalesce(nullif(h.name, ''), h.id::text, '-'), s.ref, s.connected_at,
     s.status, s.peer_type, s.control, (select count(*) from delivery d
@@ -402,7 +404,7 @@ where id = $1::uuid and ref = $2::int8 and ended_at is null;
 
 -- Members and sessions that a target may mean and that are not in the roster:
 -- by key, or by name.  A session that has just begun may not be there yet.
--- name: target_find
+-- name: target_find warm
 select m.id, null::uuid as session_id, m.name, m.key
 from member m where m.mesh_id = $1::uuid and m.revoked_at is null
 and (m.key = $2::bytea or m.name_folded = $3::text)
@@ -520,7 +522,7 @@ select now(), (select journal_note($2, 'membership.updated',
     from made) from mesh;
 
 -- Those of a mesh, the oldest first, behind one.
--- name: members_page
+-- name: members_page warm
 select m.id, m.name, m.kind, case when m.key = mesh.owner_key then 'owner'
     else m.role end, m.joined_at, m.key, m.password is not null
 from member m join mesh on mesh.id = m.mesh_id
@@ -840,7 +842,7 @@ delete from mesh where id = $1 returning id;
 -- mark them, or, without a recipient, for a crowd: holder and state are then
 -- its host and process.  Column fresh is false when the sender had sent it
 -- before (see message_find).
--- name: message_insert batch 16
+-- name: message_insert batch 16 warm
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::uuid[], $6::bytea[], $7::text[], $8::text[], $9::int8[],
@@ -948,7 +950,7 @@ where sender_key = $1::bytea and client_id = $2::text and mesh_id = $3::uuid;
 
 -- Pushed and acked.  A row that is further already stays.  A multicast is
 -- pushed before it is stored: the mark may come before the row, and makes it.
--- name: delivery_mark batch 10
+-- name: delivery_mark batch 10 warm
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::uuid[], $6::int8[], $7::int8[], $8::int8[], $9::int8[],
@@ -1049,7 +1051,7 @@ select n from i;
 -- nobody.  It becomes the holder.  $3: the least priority that its status
 -- allows; $4: up to so many; $5: how long it may hold; $6: bytes, of which
 -- the first may have more.
--- name: delivery_claim
+-- name: delivery_claim warm
 with waiting as (
 	select message_id, recipient from delivery
 	where recipient in ($1::uuid, $2::uuid) and state < 2
@@ -1233,7 +1235,7 @@ order by name, d.recipient limit 10000;
 
 -- A session ends, after the marks of the same transaction: what it held is free
 -- for another session of its member, or waits for its return.
--- name: session_close batch 4
+-- name: session_close batch 4 warm
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::int8[], $4::bool[])
 	    as t(n, id, ref, returns)
@@ -1259,7 +1261,7 @@ select e.n, (select count(*) from freed f where f.n = e.n
 -- condition are locked; where there is nothing to lock, and another process
 -- made the key meanwhile, the change has to be tried again.  Columns: again,
 -- changed, the version that it made, the one that a condition compares, when.
--- name: state_write batch 8
+-- name: state_write batch 8 warm
 with i as (
 	select t.*, bool_or(value is null or if_version is not null)
 	    over (partition by mesh_id, key) as strict
@@ -1333,7 +1335,7 @@ select s.n, t.key is null
     s.v[2] as present, coalesce(t.updated_at, s.had_at) as updated_at
 from step s left join stored t using (mesh_id, key);
 
--- name: state_get
+-- name: state_get warm
 select value, by_name, updated_at, version from state
 where mesh_id = $1::uuid and key = $2::text and version <> deleted;
 
@@ -1386,7 +1388,7 @@ where cfgnamespace = 'pg_catalog'::regnamespace order by 1;
 
 -- The best first, the newer of equal ones.  $3: tags; $4: a name as names are
 -- compared; $5: a member's key; after the score $7 and the id $8.
--- name: memory_search
+-- name: memory_search warm
 with q as materialized (
 	select memory_query($6::text, $2::text) as query
 ), found as (
@@ -1709,7 +1711,7 @@ from put;
 
 -- Whose token it is, what it may do, what speaks against it, and for how many
 -- milliseconds it is still good.  Its use is noted, once a minute.
--- name: token_find
+-- name: token_find warm
 with t as (
 	select t.*, mesh.slug, m.key, m.name as member_name,
 	    case when m.key = mesh.owner_key then 'owner' else m.role end
@@ -1732,7 +1734,7 @@ select id, mesh_id, member_id, key, name, scopes, slug, member_name, role,
 from t;
 
 -- A member for whom a back end acts.
--- name: principal_find
+-- name: principal_find warm
 select m.key, m.name,
     case when m.key = mesh.owner_key then 'owner' else m.role end
 from member m join mesh on mesh.id = m.mesh_id
@@ -2152,7 +2154,7 @@ from permitted c left join lines l on l.k = c.n::int8 << 32;
 
 -- What comes behind it in the same transaction has the journals of these
 -- meshes, and all that they tell of, to itself; it sees what others have done.
--- name: journal_lock batch 2
+-- name: journal_lock batch 2 warm
 with i as (
 	select * from unnest($1::int4[], $2::uuid[]) as t(n, mesh_id)
 ), locked as (
@@ -2217,7 +2219,7 @@ with i as (
 select c.n, case when c.lacks then 3 else c.code end from permitted c, lines;
 
 -- Those that a member may see, by id or by name, without a lock.
--- name: channel_find
+-- name: channel_find warm
 select c.id, c.root_id, c.parent_id, c.name, c.private, c.seq, m.role,
     c.last_n, c.member_id = $4::uuid or coalesce(m.role in ('owner', 'admin'), false)
 from channel c left join channel_member m
@@ -2232,7 +2234,7 @@ and channel_admits(c, $4) order by c.id limit $5::int8;
 -- not got ($13: what it lacks otherwise); the message's id, seq and time, which
 -- are those of the first when it is sent again, and whether it is; the place of
 -- its first event, and of the one before about the channel; what is lacking.
--- name: post_put batch 13
+-- name: post_put batch 13 warm
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::uuid[], $6::text[], $7::text[], $8::bytea[], $9::uuid[],
@@ -2514,7 +2516,7 @@ order by m.name_folded, m.id limit $5::int8;
 
 -- Channels that a member may see, by name; its own alone if $5.  Or threads of
 -- one, by age.
--- name: channel_list
+-- name: channel_list warm
 select c.id, c.name, c.topic, c.private, c.seq, m.role,
     coalesce(k.seen, 0), c.created_at, c.by_name, c.member_id
 from channel c left join channel_member m
@@ -2535,7 +2537,7 @@ where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2)
 and channel_admits(t, $2) and t.id > $3::uuid order by t.id limit $4::int8;
 
 -- How far a member has read, of what it may see: else no row.
--- name: cursor_set
+-- name: cursor_set warm
 insert into channel_cursor as k (channel_id, member_id, seen, acked, updated_at)
 select c.id, $2::uuid, $3::int8, $4::int8, now() from channel c
 where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2)
@@ -2554,7 +2556,7 @@ where c.id = $1::uuid and c.closed_at is null and channel_admits(c, $2);
 
 -- What was said after a seq, for a member that may see it: else no row.
 -- Without a message the first column is null.
--- name: posts_after
+-- name: posts_after warm
 select p.id, p.seq, p.member_id, p.by_name, p.client_id, p.reply_to, p.parts,
     p.created_at, p.edited_at, p.redacted_at, c.mesh_id, c.id,
     post_reactions(p.id)
@@ -3693,7 +3695,7 @@ select exists (select from chunks) or exists (select from objects)
 
 -- As the functions of these names say.
 -- Last of what kind the member is, or who made or said it.
--- name: search
+-- name: search warm
 select p.*, m.kind
 from search_page($1::uuid, $2::uuid, $3::text, $4::text[], $5::text,
     $6::int8, $7::uuid, $8::timestamptz, $9::int8, $10::int8, $11::bool,
@@ -3702,12 +3704,20 @@ left join member m on m.id = case when p.kind = 0 then p.id
     else p.by_member end
 order by p.ordinality;
 
--- name: search_suggest
+-- name: search_suggest warm
 select p.kind, p.id, p.title, m.kind
 from search_suggest($1::uuid, $2::uuid, $3::text, $4::text[],
     $5::text, $6::bool, $7::int8) with ordinality p
 left join member m on p.kind = 0 and m.id = p.id
 order by p.ordinality;
+
+-- The functions make their plans: nobody is in this mesh.
+-- name: search_warm warm
+select (select count(*) from search_page(w.id, w.id, 'a1 b2', '{a1,b2}', 'a1 b2',
+    63, null, now(), 9223372036854775807, null, true, 9223372036854775807, 9,
+    w.id, 2)) + (select count(*) from search_suggest(w.id, w.id, 'a1 b2',
+    '{a1,b2}', 'a1 b2', true, 2))
+from (values ('00000000-0000-0000-0000-000000000000'::uuid)) w (id);
 
 -- Each search reads what is not sorted into the indexes yet.
 -- name: search_settle
@@ -3738,7 +3748,7 @@ where u.mesh_id = $1::uuid and u.id = $3::uuid and c.closed_at is null
 and (u.promoted_at is not null or channel_admits(c, $2));
 
 -- A page of search_page(); passages, then the unit's columns.
--- name: unit_search
+-- name: unit_search warm
 select p.kind, p.id, p.score, p.marks, r.*
 from search_page($1::uuid, $2::uuid, $3::text, $4::text[], $5::text,
     $6::int8, $7::uuid, $8::timestamptz, $9::int8, $10::int8, $11::bool,

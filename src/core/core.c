@@ -126,10 +126,12 @@ core_new(const struct core_config *config)
 	db.queue_max = CORE_QUEUE_ROWS;
 	db.state = core_state_cb;
 	db.arg = c;
+	db.warm = DB_WARM_BATCHES;
 	c->writes = db_open(config->base, &db);
 	c->marks = db_open(config->base, &db);
 	db.lock = STMT_journal_lock;
 	c->journal = db_open(config->base, &db);
+	db.warm = DB_WARM_QUERIES;
 	c->reads = db_open(config->base, &db);
 	return c;
 }

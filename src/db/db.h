@@ -18,7 +18,7 @@ struct db;
  * db_stmt.c: the statements, generated from sql/stmts.sql.
  */
 enum db_stmt {
-#define STMT(name, nparams, ngroup, types, text) STMT_##name,
+#define STMT(name, nparams, ngroup, types, warm, text) STMT_##name,
 #include "db/stmts.inc"
 #undef STMT
 	STMT_MAX
@@ -33,6 +33,7 @@ struct db_stmt_desc {
 	 * item's ordinal, which db_batch.c puts itself. */
 	unsigned ngroup;
 	const char *types; /* a letter per parameter, see db_conn.h */
+	bool warm;	   /* see enum db_warm */
 	const char *text;
 };
 extern const struct db_stmt_desc db_stmts[STMT_MAX];
@@ -86,6 +87,18 @@ size_t db_texts(const struct db_result *r, size_t row, unsigned col,
 typedef void db_fn(void *arg, const struct db_result *r);
 
 /*
+ * Which of the statements that are marked `warm` are planned before a
+ * connection is up, so that nobody waits for that: the first plans cost tens of
+ * milliseconds, as all that they touch is read from the catalogs.  One without
+ * parameters is run: it calls functions, which have plans of their own.
+ */
+enum db_warm {
+	DB_WARM_NONE,
+	DB_WARM_QUERIES, /* ordinary statements */
+	DB_WARM_BATCHES,
+};
+
+/*
  * db_conn.c: one asynchronous connection.  Deadlines are by clock_mono(): the
  * loop must call clock_update() before its callbacks run.
  */
@@ -96,6 +109,7 @@ struct db_config {
 	size_t batch_max;  /* rows of one commit, those of second groups too */
 	size_t queue_max;  /* rows and queries that may wait */
 	enum db_stmt lock; /* a batch statement of one id; see db_lock() */
+	enum db_warm warm;
 	const char *const *listen; /* channels to LISTEN on, NULL-ended; or
 				    * NULL; they live as long as d */
 	void (*notify)(void *arg, const char *payload);

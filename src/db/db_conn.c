@@ -30,6 +30,7 @@
 #define CONNECT_MS 5000 /* until it is up */
 #define STALL_DOUBLINGS 64
 #define WINDOW 512 /* ops in flight */
+#define WARM_TEXT_MAX 1024
 
 static void conn_in_cb(evutil_socket_t fd, short what, void *arg);
 static void conn_startup_result(struct db *d, struct db_op *op, PGresult *res);
@@ -166,6 +167,32 @@ conn_listen(struct db *d, const char *channel)
 	return good;
 }
 
+/* As a client's use of it would plan it; see enum db_warm. */
+static bool
+conn_warm(struct db *d, enum db_stmt stmt)
+{
+	const struct db_stmt_desc *s = &db_stmts[stmt];
+	struct buf text;
+	unsigned i;
+	bool good;
+
+	if (!s->warm || d->c.warm == DB_WARM_NONE ||
+	    (d->c.warm == DB_WARM_BATCHES) != (s->ngroup > 0))
+		return true;
+	if (s->nparams == 0)
+		return PQsendQueryPrepared(
+		    d->pg, s->name, 0, NULL, NULL, NULL, 1);
+	buf_init(&text, WARM_TEXT_MAX);
+	buf_addf(&text, "explain (costs off) execute %s(", s->name);
+	for (i = 0; i < s->nparams; i++)
+		buf_adds(&text, i > 0 ? ", null" : "null");
+	buf_adds(&text, ")");
+	good = PQsendQueryParams(
+	    d->pg, buf_str(&text), 0, NULL, NULL, NULL, NULL, 0);
+	buf_free(&text);
+	return good;
+}
+
 /* Connected: all statements and LISTEN in one go. */
 static void
 conn_prepare_all(struct db *d)
@@ -178,6 +205,8 @@ conn_prepare_all(struct db *d)
 	good = PQsetnonblocking(d->pg, 1) == 0 && PQenterPipelineMode(d->pg);
 	for (i = 0; good && i < STMT_MAX; i++)
 		good = conn_prepare(d, i);
+	for (i = 0; good && i < STMT_MAX; i++)
+		good = conn_warm(d, i);
 	for (; good && channel != NULL && *channel != NULL; channel++)
 		good = conn_listen(d, *channel);
 	if (!good)

@@ -16,7 +16,7 @@
 #include "db/db_conn.h"
 
 /* The statements of sql/migrate.sql. */
-#define STMT(name, nparams, ngroup, types, text) \
+#define STMT(name, nparams, ngroup, types, warm, text) \
 	static const char sql_##name[] = text;
 #include "db/migrate.inc"
 #undef STMT

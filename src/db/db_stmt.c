@@ -7,8 +7,8 @@
 #include "db/db_conn.h"
 
 const struct db_stmt_desc db_stmts[STMT_MAX] = {
-#define STMT(name, nparams, ngroup, types, text) \
-	[STMT_##name] = { #name, nparams, ngroup, types, text },
+#define STMT(name, nparams, ngroup, types, warm, text) \
+	[STMT_##name] = { #name, nparams, ngroup, types, warm, text },
 #include "db/stmts.inc"
 #undef STMT
 };
