@@ -366,6 +366,9 @@ master_cluster_serve(
 	cluster_set(&a, "wal_level=minimal");
 	cluster_set(&a, "max_wal_senders=0");
 	cluster_set(&a, "jit=off");
+	/* A search reads rows all over: together, where they are not in memory.
+	 */
+	cluster_set(&a, "effective_io_concurrency=32");
 	cluster_set(&a, "timezone=UTC");
 	cluster_set(&a, "cluster_name=linnet");
 	cluster_set_log(&a);
