@@ -67,6 +67,17 @@ cmp_ok(abs(count($e, 'answer') - 60), '<=', 4,
 is(count($e, 'answer'), count($e, 'delivery'), 'all delivered');
 ok(defined figure($e, 'late_per_cent'), 'says what was late');
 
+# Channels: searches beside what derives memory, and the rest after it.
+for my $stored (300, 0) {
+	$e = bench('channels', '--stored', $stored)->{entries}[0];
+	for my $of (qw(page search list)) {
+		ok(figure($e, "${of}_p50_us") <= figure($e, "${of}_p99_us"),
+		    "$of with $stored");
+	}
+	is(defined figure($e, 'search_busy_p50_us'), $stored > 0,
+	    'and while memory is derived');
+}
+
 # One to many, from two processes; without a rate and with one.
 for my $args (['--hands', 2], ['--rate', 50, '--window', 0]) {
 	$e = bench('fanout', '--group', 20, @$args)->{entries}[0];

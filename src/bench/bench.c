@@ -167,7 +167,9 @@ static const struct usage_command bench_commands[] = {
 	{ "channels", NULL, "", bench_of_channels,
 	    "Read a page of a channel, search channels, and list them with "
 	    "what is unread, one thing at a time.",
-	    "There are 64 channels, half of them private." },
+	    "There are 64 channels, half of them private. Searches are "
+	    "measured while memory is derived of what was posted, and again "
+	    "when that is done, some ten minutes after a million messages." },
 	{ "servers", NULL, "", bench_of_none,
 	    "List the servers, and say which are installed.", NULL },
 	{ "completion", NULL, USAGE_SHELLS, bench_of_none,
