@@ -93,8 +93,10 @@ async function exchangeFiles(alice, bob) {
       { id: file.id, path: join(dir, 'copy') });
     ok(readFileSync(got.path).equals(bytes), 'and has the same bytes');
     await ackedBy(alice, id, 'bob', 'the message with a file');
-    const status = await call(alice, 'file_status', { id: file.id });
-    is(status.readers[0]?.name, 'bob', 'alice sees that he has read it');
+    const reader = async () =>
+      (await call(alice, 'file_status', { id: file.id })).readers[0]?.name;
+    await until(async () => await reader() === 'bob', 'he has read it');
+    is(await reader(), 'bob', 'alice sees that he has read it');
 
     const shared = await call(bob, 'share_file',
       { name: 'plan.md', content: '# A plan', tags: ['plan'] });
