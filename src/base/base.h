@@ -366,6 +366,10 @@ void json_null(struct json_writer *w);
 void json_raw(struct json_writer *w, const char *text, size_t n);
 void json_hex(struct json_writer *w, const void *p, size_t n);
 void json_id(struct json_writer *w, const struct id *id);
+/* A member: text, or null where there is none (s.p NULL); an id, or null for
+ * the null id. */
+void json_text_at(struct json_writer *w, const char *key, struct slice s);
+void json_id_at(struct json_writer *w, const char *key, const struct id *id);
 /* An RFC 3339 time, or null for 0. */
 void json_time(struct json_writer *w, int64_t wall_ms);
 

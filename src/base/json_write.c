@@ -198,6 +198,26 @@ json_id(struct json_writer *w, const struct id *id)
 }
 
 void
+json_text_at(struct json_writer *w, const char *key, struct slice s)
+{
+	json_key(w, key);
+	if (s.p != NULL)
+		json_strn(w, s.p, s.n);
+	else
+		json_null(w);
+}
+
+void
+json_id_at(struct json_writer *w, const char *key, const struct id *id)
+{
+	json_key(w, key);
+	if (id_is_null(id))
+		json_null(w);
+	else
+		json_id(w, id);
+}
+
+void
 json_time(struct json_writer *w, int64_t wall_ms)
 {
 	char out[CLOCK_RFC3339_LEN + 1];

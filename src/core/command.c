@@ -65,16 +65,6 @@ struct registering {
 };
 
 static void
-command_write_id(struct json_writer *w, const char *key, const struct id *id)
-{
-	json_key(w, key);
-	if (id_is_null(id))
-		json_null(w);
-	else
-		json_id(w, id);
-}
-
-static void
 command_write(struct json_writer *w, const char *key, struct slice s)
 {
 	json_key(w, key);
@@ -88,13 +78,13 @@ command_line(struct db_params *row, int64_t k, const struct id *mesh,
 	struct journal_line l;
 
 	journal_begin(&l, row);
-	command_write_id(&l.w, "channelId", &c->channel);
-	command_write_id(&l.w, "commandId", &c->id);
+	json_id_at(&l.w, "channelId", &c->channel);
+	json_id_at(&l.w, "commandId", &c->id);
 	command_write(&l.w, "name", c->name);
-	command_write_id(&l.w, "orgId", mesh);
-	command_write_id(&l.w, "ownerActorId", &c->owner);
-	command_write_id(&l.w, "requestId", &c->request);
-	command_write_id(&l.w, "resolverActorId", by);
+	json_id_at(&l.w, "orgId", mesh);
+	json_id_at(&l.w, "ownerActorId", &c->owner);
+	json_id_at(&l.w, "requestId", &c->request);
+	json_id_at(&l.w, "resolverActorId", by);
 	journal_end(&l, k, "command.registered");
 }
 
@@ -105,13 +95,13 @@ command_line_asked(struct db_params *row, const struct registering *g)
 	struct journal_line l;
 
 	journal_begin(&l, row);
-	command_write_id(&l.w, "channelId", &c->channel);
-	command_write_id(&l.w, "commandId", &c->id);
+	json_id_at(&l.w, "channelId", &c->channel);
+	json_id_at(&l.w, "commandId", &c->id);
 	command_write(&l.w, "description", g->text);
 	command_write(&l.w, "name", c->name);
-	command_write_id(&l.w, "orgId", &g->mesh);
-	command_write_id(&l.w, "ownerActorId", &c->owner);
-	command_write_id(&l.w, "requestId", &c->request);
+	json_id_at(&l.w, "orgId", &g->mesh);
+	json_id_at(&l.w, "ownerActorId", &c->owner);
+	json_id_at(&l.w, "requestId", &c->request);
 	journal_end(&l, 0, "command.registration_requested");
 }
 
@@ -128,11 +118,11 @@ command_context(struct request *r, const struct registering *g)
 	json_object(&w);
 	json_key(&w, "kind");
 	json_str(&w, "command.register");
-	command_write_id(&w, "commandId", &c->id);
+	json_id_at(&w, "commandId", &c->id);
 	command_write(&w, "name", c->name);
 	command_write(&w, "description", g->text);
-	command_write_id(&w, "channelId", &c->channel);
-	command_write_id(&w, "ownerActorId", &c->owner);
+	json_id_at(&w, "channelId", &c->channel);
+	json_id_at(&w, "ownerActorId", &c->owner);
 	json_object_end(&w);
 	out = (struct slice){ pool_strndup(&r->pool, b.data, b.len), b.len };
 	buf_free(&b);

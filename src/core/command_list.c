@@ -265,39 +265,29 @@ dropped(void *arg, const struct db_result *res)
 }
 
 static void
-drop_write_id(struct json_writer *w, const char *key, const struct id *id)
-{
-	json_key(w, key);
-	if (id_is_null(id))
-		json_null(w);
-	else
-		json_id(w, id);
-}
-
-static void
 drop_lines(struct db_params *row, const struct dropping *d, const struct id *by)
 {
 	const struct command *c = &d->command;
 	struct journal_line l;
 
 	journal_begin(&l, row);
-	drop_write_id(&l.w, "channelId", &c->channel);
-	drop_write_id(&l.w, "commandId", &c->id);
-	drop_write_id(&l.w, "deletedByActorId", by);
+	json_id_at(&l.w, "channelId", &c->channel);
+	json_id_at(&l.w, "commandId", &c->id);
+	json_id_at(&l.w, "deletedByActorId", by);
 	json_key(&l.w, "name");
 	json_strn(&l.w, c->name.p, c->name.n);
-	drop_write_id(&l.w, "orgId", &d->mesh);
-	drop_write_id(&l.w, "ownerActorId", &c->owner);
+	json_id_at(&l.w, "orgId", &d->mesh);
+	json_id_at(&l.w, "ownerActorId", &c->owner);
 	journal_end(&l, 0, "command.deleted");
 	if (id_is_null(&c->request))
 		return;
 	journal_begin(&l, row);
-	drop_write_id(&l.w, "commandId", &c->id);
+	json_id_at(&l.w, "commandId", &c->id);
 	json_key(&l.w, "grantId");
 	json_null(&l.w);
-	drop_write_id(&l.w, "orgId", &d->mesh);
-	drop_write_id(&l.w, "requestId", &c->request);
-	drop_write_id(&l.w, "resolverActorId", by);
+	json_id_at(&l.w, "orgId", &d->mesh);
+	json_id_at(&l.w, "requestId", &c->request);
+	json_id_at(&l.w, "resolverActorId", by);
 	json_key(&l.w, "status");
 	json_str(&l.w, "denied");
 	journal_end(&l, 1, "permission_request.resolved");

@@ -261,16 +261,6 @@ grant_check(struct request *r, struct grant_what *w)
 	return grant_check_id(r, w) && grant_check_constraints(r, w);
 }
 
-static void
-grant_write(struct json_writer *w, const char *key, struct slice s)
-{
-	json_key(w, key);
-	if (s.p != NULL)
-		json_strn(w, s.p, s.n);
-	else
-		json_null(w);
-}
-
 void
 grant_line(struct db_params *row, int64_t k, const struct id *mesh,
     const struct id *id, const struct id *member, const struct id *by,
@@ -281,7 +271,7 @@ grant_line(struct db_params *row, int64_t k, const struct id *mesh,
 	journal_begin(&l, row);
 	json_key(&l.w, "actorId");
 	json_id(&l.w, member);
-	grant_write(&l.w, "capability", w->capability);
+	json_text_at(&l.w, "capability", w->capability);
 	json_key(&l.w, "createdByActorId");
 	json_id(&l.w, by);
 	json_key(&l.w, "expiresAt");
@@ -295,7 +285,7 @@ grant_line(struct db_params *row, int64_t k, const struct id *mesh,
 		json_null(&l.w);
 	json_key(&l.w, "orgId");
 	json_id(&l.w, mesh);
-	grant_write(&l.w, "resourceId", w->id);
-	grant_write(&l.w, "resourceType", w->type);
+	json_text_at(&l.w, "resourceId", w->id);
+	json_text_at(&l.w, "resourceType", w->type);
 	journal_end(&l, k, "grant.created");
 }

@@ -48,16 +48,6 @@ const struct field permission_fields[] = {
 };
 #undef Q
 
-static void
-permission_write(struct json_writer *w, const char *key, struct slice s)
-{
-	json_key(w, key);
-	if (s.p != NULL)
-		json_strn(w, s.p, s.n);
-	else
-		json_null(w);
-}
-
 void
 permission_line(struct db_params *row, int64_t k, const struct id *mesh,
     const struct permission *q)
@@ -67,7 +57,7 @@ permission_line(struct db_params *row, int64_t k, const struct id *mesh,
 
 	crypto_digest(digest, q->context.p, q->context.n, NULL);
 	journal_begin(&l, row);
-	permission_write(&l.w, "action", q->action);
+	json_text_at(&l.w, "action", q->action);
 	json_key(&l.w, "actorId");
 	json_id(&l.w, &q->member);
 	json_key(&l.w, "context");
@@ -79,8 +69,8 @@ permission_line(struct db_params *row, int64_t k, const struct id *mesh,
 	json_id(&l.w, mesh);
 	json_key(&l.w, "requestId");
 	json_id(&l.w, &q->id);
-	permission_write(&l.w, "resourceId", q->resource);
-	permission_write(&l.w, "resourceType", q->type);
+	json_text_at(&l.w, "resourceId", q->resource);
+	json_text_at(&l.w, "resourceType", q->type);
 	journal_end(&l, k, "permission_request.created");
 }
 

@@ -14,16 +14,6 @@
 #define PREVIEW_DEPTH 64
 #define PREVIEW_KEY_MAX 256
 
-static void
-preview_put(struct json_writer *w, const char *key, struct slice s)
-{
-	json_key(w, key);
-	if (s.p != NULL)
-		json_strn(w, s.p, s.n);
-	else
-		json_null(w);
-}
-
 /* The first characters of a text. */
 static void
 preview_text(struct json_writer *w, struct slice s)
@@ -132,8 +122,8 @@ preview_commands(struct json_writer *w, const struct post_refs *refs)
 	for (i = 0; i < refs->ncommands; i++) {
 		c = &refs->commands[i];
 		json_object(w);
-		preview_put(w, "command", c->text);
-		preview_put(w, "invocationId", c->invocation);
+		json_text_at(w, "command", c->text);
+		json_text_at(w, "invocationId", c->invocation);
 		json_key(w, "partIndex");
 		json_num(w, (int64_t)c->part);
 		json_key(w, "argKeys");
@@ -160,7 +150,7 @@ preview(struct request *r, const struct permission_post *m, bool append)
 	json_str(&w, m->is_thread ? "thread" : "channel");
 	json_key(&w, "streamId");
 	json_id(&w, &m->post->channel);
-	preview_put(&w, "idempotencyKey", m->post->client_id);
+	json_text_at(&w, "idempotencyKey", m->post->client_id);
 	if (append)
 		preview_parts(&w, m, &r->pool);
 	else

@@ -20,42 +20,22 @@ struct permission_news {
 };
 
 static void
-tell_text(struct json_writer *w, const char *key, struct slice s)
-{
-	json_key(w, key);
-	if (s.p != NULL)
-		json_strn(w, s.p, s.n);
-	else
-		json_null(w);
-}
-
-static void
-tell_id(struct json_writer *w, const char *key, const struct id *id)
-{
-	json_key(w, key);
-	if (id_is_null(id))
-		json_null(w);
-	else
-		json_id(w, id);
-}
-
-static void
 tell_payload(struct buf *b, const struct permission *q, bool open)
 {
 	struct json_writer w;
 
 	json_start(&w, b);
 	json_object(&w);
-	tell_id(&w, "requestId", &q->id);
-	tell_id(&w, "memberId", &q->member);
-	tell_text(&w, "name", q->name);
-	tell_text(&w, "action", q->action);
-	tell_text(&w, "resourceType", q->type);
-	tell_text(&w, "resourceId", q->resource);
+	json_id_at(&w, "requestId", &q->id);
+	json_id_at(&w, "memberId", &q->member);
+	json_text_at(&w, "name", q->name);
+	json_text_at(&w, "action", q->action);
+	json_text_at(&w, "resourceType", q->type);
+	json_text_at(&w, "resourceId", q->resource);
 	if (!open) {
-		tell_text(&w, "status", q->status);
-		tell_id(&w, "grantId", &q->grant);
-		tell_id(&w, "commandId", &q->command);
+		json_text_at(&w, "status", q->status);
+		json_id_at(&w, "grantId", &q->grant);
+		json_id_at(&w, "commandId", &q->command);
 	}
 	json_object_end(&w);
 }

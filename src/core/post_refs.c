@@ -370,26 +370,6 @@ post_refs_find(struct request *r, const struct channel *c,
  * Lines and notices.
  */
 static void
-refs_put(struct json_writer *w, const char *key, struct slice s)
-{
-	json_key(w, key);
-	if (s.p != NULL)
-		json_strn(w, s.p, s.n);
-	else
-		json_null(w);
-}
-
-static void
-refs_put_id(struct json_writer *w, const char *key, const struct id *id)
-{
-	json_key(w, key);
-	if (id_is_null(id))
-		json_null(w);
-	else
-		json_id(w, id);
-}
-
-static void
 refs_put_num(struct json_writer *w, const char *key, int64_t v)
 {
 	json_key(w, key);
@@ -403,7 +383,7 @@ static void
 refs_line_end(struct journal_line *l, const struct post *p, bool is_thread,
     size_t k, const char *type)
 {
-	refs_put_id(&l->w, "streamId", &p->channel);
+	json_id_at(&l->w, "streamId", &p->channel);
 	journal_hole(l, "streamSeq");
 	json_key(&l->w, "streamType");
 	json_str(&l->w, is_thread ? "thread" : "channel");
@@ -422,12 +402,12 @@ post_refs_lines(struct db_params *row, const struct post *p, bool is_thread,
 	for (i = 0; i < refs->nmentions; i++) {
 		m = &refs->mentions[i];
 		journal_begin(&l, row);
-		refs_put_id(&l.w, "actorId", &p->member);
+		json_id_at(&l.w, "actorId", &p->member);
 		refs_put_num(&l.w, "end", m->end);
-		refs_put(&l.w, "label", m->label);
-		refs_put_id(&l.w, "mentionedActorId", &m->member);
-		refs_put_id(&l.w, "messageId", &p->id);
-		refs_put_id(&l.w, "orgId", &p->mesh);
+		json_text_at(&l.w, "label", m->label);
+		json_id_at(&l.w, "mentionedActorId", &m->member);
+		json_id_at(&l.w, "messageId", &p->id);
+		json_id_at(&l.w, "orgId", &p->mesh);
 		refs_put_num(&l.w, "partIndex", (int64_t)m->part);
 		refs_put_num(&l.w, "start", m->start);
 		refs_line_end(&l, p, is_thread, ++k, "mention.recorded");
@@ -435,15 +415,15 @@ post_refs_lines(struct db_params *row, const struct post *p, bool is_thread,
 	for (i = 0; i < refs->ncommands; i++) {
 		c = &refs->commands[i];
 		journal_begin(&l, row);
-		refs_put_id(&l.w, "actorId", &p->member);
+		json_id_at(&l.w, "actorId", &p->member);
 		json_key(&l.w, "argKeys");
 		json_raw(&l.w, c->keys.p, c->keys.n);
-		refs_put(&l.w, "command", c->text);
-		refs_put_id(&l.w, "commandId", &c->command);
-		refs_put(&l.w, "invocationId", c->invocation);
-		refs_put_id(&l.w, "messageId", &p->id);
-		refs_put_id(&l.w, "orgId", &p->mesh);
-		refs_put_id(&l.w, "ownerActorId", &c->owner);
+		json_text_at(&l.w, "command", c->text);
+		json_id_at(&l.w, "commandId", &c->command);
+		json_text_at(&l.w, "invocationId", c->invocation);
+		json_id_at(&l.w, "messageId", &p->id);
+		json_id_at(&l.w, "orgId", &p->mesh);
+		json_id_at(&l.w, "ownerActorId", &c->owner);
 		refs_put_num(&l.w, "partIndex", (int64_t)c->part);
 		refs_line_end(&l, p, is_thread, ++k, "command.invoked");
 	}
@@ -453,12 +433,12 @@ post_refs_lines(struct db_params *row, const struct post *p, bool is_thread,
 static void
 refs_put_where(struct json_writer *w, const struct post *p, size_t part)
 {
-	refs_put_id(w, "channelId", &p->channel);
-	refs_put_id(w, "messageId", &p->id);
+	json_id_at(w, "channelId", &p->channel);
+	json_id_at(w, "messageId", &p->id);
 	refs_put_num(w, "seq", p->seq);
 	refs_put_num(w, "partIndex", (int64_t)part);
-	refs_put_id(w, "memberId", &p->member);
-	refs_put(w, "name", p->by_name);
+	json_id_at(w, "memberId", &p->member);
+	json_text_at(w, "name", p->by_name);
 }
 
 static void
@@ -492,7 +472,7 @@ post_refs_tell(
 		json_start(&w, &b);
 		json_object(&w);
 		refs_put_where(&w, p, m->part);
-		refs_put(&w, "label", m->label);
+		json_text_at(&w, "label", m->label);
 		json_object_end(&w);
 		refs_notice(c, p, NOTICE_MENTION, &m->member, &b);
 	}
@@ -503,9 +483,9 @@ post_refs_tell(
 		buf_clear(&b);
 		json_start(&w, &b);
 		json_object(&w);
-		refs_put_id(&w, "commandId", &k->command);
-		refs_put(&w, "command", k->text);
-		refs_put(&w, "invocationId", k->invocation);
+		json_id_at(&w, "commandId", &k->command);
+		json_text_at(&w, "command", k->text);
+		json_text_at(&w, "invocationId", k->invocation);
 		/* Who wants to know more reads the message. */
 		json_key(&w, "args");
 		if (k->args.p != NULL && k->args.n <= REFS_ARGS_MAX)
