@@ -378,7 +378,7 @@ sub writes {
 		$told{"$who:$_"} = 1 for map { chomp; $_ } readline $r;
 		waitpid $pid, 0;
 	}
-	cmp_ok(scalar keys %told, '>', 50, "$what: writers wrote");
+	cmp_ok(scalar keys %told, '>', 20, "$what: writers wrote");
 	my $pages;
 	wait_until { $pages = all($id, 100); @$pages > 1 } 20;
 	my @have = map { ref ? @$_ : () } @$pages;

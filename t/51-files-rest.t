@@ -80,8 +80,10 @@ subtest 'one' => sub {
 	is($r->{json}{name}, 'plan.txt', 'what it is');
 	my $path = $r->{json}{url} =~ s{^\w+://[^/]+}{}r;
 	is($b->http('GET', $path)->{body}, 'of plan.txt', 'and a link');
-	is(asks('GET', "/v1/files/$plan/status", $his)->{json}{accesses}[0]
-	    {peerName}, 'peer-a', 'who read it');
+	my $who;
+	wait_until { ($who) = map { $_->{peerName} } @{ asks('GET',
+	    "/v1/files/$plan/status", $his)->{json}{accesses} } } 10;
+	is($who, 'peer-a', 'who read it');
 	$path = asks('GET', "/v1/files/$status")->{json}{url}
 	    =~ s{^\w+://[^/]+}{}r;
 	is($b->http('GET', $path)->{body}, 'of status',

@@ -35,7 +35,7 @@ sub fan_out {
 			is($?, 0, "round $round: the crowd ended well")
 			    or diag($said);
 			my %n = $said =~ /(\w+)=([\d.]+)/g;
-			cmp_ok($n{acks} // 0, '>', 10,
+			cmp_ok($n{acks} // 0, '>', 2,
 			    "round $round: $n{acks} multicasts acked");
 			is($n{pushes}, $n{acks} * 300,
 			    "round $round: each came once to everybody");

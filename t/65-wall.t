@@ -182,6 +182,7 @@ sub plain {
 	$t =~ s{(?<![\w-])((?:whsec_)?[A-Za-z0-9_\/+-]{40,}=*|[0-9a-f]{16,})(?![\w-])}
 	    {'ID' . ($seen->{$1} //= 1 + keys %$seen)}ge;
 	$t =~ s/\b1[67]\d{11}\b/MS/g;
+	$t =~ s/\buntil=\d+/until=S/g;
 	return $t;
 }
 

@@ -246,13 +246,14 @@ subtest 'whatever becomes of the broker' => sub {
 	my $all = start('all', 'bob', 'follow', 'storm', '--after', '0',
 	    '--events', '--json');
 	wait_until { lines($plain) == 5 } 20, 'what was said before';
+	wait_until { lines($all) > 5 } 20, 'with events';
 	for my $round (1 .. 3) {
 		$b->kill9($round == 2 ? 'all' : undef);
 		$b->start;
 		talk($round * 6, $round * 6 + 5, 'storm');
 	}
 	wait_until { lines($plain) >= 23 } 60, 'all to come';
-	wait_until { (lines($all))[-1] =~ /t23/ } 30, 'here, too';
+	wait_until { ((lines($all))[-1] // '') =~ /t23/ } 30, 'here, too';
 	kill 'TERM', $plain->{pid}, $all->{pid};
 	is(over($plain), 0, 'ends when it is told to');
 	over($all);

@@ -37,7 +37,9 @@ class Server {
     this.waiting = new Map();
     this.listener = null;
     this.next = 0;
-    this.child = spawn(to, ['mcp'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    // Each is a session of the mesh that no other takes over.
+    this.child = spawn(to, ['mcp'], { stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, LINNET_SESSION: randomUUID() } });
     createInterface({ input: this.child.stdout })
       .on('line', (line) => this.line(JSON.parse(line)));
   }

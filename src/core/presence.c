@@ -7,6 +7,7 @@
  * only the session lifts it.  `working` that nobody confirms becomes idle.
  * Whatever made the status admit more, the messages that waited go out.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/domain.h"
@@ -317,17 +318,30 @@ peer_in_group(const struct session *s, const struct roster_set *group)
 	return false;
 }
 
-/* Adds the connected ones, or those that were lost; of a group, or of all. */
+static int
+peer_cmp(const void *va, const void *vb)
+{
+	const struct peer *a = va, *b = vb;
+
+	if (a->connected_ms != b->connected_ms)
+		return a->connected_ms < b->connected_ms ? -1 : 1;
+	return memcmp(a->presence.b, b->presence.b, ID_LEN);
+}
+
+/* Adds the connected ones, or those that were lost; of a group, or of all.  The
+ * roster has them as this process heard of them. */
 static size_t
 peers_add(struct peer *peers, size_t n, const struct session *to, bool live,
     const struct roster_set *group)
 {
 	const struct session *s;
+	struct peer *first = peers + n;
 
 	TAILQ_FOREACH (s, &to->mesh->roster.sessions, entry)
 		if (s->info.live == live && peer_is_shown(s, to) &&
 		    (group == NULL || peer_in_group(s, group)))
 			peer_fill(&peers[n++], s);
+	qsort(first, (size_t)(peers + n - first), sizeof(*first), peer_cmp);
 	return n;
 }
 

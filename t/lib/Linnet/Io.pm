@@ -17,9 +17,10 @@ our @EXPORT_OK = qw(wait_until patience);
 
 my %open;    # descriptor -> object, weak
 
-# Timeouts are for a quick machine and a plain daemon; this makes them longer.
+# Timeouts are for a quick and idle machine and a plain daemon; this makes them
+# longer, which costs time only where something fails.
 sub patience {
-	return $ENV{LINNET_PATIENCE} // ($ENV{LINNET_WRAP} ? 10 : 1);
+	return $ENV{LINNET_PATIENCE} // ($ENV{LINNET_WRAP} ? 10 : 3);
 }
 
 # wait_until { condition } seconds, 'name': the condition's value once it is
