@@ -141,7 +141,7 @@ print $f Cpanel::JSON::XS->new->encode($b->seed);
 close $f;
 $e = bench(qw(direct --senders 2 --address), '127.0.0.1:' . $b->port, '--seed',
     "$dir/seed", '--pid', $b->pid)->{entries}[0];
-cmp_ok(figure($e, 'messages_per_second'), '>', 10, 'a daemon of ours');
+cmp_ok(figure($e, 'messages_per_second'), '>', 2, 'a daemon of ours');
 is($b->http(GET => '/health')->{status}, 200, 'it goes on running');
 is($b->stop, 0, 'stops');
 
