@@ -117,11 +117,11 @@ subtest 'requests and strangers' => sub {
 };
 
 subtest 'hellos of a member' => sub {
-	my $b = broker('rate.hello 60', 'rate.hello_burst 5', 'workers 1');
+	my $b = broker('rate.hello 20', 'rate.hello_burst 5', 'workers 1');
 	my $s = $b->seed;
 	$b->peer($s->{peerA})->drop for 1 .. 5;
 	my $p = $b->peer($s->{peerA}, refused => 1);
-	limited_ok($p->refusal, 'rate_limited', 60, 'one more');
+	limited_ok($p->refusal, 'rate_limited', 20, 'one more');
 	is($p->wait_close->{code}, 1008, 'and the connection ends');
 	my $bob = $b->peer($s->{peerB}, name => 'bob');
 	is($bob->send(to => 'bob', text => 'x')->{type}, 'ack',

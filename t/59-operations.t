@@ -1504,10 +1504,11 @@ $row{list_webhook_deliveries} = sub {
 $row{retry_webhook_delivery} = sub {
 	my ($m) = @_;
 	my ($w, $d) = failed_delivery($m);
-	$sql->("update webhook_delivery set state = 2
+	# Without the claim what is tried at this moment changes nothing.
+	$sql->("with w as (update webhook set n = n + 1, retry_at = null,
+		claim = null, claimed_until = now() where id = '$w')
+	    update webhook_delivery set state = 2
 	    where id = '$d->{deliveryId}'");
-	$sql->("update webhook set n = n + 1, retry_at = null
-	    where id = '$w'");
 	is(ask($m->{alice}, 'retry_webhook_delivery', deliveryId =>
 	    $d->{deliveryId})->{subscriptionId}, $w, 'once more');
 	my $now;

@@ -327,6 +327,7 @@ subtest 'hook: what the agent has not read' => sub {
 	    'which is not for one elsewhere');
 	my $twin = Linnet::Mcp->new('alice', cwd => $home);
 	$twin->initialize('2025-11-25');
+	$twin->does('list_state');
 	to_alice('for one of them');
 	wait_until { 2 == grep { $_->{unread}{count} > 0 }
 	    map { $_->does('list_state') } $agent, $twin } 10, 'one each';
