@@ -20,7 +20,7 @@
 #include "tap.h"
 
 #define READERS 4
-#define WATCHDOG 30 /* seconds; every run takes a few */
+#define WATCHDOG 120 /* seconds; every run takes a few */
 
 /* The start of each record of the runs. */
 struct stamp {
