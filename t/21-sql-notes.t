@@ -17,13 +17,7 @@ my @migrations = files('sql/[0-9]*_*.sql') or nothing_to_check('migration');
 need(Linnet::Postgres::bin(), 'PostgreSQL');
 
 my $pg = Linnet::Postgres->new;
-sub sql {
-	my ($text) = @_;
-	my ($status, $out, $err) = $pg->psql($text);
-	die $err if $status != 0;
-	chomp $out;
-	return $out;
-}
+sub sql { return $pg->rows(@_) }
 # What was there before, and what programs of that time go on writing.
 my $past = '00000000-0000-0000-0000-0000000000ff';
 sub remembered {

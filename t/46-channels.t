@@ -12,12 +12,10 @@ use Linnet 'wait_until';
 use Linnet::Postgres;
 
 my $pg = Linnet::Postgres->new;
-my @hosts = map { Linnet->broker(workers => 2, options => ['database "' .
-    $pg->conninfo . '"', "host_name $_", 'rate.member 0', 'rate.requests 0']) }
-    qw(one two);
+my @hosts = Linnet->hosts($pg, [qw(one two)], workers => 2, options => [
+    'rate.member 0', 'rate.requests 0']);
 my $broker = $hosts[0];
-my $seed = $broker->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
-$_->{meshId} //= $seed->{meshId} for @{$seed}{qw(peerA peerB)};
+my $seed = $broker->seed;
 my ($ann, $bob) = map { $broker->peer($_) } @{$seed}{qw(peerA peerB)};
 my $far = $hosts[1]->peer($seed->{peerB}, name => 'far');
 
@@ -39,12 +37,7 @@ sub texts {
 	    @{ $_[0]{messages} };
 }
 
-sub rows {
-	my ($st, $out, $err) = $pg->psql(@_);
-	die $err if $st != 0;
-	chomp $out;
-	return $out;
-}
+sub rows { return $pg->rows(@_) }
 
 # The chain of a mesh, as anybody can compute it.
 sub verified {

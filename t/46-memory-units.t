@@ -11,12 +11,10 @@ use Linnet 'wait_until';
 use Linnet::Postgres;
 
 my $pg = Linnet::Postgres->new;
-my @hosts = map { Linnet->broker(workers => 1, options => ['database "' .
-    $pg->conninfo . '"', "host_name $_", 'rate.member 0', 'rate.requests 0',
-    'host_lease 3s']) } qw(one two);
+my @hosts = Linnet->hosts($pg, [qw(one two)], workers => 1, options => [
+    'rate.member 0', 'rate.requests 0', 'host_lease 3s']);
 my $broker = $hosts[0];
-my $seed = $broker->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
-$_->{meshId} //= $seed->{meshId} for @{$seed}{qw(peerA peerB)};
+my $seed = $broker->seed;
 {
 	my ($st, $out, $err) = $pg->psql("update member set role = 'admin'");
 	die $err if $st != 0;
@@ -39,12 +37,7 @@ sub says {
 	my ($p, $channel, $text) = @_;
 	return asks($p, 'post', channel => $channel, text => $text);
 }
-sub rows {
-	my ($st, $out, $err) = $pg->psql(@_);
-	die $err if $st != 0;
-	chomp $out;
-	return $out;
-}
+sub rows { return $pg->rows(@_) }
 # All that was said is remembered.
 sub settled {
 	my ($what) = @_;

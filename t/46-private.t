@@ -16,19 +16,12 @@ use Linnet::Rest qw(platform_key principal rest);
 
 my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $pg = Linnet::Postgres->new;
-my @hosts = map { Linnet->broker(workers => 2, options => ['database "' .
-    $pg->conninfo . '"', "host_name $_", platform_key(), 'rate.member 0',
-    'rate.requests 0', 'rate.refused 0']) } qw(one two);
+my @hosts = Linnet->hosts($pg, [qw(one two)], workers => 2, options => [
+    platform_key(), 'rate.member 0', 'rate.requests 0', 'rate.refused 0']);
 my $broker = $hosts[0];
-my $seed = $broker->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
+my $seed = $broker->seed;
 my $mesh = $seed->{meshId};
-$_->{meshId} //= $mesh for @{$seed}{qw(peerA peerB)};
-sub rows {
-	my ($st, $out, $err) = $pg->psql(@_);
-	die $err if $st != 0;
-	chomp $out;
-	return $out;
-}
+sub rows { return $pg->rows(@_) }
 
 # out: outside; in: in the private channel.
 my %who = (peer_a => $seed->{peerA}, map { $_ => $broker->joined($seed, $_) }
@@ -127,7 +120,7 @@ my $shut = does(in_plain => 'create_thread', channel => $pub,
     messageId => $said, private => $true)->{channelId};
 my $gone = does(in_owner => 'create_channel', name => 'gone')->{channelId};
 does(in_owner => 'delete_channel', channel => $gone);
-my $else = $broker->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
+my $else = $broker->seed;
 $else->{peerA}{meshId} //= $else->{meshId};
 my $far = rest($broker, principal($else->{peerA}, 'channel:create'), POST =>
     '/v1/channels', { name => 'far', visibility => 'public' })->{channelId};

@@ -16,19 +16,12 @@ use Linnet::Rest qw(platform_key principal rest);
 
 my ($true, $false) = (Cpanel::JSON::XS::true, Cpanel::JSON::XS::false);
 my $pg = Linnet::Postgres->new;
-my @hosts = map { Linnet->broker(workers => 2, options => ['database "' .
-    $pg->conninfo . '"', "host_name $_", platform_key(), 'rate.member 0',
-    'rate.requests 0', 'rate.refused 0']) } qw(one two);
+my @hosts = Linnet->hosts($pg, [qw(one two)], workers => 2, options => [
+    platform_key(), 'rate.member 0', 'rate.requests 0', 'rate.refused 0']);
 my $broker = $hosts[0];
-my $seed = $broker->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
+my $seed = $broker->seed;
 my $mesh = $seed->{meshId};
-$_->{meshId} //= $mesh for @{$seed}{qw(peerA peerB)};
-sub rows {
-	my ($st, $out, $err) = $pg->psql(@_);
-	die $err if $st != 0;
-	chomp $out;
-	return $out;
-}
+sub rows { return $pg->rows(@_) }
 rows("update member set role = 'admin' where id = "
     . "'$seed->{peerA}{memberId}'");
 my ($a, $b) = @{$seed}{qw(peerA peerB)};

@@ -17,8 +17,7 @@ my $pg = Linnet::Postgres->new(conf => { log_statement => 'all' });
 my $broker = Linnet->broker(workers => 1, options => ['database "' .
     $pg->conninfo . '"', 'rate.member 0', 'rate.requests 0',
     'memory.units no']);
-my $seed = $broker->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
-$_->{meshId} //= $seed->{meshId} for @{$seed}{qw(peerA peerB)};
+my $seed = $broker->seed;
 my ($ann, $bob) = map { $broker->peer($_) } @{$seed}{qw(peerA peerB)};
 
 sub asks {

@@ -17,13 +17,11 @@ open my $fh, '>', $key or die "$key: $!";
 print $fh 'ab' x 32;
 close $fh;
 chmod 0600, $key;
-my @hosts = map { Linnet->broker(workers => 2, options => ['database "' .
-    $pg->conninfo . '"', "host_name $_", "token.key $key",
-    'limit.durable_bytes 4k', 'limit.durable_streams 50',
-    'limit.head_time 1s', 'limit.keep_time 1s']) } qw(one two);
+my @hosts = Linnet->hosts($pg, [qw(one two)], workers => 2, options => [
+    "token.key $key", 'limit.durable_bytes 4k', 'limit.durable_streams 50',
+    'limit.head_time 1s', 'limit.keep_time 1s']);
 my $b = $hosts[0];
-my $seed = $b->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
-$_->{meshId} //= $seed->{meshId} for @{$seed}{qw(peerA peerB)};
+my $seed = $b->seed;
 my ($ann, $bob) = map { $b->peer($_) } @{$seed}{qw(peerA peerB)};
 my ($ann_token, $bob_token) = map { $_->request({ type => 'create_token' })
     ->{token} } $ann, $bob;

@@ -284,8 +284,7 @@ subtest 'sessions of another host' => sub {
 	my $database = 'database "' . $pg->conninfo . '"';
 	my @host = map { Linnet->broker(workers => 1, options => [$database,
 	    "host_name h$_"]) } 1, 2;
-	my $s = $host[0]->ctl_json('-o', $database, 'seed');
-	$_->{meshId} //= $s->{meshId} for @$s{qw(peerA peerB)};
+	my $s = $host[0]->seed;
 	my ($st, undef, $err) = $pg->psql(<<~"EOS");
 		update member set role = 'admin'
 		where id = '$s->{peerA}{memberId}'

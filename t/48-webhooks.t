@@ -516,8 +516,7 @@ subtest 'two hosts' => sub {
 	    'database "' . $pg->conninfo . '"', "host_name $_", 'host_lease 3s',
 	    "token.key $key"], listen => ['127.0.0.1:0', 'tls:127.0.0.1:0'],
 	    tls => [$ca->client('good.test')]) } qw(one two);
-	$seed = $hosts[0]->ctl_json('-o', 'database "' . $pg->conninfo . '"',
-	    'seed');
+	$seed = $hosts[0]->seed;
 	$pg->psql("update member set role = 'admin'");
 	$ann = $hosts[1]->peer({ %{ $seed->{peerA} }, meshId =>
 	    $seed->{meshId} });

@@ -19,8 +19,7 @@ sub host {
 }
 
 my $one = host('one');
-my $seed = $one->ctl_json('-o', $options[0], 'seed');
-$_->{meshId} //= $seed->{meshId} for @$seed{qw(peerA peerB)};
+my $seed = $one->seed;
 my $alice = $one->peer($seed->{peerA}, name => 'alice', groups => ['dev'],
     session_key => 1);
 is($alice->send(to => '*', text => 'alone')->{type}, 'ack', 'one host alone');

@@ -20,8 +20,7 @@ sub host {
 sub now { return int(time * 1000) }
 
 my @hosts = map { host($_) } qw(one two three);
-my $seed = $hosts[0]->ctl_json('-o', $database, 'seed');
-$_->{meshId} //= $seed->{meshId} for @$seed{qw(peerA peerB)};
+my $seed = $hosts[0]->seed;
 my $alice = $hosts[0]->peer($seed->{peerA}, name => 'alice', session_key => 1);
 my $bob = $hosts[1]->peer($seed->{peerB}, name => 'bob', session_key => 1);
 my $seen = wait_until { @{ $_->request({ type => 'list_peers' })->{peers} }

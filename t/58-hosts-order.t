@@ -22,19 +22,13 @@ sub host {
 	    'host_lease 4s', 'limit.hello 1m', "host_name $_[0]"]);
 }
 
-sub psql {
-	my ($st, $out, $err) = $pg->psql($_[0]);
-	die $err if $st != 0;
-	chomp $out;
-	return $out;
-}
+sub psql { return $pg->rows(@_) }
 
 my ($one, $two) = (host('one'), host('two'));
 my @hosts = ($one, $two);
 
 sub seed {
-	my $s = $one->ctl_json('-o', $database, 'seed');
-	$_->{meshId} //= $s->{meshId} for @$s{qw(peerA peerB)};
+	my $s = $one->seed;
 	psql("update member set role = 'admin'
 	    where id = '$s->{peerA}{memberId}'");
 	return $s;

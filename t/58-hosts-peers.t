@@ -16,16 +16,10 @@ sub host {
 	    "host_name $_[0]"]);
 }
 
-sub psql {
-	my ($st, $out, $err) = $pg->psql($_[0]);
-	die $err if $st != 0;
-	chomp $out;
-	return $out;
-}
+sub psql { return $pg->rows(@_) }
 
 my ($one, $two) = (host('one'), host('two'));
-my $seed = $one->ctl_json('-o', $options[0], 'seed');
-$_->{meshId} //= $seed->{meshId} for @$seed{qw(peerA peerB)};
+my $seed = $one->seed;
 my $x = $one->peer($seed->{peerB}, name => 'on one', attest => 1);
 my $y = $two->peer($seed->{peerB}, name => 'on two', attest => 1);
 

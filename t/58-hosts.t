@@ -20,18 +20,11 @@ sub host {
 	    "host_name $name"]);
 }
 
-sub psql {
-	my ($sql) = @_;
-	my ($st, $out, $err) = $pg->psql($sql);
-	die $err if $st != 0;
-	chomp $out;
-	return $out;
-}
+sub psql { return $pg->rows(@_) }
 
 my %host = map { $_ => host($_) } qw(one two three);
 sub seed {
-	my $s = $host{one}->ctl_json('-o', $options[0], 'seed', @_);
-	$_->{meshId} //= $s->{meshId} for @$s{qw(peerA peerB)};
+	my $s = $host{one}->seed(@_);
 	return $s;
 }
 my ($seed, $other) = (seed(), seed());

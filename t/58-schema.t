@@ -11,7 +11,6 @@ use Test::More;
 
 my $pg = Linnet::Postgres->new;
 my @options = ('database "' . $pg->conninfo . '"', 'host_lease 3s');
-my @ctl = ('-o', $options[0]);
 
 sub host {
 	my ($name, %o) = @_;
@@ -19,16 +18,10 @@ sub host {
 	    options => [@options, "host_name $name"], %o);
 }
 
-sub psql {
-	my ($st, $out, $err) = $pg->psql($_[0]);
-	die $err if $st != 0;
-	chomp $out;
-	return $out;
-}
+sub psql { return $pg->rows(@_) }
 
 my $one = host('one');
-my $seed = $one->ctl_json(@ctl, 'seed');
-$_->{meshId} //= $seed->{meshId} for @$seed{qw(peerA peerB)};
+my $seed = $one->seed;
 my $alice = $one->peer($seed->{peerA}, name => 'alice', session_key => 1);
 my $version = psql('select max(version) from schema_version');
 my ($next, $far) = ($version + 1, $version + 2);
@@ -59,7 +52,7 @@ ok(!$alice->ws->closed, 'nobody was disconnected');
 my $two = host('two');
 my $bob = $two->peer($seed->{peerB}, name => 'bob', session_key => 1);
 works($bob, 'a program that is older than the schema');
-my ($st, $out, $err) = $one->ctl(@ctl, 'mesh', 'list');
+my ($st, $out, $err) = $one->ctl('mesh', 'list');
 is($st, 0, 'linnetctl works on it too') or diag $err;
 is(psql('select max(version) from schema_version'), $next,
     'and the schema stays as it is');
@@ -80,7 +73,7 @@ my $three = host('three', start => 0);
 $three->allow_log(qr/./);
 ok(!eval { $three->start; 1 }, 'and does not start again');
 like($three->log, $why, 'it says why');
-($st, $out, $err) = $one->ctl(@ctl, 'mesh', 'list');
+($st, $out, $err) = $one->ctl('mesh', 'list');
 isnt($st, 0, 'nor does linnetctl touch it');
 like($err, $why, 'it says the same');
 done_testing;

@@ -28,7 +28,7 @@ my @options = ('database "' . $pg->conninfo . '"', 'mesh.ack_time 2s', 'rate.mem
 my ($one, $two) = map { Linnet->broker(workers => 2,
     listen => ['127.0.0.1:' . free_port()],
     options => [@options, "host_name $_"]) } qw(one two);
-my $members = $one->ctl_json('-o', $options[0], 'seed');
+my $members = $one->seed;
 my $file = $one->dir . '.seed';
 open my $f, '>', $file or die "$file: $!";
 print $f Cpanel::JSON::XS->new->encode($members);

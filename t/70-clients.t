@@ -701,8 +701,7 @@ subtest 'two hosts' => sub {
 	my ($one, $two) = map { Linnet->broker(workers => 1,
 	    options => [$database, 'hook.loopback yes', "host_name $_"]) }
 	    qw(one two);
-	my $seed = $one->ctl_json('-o', $database, 'seed');
-	$_->{meshId} //= $seed->{meshId} for @$seed{qw(peerA peerB)};
+	my $seed = $one->seed;
 	all($one, $two, $seed, sub { my ($st, undef, $err) = $pg->psql($_[0]);
 	    die $err if $st != 0; });
 	is($_->stop, 0, 'stopped') for $one, $two;

@@ -85,6 +85,13 @@ sub broker {
 	return $self;
 }
 
+# Hosts of these names on one database; and what broker() takes.
+sub hosts {
+	my ($class, $pg, $names, %o) = @_;
+	return map { $class->broker(%o, options => [@{ $o{options} || [] },
+	    'database "' . $pg->conninfo . '"', "host_name $_"]) } @$names;
+}
+
 sub start {
 	my ($self) = @_;
 	croak 'already running' if $self->{pid};
@@ -248,6 +255,7 @@ sub pids {
 sub ctl {
 	my ($self, @args) = @_;
 	return run([$self->program('linnetctl'), '-o', "state_dir $self->{dir}",
+	    map({ ('-o', $_) } grep { /^database / } @{ $self->{options} }),
 	    @args]);
 }
 

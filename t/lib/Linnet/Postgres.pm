@@ -82,6 +82,15 @@ sub psql {
 	    $database // 'linnet', '-f', '-'], input => $sql);
 }
 
+# The same, of SQL that must succeed: the rows.
+sub rows {
+	my ($pg, $sql) = @_;
+	my ($st, $out, $err) = $pg->psql($sql);
+	croak $err if $st != 0;
+	chomp $out;
+	return $out;
+}
+
 sub cleanup {
 	my ($pg) = @_;
 	end_all($pg->{dir});
