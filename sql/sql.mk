@@ -6,7 +6,8 @@ MIGRATIONS = sql/0001_init.sql sql/0002_sessions.sql sql/0003_moderation.sql \
 	sql/0007_tokens.sql sql/0008_mcp.sql sql/0009_files.sql \
 	sql/0010_channels.sql sql/0011_artifacts.sql sql/0012_search.sql \
 	sql/0013_audit.sql sql/0014_streams.sql sql/0015_webhooks.sql \
-	sql/0016_durable.sql sql/0017_people.sql sql/0018_grants.sql
+	sql/0016_durable.sql sql/0017_people.sql sql/0018_grants.sql \
+	sql/0019_hellos.sql
 
 SQL_AWK = $(AWK) -f $(srcdir)/sql/quote.awk
 

@@ -10,19 +10,22 @@
 -- A hello: the member must be known, the signature new, a claimed session key
 -- must not be another member's, nor one that was proven when this hello does
 -- not prove it.  A session that was here before is the same row, and within the
--- lease keeps what it had.
--- name: session_open batch 28 warm
+-- lease keeps what it had.  A hello that its client said before the one by which
+-- the session is open was under way for long, and its client came anew: it
+-- changes nothing, but for a minute only, as clocks are set back at times.
+-- name: session_open batch 29 warm
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::bytea[],
 	    $5::bytea[], $6::bytea[], $7::bytea[], $8::text[], $9::text[],
 	    $10::text[], $11::int8[], $12::text[], $13::text[], $14::text[],
 	    $15::text[], $16::bool[], $17::bool[], $18::text[], $19::uuid[],
 	    $20::uuid[], $21::int8[], $22::int8[], $23::int8[], $24::int8[],
-	    $25::uuid[], $26::text[], $27::text[], $28::bool[]) as t(n, id,
+	    $25::uuid[], $26::text[], $27::text[], $28::bool[], $29::int8[])
+	    as t(n, id,
 	    mesh_id, member_key, signature, ident, key, name, name_folded,
 	    client_session, pid, cwd, hostname, peer_type, model, control,
 	    acks, groups, host_id, incarnation, ref, at_ms, lease_ms,
-	    sessions_max, member_id, role, channel, proven)
+	    sessions_max, member_id, role, channel, proven, said_ms)
 ), known as (
 	select i.*, m.name as member_name,
 	    case when m.key = mesh.owner_key then 'owner' else m.role end
@@ -42,6 +45,12 @@ with i as (
 	    i.key is not null and not i.proven and exists (select from session s
 		where s.mesh_id = i.mesh_id and s.key = i.key
 		and s.proven) as unproven,
+	    exists (select from session s
+		where s.mesh_id = i.mesh_id and s.ident = i.ident
+		and s.ended_at is null
+		and s.said_at > to_timestamp(i.said_ms / 1000.0)
+		and s.connected_at > to_timestamp(i.at_ms / 1000.0)
+		    - interval '1 minute') as late,
 	    -- Counted only where the roster says that the limit is near.
 	    case when i.sessions_max is null then false else
 		(select count(*) from session s where s.mesh_id = i.mesh_id
@@ -57,7 +66,7 @@ with i as (
 ), good as (
 	select k.* from known k join fresh using (signature)
 	where not k.revoked and not k.banned and not k.taken
-	and not k.unproven and not k.full
+	and not k.unproven and not k.late and not k.full
 ), before as (
 	select s.*, s.ended_at is null or s.ended_at >
 	    to_timestamp(g.at_ms / 1000.0) - g.lease_ms * interval '1 ms' as kept,
@@ -84,7 +93,7 @@ with i as (
 	    name_folded, client_session, pid, cwd, hostname, peer_type, model,
 	    control, acks, status, status_source, status_at, summary, groups,
 	    host_id, incarnation, ref, connected_at, proven, hidden, role,
-	    channel, profile, stats, seen_at)
+	    channel, profile, stats, seen_at, said_at)
 	select g.id, g.mesh_id, g.member_id, g.ident, g.key, g.shown,
 	    coalesce(g.name_folded, g.member_folded), g.client_session, g.pid,
 	    g.cwd, g.hostname, g.peer_type, g.model, g.control, g.acks,
@@ -95,7 +104,7 @@ with i as (
 	    g.host_id, g.incarnation, g.ref, to_timestamp(g.at_ms / 1000.0),
 	    g.proven, coalesce(b.hidden, false),
 	    coalesce(nullif(g.role, ''), b.role, ''), g.channel, b.profile,
-	    b.stats, e.left_at
+	    b.stats, e.left_at, to_timestamp(g.said_ms / 1000.0)
 	from good g left join hook h using (n)
 	left join before b on b.mesh_id = g.mesh_id and b.ident = g.ident
 	    and b.kept
@@ -118,9 +127,12 @@ with i as (
 	    proven = excluded.proven, hidden = excluded.hidden,
 	    role = excluded.role, channel = excluded.channel,
 	    profile = excluded.profile, stats = excluded.stats,
-	    seen_at = excluded.seen_at
+	    seen_at = excluded.seen_at, said_at = excluded.said_at
 	where s.member_id = excluded.member_id
 	and (excluded.proven or not s.proven)
+	and (s.ended_at is not null or s.said_at is null
+	    or s.said_at <= excluded.said_at or s.connected_at
+		<= excluded.connected_at - interval '1 minute')
 	returning s.*
 ), there as (
 	select * from opened
@@ -136,7 +148,7 @@ select i.n, k.member_id, k.member_name, k.member_role, k.revoked, k.taken,
     o.name_folded, o.status, o.status_source, o.summary, o.groups, k.slug,
     coalesce(b.kept, false) as returned, o.connected_at, k.named, k.unproven,
     o.hidden, o.role, o.channel, o.profile, o.stats, o.seen_at, k.banned,
-    k.ban_reason, k.banned_by
+    k.ban_reason, k.banned_by, k.late
 from i left join known k using (n)
 left join fresh f on f.signature = i.signature
 left join there o on o.mesh_id = i.mesh_id and o.ident = i.ident

@@ -336,17 +336,48 @@ subtest 'one session twice' => sub {
 		$ws->close;
 	}
 
-	# At the same time: one of them has it in the end.
+	# At the same time: the one that was said last has it in the end, and
+	# those that come after it are let in no more.
 	my @ws = map { $b->ws } 1 .. 4;
 	my $now = int(time * 1000);
 	$ws[$_]->send_text(hello($s->{peerA}, session_id => 'three',
 	    timestamp => $now + $_)) for 0 .. 3;
 	my @r = map { $_->recv } @ws;
-	is(join(' ', map { $_->{type} // 'closed' } @r),
-	    join(' ', ('hello_ack') x 4), 'four at once are answered');
+	is(scalar(grep { $_->{type} eq 'hello_ack'
+	    || $_->{code} eq 'unavailable' } @r), 4, 'four at once are answered');
 	ok((wait_until { 3 == grep { $_->closed } @ws }), 'one stays');
-	is(join(' ', map { $_->closed->{reason} } grep { $_->closed } @ws),
-	    join(' ', ('session_replaced') x 3), 'the others are told');
+	ok(!$ws[3]->closed, 'the last one');
+	is(scalar(grep { $_->closed->{reason} =~ /^(?:session_replaced
+	    |unavailable)$/x } @ws[0 .. 2]), 3, 'the others are told');
+};
+
+# A hello that was under way while its client came anew.
+subtest 'one that was said before' => sub {
+	my $s = $b->seed;
+	my $now = int(time * 1000);
+	for my $as ({ session_id => 'late' }, { session_key =>
+	    Linnet::Peer::new_key() }) {
+		my $p = $b->peer($s->{peerA}, %$as, timestamp => ++$now);
+		my $late = $b->peer($s->{peerA}, %$as, refused => 1,
+		    timestamp => $now - 12_000);
+		is($late->refusal->{code}, 'unavailable', 'is not let in');
+		like($late->refusal->{message}, qr/say hello again/,
+		    'and told what to do');
+		is($p->request({ type => 'list_peers' })->{type}, 'peers_list',
+		    'the session stays with who has it');
+		$p->close;
+		ok(wait_until { $b->psql("select count(*) from session
+		    where ended_at is null and mesh_id = '$s->{meshId}'") == 0 }
+		    10, 'it ends');
+		$p = $b->peer($s->{peerA}, %$as, timestamp => $now - 11_000);
+		ok($p->hello_ack, 'one that is over can be taken up');
+		# A clock that was set back.
+		$b->psql("update session set connected_at = connected_at
+		    - interval '2 minutes' where mesh_id = '$s->{meshId}'");
+		ok($b->peer($s->{peerA}, %$as, timestamp => $now - 20_000)
+		    ->hello_ack, 'and after a minute any');
+		$p->wait_close;
+	}
 };
 
 is(join(' ', $b->pids), join(' ', @all), 'no process died');

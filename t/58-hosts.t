@@ -164,7 +164,7 @@ my $key = Linnet::Peer::new_key();
 my $stamp = int(time * 1000);
 for my $round (1 .. 15) {
 	my @hold = map { peer(two => $seed->{peerB}, 'eve',
-	    session_key => $key, timestamp => $stamp--) } 1, 2;
+	    session_key => $key, timestamp => $stamp++) } 1, 2;
 	my $ack = $alice->send(to => $key->{pubkey}, text => "moved $round");
 	my $m = $hold[1]->wait_for(sub { ($_->{type} // '') eq 'push'
 	    && $_->{messageId} eq ($ack->{messageId} // '') }, 10);

@@ -33,9 +33,9 @@ my $place = $other->request({ type => 'search', query => 'wombat',
 my $stamp = int(time * 1000);
 my %good = (
 	hello => sub { (Linnet::Peer::hello($seed->{peerA}, session_key => 1,
-	    timestamp => $stamp--, groups => ['g:r']))[0] },
+	    timestamp => $stamp++, groups => ['g:r']))[0] },
 	session_hello => sub { (Linnet::Peer::hello($seed->{peerA},
-	    attest => 1, timestamp => $stamp--, groups => ['g:r']))[0] },
+	    attest => 1, timestamp => $stamp++, groups => ['g:r']))[0] },
 	send => sub { { targetSpec => 'other', priority => 'low', nonce => '',
 	    ciphertext => 'eA==' } },
 	client_ack => sub { { messageId => $id, brokerMessageId => $id } },
@@ -313,7 +313,7 @@ sub ask {
 	my ($op, $text, $is_hello) = @_;
 	my $ws = $is_hello ? $broker->ws : do {
 		$peer = $broker->peer($seed->{peerA}, name => 'bad',
-		    session_key => 1, timestamp => $stamp--)
+		    session_key => 1, timestamp => $stamp++)
 		    if !$peer || $peer->ws->closed;
 		$peer->ws
 	};

@@ -34,7 +34,7 @@ for my $round (1 .. 10) {
 	my @ws = map { $b->ws } 1 .. 8;
 	for my $ws (@ws) {
 		my ($hello) = Linnet::Peer::hello($seed->{peerB},
-		    session_key => $key, timestamp => $stamp--);
+		    session_key => $key, timestamp => $stamp++);
 		$ws->send_text($hello);
 	}
 	my $one = wait_until { (grep { !$_->closed } @ws) == 1 } 10;
@@ -54,10 +54,10 @@ for my $round (1 .. 10) {
 my $key = Linnet::Peer::new_key();
 for my $round (1 .. 10) {
 	my $old = $b->peer($seed->{peerB}, session_key => $key,
-	    timestamp => $stamp--);
+	    timestamp => $stamp++);
 	my $ws = $b->ws;
 	my ($hello) = Linnet::Peer::hello($seed->{peerB}, session_key => $key,
-	    timestamp => $stamp--);
+	    timestamp => $stamp++);
 	$ws->send_text($hello);
 	$ws->reset;
 	my $same = wait_until { my $is = stored();
@@ -72,7 +72,7 @@ SKIP: {
 	skip 'no b2sum', 2 if !-x '/usr/bin/b2sum';
 	my $digest = `perl -e 'print pack("H*", "$seed->{peerB}{pubkey}"), "bob-1"' |
 	    b2sum -l 256`;
-	my $thief = $b->peer($seed->{peerA}, timestamp => $stamp--,
+	my $thief = $b->peer($seed->{peerA}, timestamp => $stamp++,
 	    session_key => { pubkey => substr $digest, 0, 64 });
 	isnt($thief->hello_ack->{presenceId}, $bob->hello_ack->{presenceId},
 	    'a claimed key does not make another member the session');
@@ -83,7 +83,7 @@ SKIP: {
 # The first one has to ask the database who is meant, the second has not.
 my $absent = Linnet::Peer::new_key();
 $b->peer($seed->{peerB}, name => 'carol', session_key => $absent,
-    timestamp => $stamp--)->close(1000);
+    timestamp => $stamp++)->close(1000);
 wait_until { peers($alice) !~ /carol/ } 10;
 for my $round (1 .. 10) {
 	$alice->send_later(to => [$absent->{pubkey}, 'bob'], text => "a$round");

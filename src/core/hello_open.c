@@ -95,8 +95,12 @@ hello_refusal(struct hello *h, const struct db_result *r)
 		return ERR_REPLAYED;
 	if (db_bool(r, 0, 5))
 		return ERR_CAPACITY;
-	/* Somebody else was first, in this very moment. */
-	return db_null(r, 0, 7) ? ERR_BAD_SESSION_PUBKEY : ERR_NONE;
+	/* Known before, or from who was first in this very moment. */
+	if (db_bool(r, 0, 28) || db_null(r, 0, 7))
+		return op_error(h->request, ERR_UNAVAILABLE,
+		    "Another hello opened this session, and was said later "
+		    "than this one; say hello again.");
+	return ERR_NONE;
 }
 
 void
@@ -318,6 +322,7 @@ hello_loaded(void *arg, struct mesh *m)
 	db_put_text(p, h->more.role.p, h->more.role.n);
 	db_put_text(p, h->more.channel.p, h->more.channel.n);
 	db_put_bool(p, h->proven);
+	db_put_int(p, h->in->timestamp);
 }
 
 enum err
