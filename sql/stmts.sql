@@ -3112,7 +3112,7 @@ select c.n, c.code, c.n in (select n from ended) from checked c, lines;
 -- name: command_list
 select c.id, c.channel_id, c.name, c.member_id, m.name, c.description,
     c.args_schema, c.request_id, c.created_at, lower(c.name)
-from command c join member m on m.id = c.member_id
+from command c join member m on m.id = c.member_id and m.revoked_at is null
 where c.mesh_id = $1::uuid and c.active
 and (c.channel_id is null or c.channel_id = $2::uuid)
 and (lower(c.name), c.id) > ($3::text, $4::uuid)

@@ -224,6 +224,26 @@ subtest 'deleted' => sub {
 	    "/v1/commands/$in->{commandId}"), 200, 'by who manages a channel');
 };
 
+sub listed {
+	return scalar grep { $_->{name} eq $_[0] }
+	    @{ asks($bob, 'list_commands', limit => 100)->{commands} };
+}
+
+subtest 'of who is no member any more' => sub {
+	my @ctl = ('-o', 'database "' . $pg->conninfo . '"', 'member');
+	my $gone = $broker->ctl_json('--json', @ctl, 'create', $seed->{slug},
+	    'gone');
+	my $r = http_is(offers(principal({ %$gone, meshId => $mesh },
+	    'message:append'), 'left'), 201, 'offered');
+	allows($r);
+	is(listed('left'), 1, 'it is there');
+	is(($broker->ctl(@ctl, 'revoke', $seed->{slug}, 'gone', '--yes'))[0],
+	    0, 'its owner goes');
+	is(listed('left'), 0, 'what nobody answers is not listed');
+	http_is(rest($broker, $boss, DELETE => "/v1/commands/$r->{commandId}"),
+	    200, 'who decides takes it away');
+};
+
 sub mentions {
 	my ($p, $channel, @payload) = @_;
 	return asks($p, 'post', channel => $channel, parts => [map { { type =>

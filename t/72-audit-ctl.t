@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Cpanel::JSON::XS ();
+use POSIX 'mkfifo';
 use Test::More;
 use Linnet qw(run slurp scratch);
 
@@ -176,6 +177,14 @@ subtest 'export' => sub {
 	($st, $v) = elsewhere('--file', put('two', $all), '--key', $key);
 	is($st, 0, 'all meshes');
 	is(scalar @$v, 2, 'both');
+	mkfifo("$dir/pipe", 0600) or die "$dir/pipe: $!";
+	my $pid = open my $reader, '-|', 'cat', "$dir/pipe" or die "cat: $!";
+	done('audit', 'export', $slug, "$dir/pipe");
+	ok(-p "$dir/pipe", 'what is no file stays what it is');
+	kill 'TERM', $pid if !-p _;
+	is(scalar(() = <$reader>), scalar @lines, 'and is written to');
+	close $reader;
+	is((stat "$dir/pipe")[2] & 0777, 0600, 'with the mode that it had');
 };
 
 # A file in which something was changed: the line of the file, the index.

@@ -99,6 +99,8 @@ subtest 'the command line' => sub {
 		[64, qr/no command "mehs list"; did you mean "mesh list"/,
 		    'mehs', 'list'],
 		[64, qr/mesh wants one more word: create, list/, 'mesh'],
+		[64, qr/no command "audit frob"; audit wants one of: verify/,
+		    'audit', 'frob'],
 		[64, qr/linnetctl help lists them/, 'frobnicate'],
 		[64, qr/something is missing; usage: linnetctl mesh show mesh$/m,
 		    'mesh', 'show'],
@@ -291,6 +293,9 @@ subtest 'members' => sub {
 	    'names are found in any case');
 	ctl('member', 'rename', $m, 'peer-a', 'Bea');
 	bad(67, qr/several members are called "bea".*\n  $s->{peerA}{pubkey}/,
+	    'member', 'show', $m, 'bea');
+	my $keyless = json_of('member', 'create', $m, 'Bea')->{memberId};
+	bad(67, qr/several members are called "bea".*\n  $keyless$/ms,
 	    'member', 'show', $m, 'bea');
 	bad(64, qr/nothing was done, add --yes/, 'member', 'revoke', $m,
 	    $s->{peerA}{pubkey});

@@ -83,6 +83,27 @@ read_seconds(const struct usage *u, const char *first, struct buf *b)
 			    b, "%s%s", b->len > 0 ? ", " : "", m->name + n + 1);
 }
 
+/* Of a word that commands begin with: what follows it; false: none does. */
+static bool
+read_half(struct usage_line *l, char *const *words, int n)
+{
+	struct buf b;
+	bool half;
+
+	buf_init(&b, sizeof(l->error));
+	read_seconds(l->usage, words[0], &b);
+	half = b.len > 0 && buf_str(&b) != NULL;
+	if (half && n == 1)
+		(void)read_wrong(l, EX_USAGE, "%s wants one more word: %s",
+		    words[0], buf_str(&b));
+	else if (half)
+		(void)read_wrong(l, EX_USAGE,
+		    "there is no command \"%s %s\"; %s wants one of: %s",
+		    words[0], words[1], words[0], buf_str(&b));
+	buf_free(&b);
+	return half;
+}
+
 int
 usage_unknown(struct usage_line *l, char *const *words, int n)
 {
@@ -90,18 +111,10 @@ usage_unknown(struct usage_line *l, char *const *words, int n)
 	const struct usage_command *m;
 	char said[256];
 	size_t count = 0;
-	struct buf b;
 
 	program = l->usage->program;
-	buf_init(&b, sizeof(l->error));
-	read_seconds(l->usage, words[0], &b);
-	if (n == 1 && b.len > 0 && buf_str(&b) != NULL) {
-		(void)read_wrong(l, EX_USAGE, "%s wants one more word: %s",
-		    words[0], b.data);
-		buf_free(&b);
+	if (n == 1 && read_half(l, words, n))
 		return EX_USAGE;
-	}
-	buf_free(&b);
 	for (m = l->usage->commands; m->name != NULL; m++)
 		if (count < READ_NEAR_MAX)
 			names[count++] = m->name;
@@ -109,6 +122,8 @@ usage_unknown(struct usage_line *l, char *const *words, int n)
 	snprintf(said, sizeof(said), "%s%s%s", words[0], n > 1 ? " " : "",
 	    n > 1 ? words[1] : "");
 	if ((near = str_nearest(said, names)) == NULL) {
+		if (n > 1 && read_half(l, words, n))
+			return EX_USAGE;
 		near = str_nearest(words[0], names);
 		snprintf(said, sizeof(said), "%s", words[0]);
 	}

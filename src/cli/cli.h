@@ -34,7 +34,8 @@ struct cli {
 	int argc;
 	struct pool pool; /* of the whole run */
 	FILE *out;
-	bool tty; /* out is a terminal */
+	bool unwritten; /* out failed, and that was said */
+	bool tty;	/* out is a terminal */
 	bool colour;
 };
 
@@ -104,7 +105,8 @@ void cli_print_escape(struct buf *b, const char *s, size_t n, int lines);
 const char *cli_print_safe(struct cli *c, const char *s);
 /* A line of JSON. */
 void cli_print_json(struct cli *c, const char *text, size_t n);
-/* All is out; or the exit status when it could not be written. */
+/* All is out; or the exit status when it could not be written, which is said
+ * once. */
 int cli_print_end(struct cli *c);
 
 /* A table: rows of cells, aligned with a head on a terminal, separated by tabs

@@ -141,6 +141,8 @@ cli_print_end(struct cli *c)
 {
 	if (fflush(c->out) == 0 && !ferror(c->out))
 		return 0;
-	cli_print_error("cannot write: %s", strerror(errno));
+	if (!c->unwritten)
+		cli_print_error("cannot write: %s", strerror(errno));
+	c->unwritten = true;
 	return EX_IOERR;
 }

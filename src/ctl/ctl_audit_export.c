@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -282,13 +283,22 @@ export_forget(void)
 		unlink(export_fresh);
 }
 
-/* Not for others to read. */
+/*
+ * Not for others to read.  What is there and no file, as a pipe or a device, is
+ * written to and stays what it is.
+ */
 static FILE *
 export_open(const char *path)
 {
+	struct stat st;
 	int fd;
 	FILE *f;
 
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		if ((f = fopen(path, "we")) == NULL)
+			ctl_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+		return f;
+	}
 	export_fresh = xasprintf("%s.%d", path, (int)getpid());
 	fd = open(export_fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	f = fd != -1 ? fdopen(fd, "w") : NULL;

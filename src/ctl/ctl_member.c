@@ -40,15 +40,19 @@ member_found(void *arg, const struct db_result *r)
 	struct member_found *f = arg;
 	char hex[MEMBER_KEY_HEX + 1];
 	struct slice key;
+	struct id id;
 	size_t i;
 
 	f->n = db_rows(r);
 	for (i = 0; i < f->n; i++) {
 		key = db_bytes(r, i, 1);
-		if (key.n != CRYPTO_KEY_LEN)
-			continue;
-		memcpy(f->member->key, key.p, key.n);
-		crypto_hex(hex, key.p, key.n);
+		if (key.n == CRYPTO_KEY_LEN) {
+			memcpy(f->member->key, key.p, key.n);
+			crypto_hex(hex, key.p, key.n);
+		} else {
+			db_id(r, i, 0, &id);
+			id_hex(&id, hex);
+		}
 		buf_addf(&f->keys, "\n  %s", hex);
 	}
 	if (f->n != 1)
@@ -82,7 +86,7 @@ ctl_member_find(struct ctl *c, const struct ctl_mesh *m,
 		    m->slug, who, m->slug);
 	if (f.n > 1)
 		ctl_fail(EX_NOUSER,
-		    "several members are called \"%s\"; say the key of one:%s",
+		    "several members are called \"%s\"; say the key or id of one:%s",
 		    who, buf_str(&f.keys));
 	buf_free(&f.keys);
 }

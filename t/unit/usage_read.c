@@ -154,6 +154,9 @@ test_errors(void)
 		{ { "stat", "lits" }, "there is no command \"stat lits\"; did "
 				      "you mean \"state list\"?" },
 		{ { "state" }, "state wants one more word: get, list" },
+		{ { "state", "frobnicate" },
+		    "there is no command \"state frobnicate\"; state wants "
+		    "one of: get, list" },
 		{ { "send", "--prioriti=x" },
 		    "there is no option --prioriti; did you mean --priority?" },
 		{ { "send", "-p" }, "--priority wants a value: now|low" },
