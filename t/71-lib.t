@@ -260,6 +260,8 @@ over($pid{own}, 10);
 	    reverse split /\n/, $o;
 	my ($conflicts) = $o =~ /^linnet_set_state (version_conflict)/m;
 	is($conflicts, 'version_conflict', 'a condition that does not hold');
+	like($o, qr/^negative_$_ malformed: /m, "$_ of less than nothing")
+	    for qw(uses token);
 	my @bad = grep { $said{$_} !~ /^(?:good|forbidden)/ } sort keys %said;
 	is_deeply([map { "$_: $said{$_}" } @bad], [], 'the broker knows all');
 	my ($ops) = $header =~ /(int linnet_message_status\(.*)/s;

@@ -174,7 +174,7 @@ const char *
 linnet_ops_number(char text[24], int64_t n)
 {
 	snprintf(text, 24, "%" PRId64, n);
-	return n > 0 ? text : NULL;
+	return n != 0 ? text : NULL;
 }
 
 int
@@ -274,11 +274,11 @@ linnet_create_token(struct linnet *l, const struct linnet_token *t,
 {
 	char at[CLOCK_RFC3339_LEN + 1];
 
-	if (t->expires_at > 0)
+	if (t->expires_at != 0)
 		clock_format(t->expires_at, at);
 	return linnet_ops_ask(OPS_ONCE("create_token"),
 	    "name:s scopes:a expiresAt:s", t->name, t->scopes,
-	    t->expires_at > 0 ? at : NULL);
+	    t->expires_at != 0 ? at : NULL);
 }
 
 int

@@ -13,7 +13,7 @@
 static const char *
 permission_time(char text[CLOCK_RFC3339_LEN + 1], int64_t ms)
 {
-	if (ms <= 0)
+	if (ms == 0)
 		return NULL;
 	clock_format(ms, text);
 	return text;

@@ -167,6 +167,22 @@ ask_permissions(void)
 	ASK(linnet_search, &s, );
 }
 
+/* Less than nothing is not without end. */
+static void
+ask_negative(void)
+{
+	const struct linnet_grant grant = { .member = getenv("OTHER"),
+		.capability = "tool:x",
+		.resource_type = "tool",
+		.max_uses = -1 };
+	const struct linnet_token token = { .name = "x", .expires_at = -1 };
+
+	answer("negative_uses", linnet_create_grant(l, &grant, linnet_keep, &r),
+	    NULL, NULL);
+	answer("negative_token",
+	    linnet_create_token(l, &token, linnet_keep, &r), NULL, NULL);
+}
+
 static void
 ask_all(void)
 {
@@ -254,6 +270,7 @@ main(void)
 	ask_all();
 	ask_channels();
 	ask_permissions();
+	ask_negative();
 	linnet_close(l);
 	(void)linnet_run(l);
 	linnet_free(l);
