@@ -203,6 +203,8 @@ subtest 'refused' => sub {
 	for (['a year ahead', qr/\b40[01] days.*366/,
 		deliverAt => now() + 401 * 86400_000],
 	    ['no time', qr/deliverAt/, deliverAt => undef],
+	    ['for a channel', qr/for channels/, to => '#dev'],
+	    ['also for one', qr/for channels/, to => ['bob', '#dev']],
 	    ['neither text', qr/message/, message => undef],
 	    ['two texts', qr/nonce/, nonce => '', ciphertext => ''],
 	    ['half of one', qr/nonce/, message => undef, ciphertext => ''],

@@ -130,6 +130,8 @@ subtest 'send and replay' => sub {
 	    'x', "--$_->[0]", grep { defined } $_->[1])
 	    for [also => 'alice'], [ttl => '3s'], [priority => 'now'],
 	    [file => '/x'], ['clear'];
+	fails('bob', 64, qr/--also is not for channels/, 'send', 'alice',
+	    '--also', '#dev', 'x');
 	fails('bob', 66, qr/nowhere/, 'send', '#nowhere', 'x');
 	fails('bob', 65, qr/replyToId/, 'send', '#dev', 'x', '--reply-to', 'y');
 	fails('bob', 64, qr/--after/, $_, 'dev', '--after', '-1')

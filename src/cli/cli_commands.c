@@ -206,8 +206,8 @@ const struct cli_command cli_commands[] = {
 	    cli_command_delete },
 	{ { "schedule add", "remind", "target [text ...]", schedule_options,
 	      "Have a message sent later, and print its id.",
-	      "The broker keeps the text and can read it. The target is looked up when "
-	      "the message is due." },
+	      "The broker keeps the text and can read it. The target, which is no "
+	      "channel, is looked up when the message is due." },
 	    cli_schedule_add },
 	{ { "schedule list", NULL, "", schedule_list_options,
 	      "List what is to be sent later, or could not be.", NULL },

@@ -85,8 +85,8 @@ static const struct usage_option launch_options[] = {
 static const struct usage_option send_options[] = {
 	PRIORITY_OPTION,
 	{ "also", 'a', "target",
-	    "One more target; may be given more than once. Nobody gets it "
-	    "twice by being in several groups." },
+	    "One more target, but no channel; may be given more than once. "
+	    "Nobody gets it twice by being in several groups." },
 	{ "ttl", 't', "time",
 	    "Not delivered any more after this time, as 10m." },
 	{ "reply-to", 'r', "id", "The message that it answers." },

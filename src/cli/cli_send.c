@@ -80,10 +80,17 @@ cli_send(struct cli *c)
 	const char *const *files;
 	struct linnet_reply reply;
 	struct cli_session s;
+	size_t i;
 	int status;
 
 	if (m.ttl_ms < 0)
 		return EX_USAGE;
+	for (i = 0; m.also != NULL && m.also[i] != NULL; i++)
+		if (m.also[i][0] == '#') {
+			cli_print_error("--also is not for channels: what is "
+					"said in one is sent to it alone");
+			return EX_USAGE;
+		}
 	if (m.to[0] == '#' || cli_given(c, "parts") != NULL)
 		return cli_post_send(c);
 	if ((m.text = cli_args_text(c, 1, &m.length, &status)) == NULL)

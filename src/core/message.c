@@ -596,9 +596,8 @@ send_resolved(struct request *r, struct target *to)
 	quota_take(r, (struct slice){ NULL, 0 }, needs, n, send_attach, to);
 }
 
-/* Is it, or a part of it, for a channel? */
-static bool
-send_is_post(const struct list *targets)
+bool
+message_is_post(const struct list *targets)
 {
 	const struct slice *v = targets->v;
 	size_t i;
@@ -687,7 +686,7 @@ send_exec(struct request *r, void *arg)
 		    (long long)r->core->limits.targets, in->targets.n);
 		return;
 	}
-	if (send_is_post(&in->targets) && !send_is_postable(r, in))
+	if (message_is_post(&in->targets) && !send_is_postable(r, in))
 		return;
 	/* One that was scheduled counted when it was. */
 	if (in->due == NULL &&
@@ -695,7 +694,7 @@ send_exec(struct request *r, void *arg)
 		op_fail(r, r->error, NULL);
 		return;
 	}
-	if (send_is_post(&in->targets))
+	if (message_is_post(&in->targets))
 		send_post(r, in);
 	else
 		target_resolve(r, &in->targets, (enum priority)in->priority,

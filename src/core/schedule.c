@@ -224,6 +224,12 @@ schedule_exec(struct request *r, void *arg)
 		    r->core->limits.targets, in->to.n);
 		return;
 	}
+	if (message_is_post(&in->to)) {
+		op_fail(r, ERR_MALFORMED,
+		    "Nothing is scheduled for channels; post it when it is "
+		    "time.");
+		return;
+	}
 	if (!schedule_has_body(r, in) || !schedule_first(r, in, &s->out.due_ms))
 		return;
 	/* Now, as nobody is there to be told when it is sent. */

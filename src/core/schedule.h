@@ -46,5 +46,7 @@ struct message_due {
 /* Sends it for the session of the request's client.  Of all who try, on any
  * host, one succeeds; the others fail with ERR_NOT_FOUND. */
 void message_send_due(struct request *r, struct message_due *due);
+/* Is one of the targets a channel?  Nothing is scheduled for these. */
+bool message_is_post(const struct list *targets);
 
 #endif

@@ -94,8 +94,14 @@ send_problem(const struct linnet_outgoing *m)
 	const char *problem = send_target_problem(m->to != NULL ? m->to : "");
 	size_t i;
 
-	for (i = 0; problem == NULL && m->also != NULL && m->also[i] != NULL;)
-		problem = send_target_problem(m->also[i++]);
+	for (i = 0; problem == NULL && m->also != NULL && m->also[i] != NULL;
+	     i++) {
+		problem = send_target_problem(m->also[i]);
+		if (problem == NULL &&
+		    (m->to[0] == '#' || m->also[i][0] == '#'))
+			problem = "A channel is the only target of what is "
+				  "sent to it.";
+	}
 	if (problem != NULL)
 		return problem;
 	if (m->length > 0 && !str_utf8(m->text, m->length))
