@@ -202,7 +202,7 @@ subtest 'who is told' => sub {
 		json => start('inbox-json', 'bob', 'inbox', '--follow',
 		    '--json'),
 		watch => start('watch', 'bob', 'watch'),
-		boss => start('boss', 'alice', 'inbox', '--follow'),
+		boss => start('alice', 'alice', 'inbox', '--follow'),
 		look => start('look', 'alice', 'watch', '--json'),
 	);
 	# They are there when what was sent to them is.
@@ -336,6 +336,24 @@ subtest 'what is wrong' => sub {
 	}
 	is(said('alice', 'request', 'list'), '', 'nothing was opened');
 	is(said('bob', 'grant', 'list') =~ /x:y/ ? 1 : 0, 0, 'nor given');
+};
+
+subtest 'who is meant' => sub {
+	my @app = map { $b->ctl_json('member', 'create', $seed->{slug}, 'app',
+	    '--json')->{memberId} } 1, 2;
+	fails('alice', 67, qr/Candidates: $app[0], $app[1]\. \(/, 'grant',
+	    'create', 'app', 'tool:x', 'tool');
+	fails('alice', 65, qr/no scope;.* Candidates: .*channels:read/, 'token',
+	    'create', '--scopes', 'nope');
+	fails('alice', 67, qr/Several members are called "app"/, 'send', 'app',
+	    'x');
+	ok(!grep({ !defined || /^0+$/ } map { (split /\t/, $_, -1)[4] }
+	    split /\n/, said('alice', 'peers', '--all')), 'no key is no key');
+	$b->ctl('member', 'rename', $seed->{slug}, $app[1], 'other');
+	fails('alice', 64, qr/"app" has no key to encrypt to/, 'send', 'app',
+	    'x');
+	like(said('alice', 'send', 'app', '--clear', 'x'), qr/^[0-9a-f]{32}$/,
+	    'it can be written to in clear');
 };
 
 is($b->stop, 0, 'the broker ends');

@@ -133,8 +133,8 @@ struct block_row {
 #define BLOCK_ROW                                                              \
 	{ "memberId", F_ID, ROW(member), 0, 0, 0, NULL, NULL, 0,               \
 		"The member that is blocked." },                               \
-	    { "pubkey", F_KEY, ROW(key), 0, 0, 0, NULL, NULL, 0,               \
-		    "Its public key." },                                       \
+	    { "pubkey", F_KEY, ROW(key), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,  \
+		    "Its public key; null: it has none." },                    \
 	    { "name", F_STR, ROW(name), 0, 0, 0, NULL, NULL, 0, "Its name." }, \
 	{                                                                      \
 		"what", F_STRS, ROW(what), 0, 0, 0, NULL, NULL, 0,             \

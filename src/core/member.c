@@ -23,7 +23,7 @@ struct member_query {
 	member_fn *fn;
 };
 
-/* Several have the name: their keys. */
+/* Several have the name: their keys, or the ids of those without one. */
 static void
 member_ambiguous(struct member_query *q, const struct db_result *res)
 {
@@ -31,22 +31,25 @@ member_ambiguous(struct member_query *q, const struct db_result *res)
 	struct slice *names =
 	    pool_alloc(&r->pool, MEMBER_CANDIDATES * sizeof(*names));
 	struct slice key;
+	struct id id;
 	char *hex;
 	size_t i;
 
 	r->error_names.v = names;
 	for (i = 0; i < db_rows(res) && i < MEMBER_CANDIDATES; i++) {
-		key = db_bytes(res, i, 1);
-		if (key.n != CRYPTO_KEY_LEN)
-			continue;
 		hex = pool_alloc(&r->pool, MEMBER_KEY_HEX + 1);
-		crypto_hex(hex, (const uint8_t *)key.p, key.n);
-		names[r->error_names.n++] =
-		    (struct slice){ hex, MEMBER_KEY_HEX };
+		key = db_bytes(res, i, 1);
+		if (key.n == CRYPTO_KEY_LEN) {
+			crypto_hex(hex, (const uint8_t *)key.p, key.n);
+		} else {
+			db_id(res, i, 0, &id);
+			id_hex(&id, hex);
+		}
+		names[r->error_names.n++] = (struct slice){ hex, strlen(hex) };
 	}
 	op_fail(r, ERR_AMBIGUOUS_TARGET,
 	    "Several members are called \"" SLICE_FMT
-	    "\"; use the public key of the one you mean.",
+	    "\"; use the public key or id of the one you mean.",
 	    SLICE_ARG(q->target));
 }
 

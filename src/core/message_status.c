@@ -43,7 +43,8 @@ struct status_row {
 static const struct field status_row_fields[] = {
 	{ "name", F_STR, ROW(name), 0, 0, 0, NULL, NULL, 0,
 	    "The recipient's name." },
-	{ "pubkey", F_KEY, ROW(key), 0, 0, 0, NULL, NULL, 0, "Its key." },
+	{ "pubkey", F_KEY, ROW(key), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
+	    "Its key; null: it has none." },
 	{ "status", F_ENUM, ROW(status), 0, 0, 0, held_names, NULL, 0,
 	    "delivered; held: it is connected; disconnected; expired." },
 	{ "state", F_ENUM, ROW(state), 0, 0, 0, table_deliveries, NULL, 0,

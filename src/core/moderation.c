@@ -451,8 +451,8 @@ struct ban_row {
 #define BAN_WHO                                                               \
 	{ "memberId", F_ID, ROW(member), 0, 0, 0, NULL, NULL, 0,              \
 		"The member." },                                              \
-	    { "pubkey", F_KEY, ROW(key), 0, 0, 0, NULL, NULL, 0,              \
-		    "Its public key." },                                      \
+	    { "pubkey", F_KEY, ROW(key), 0, 0, FIELD_NULLABLE, NULL, NULL, 0, \
+		    "Its public key; null: it has none." },                   \
 	{                                                                     \
 		"name", F_STR, ROW(name), 0, 0, 0, NULL, NULL, 0, "Its name." \
 	}

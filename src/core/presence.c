@@ -203,8 +203,9 @@ struct peer {
 
 #define PEER(field) offsetof(struct peer, field)
 static const struct field peer_fields[] = {
-	{ "pubkey", F_KEY, PEER(key), 0, 0, 0, NULL, NULL, 0,
-	    "The session's key, or the member's; to write and encrypt to." },
+	{ "pubkey", F_KEY, PEER(key), 0, 0, FIELD_NULLABLE, NULL, NULL, 0,
+	    "The session's key, or the member's; to write and encrypt to. "
+	    "null: a member that has none." },
 	{ "displayName", F_STR, PEER(name), 0, 0, 0, NULL, NULL, 0, "Name." },
 	{ "status", F_ENUM, PEER(status), 0, 0, 0, peer_statuses, NULL, 0,
 	    "Status." },
@@ -220,8 +221,8 @@ static const struct field peer_fields[] = {
 	    "The session." },
 	{ "memberId", F_ID, PEER(member), 0, 0, 0, NULL, NULL, 0,
 	    "The member." },
-	{ "memberPubkey", F_KEY, PEER(member_key), 0, 0, 0, NULL, NULL, 0,
-	    "The member's key." },
+	{ "memberPubkey", F_KEY, PEER(member_key), 0, 0, FIELD_NULLABLE, NULL,
+	    NULL, 0, "The member's key; null: it has none." },
 	{ "role", F_STR, PEER(role), 0, 0, 0, NULL, NULL, 0,
 	    "The member's role in the mesh." },
 	{ "cwd", F_STR, PEER(cwd), 0, 0, FIELD_OMIT, NULL, NULL, 0,

@@ -11,6 +11,7 @@
 #include "lib/lib.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,6 +267,47 @@ linnet_request_forget(struct linnet *l)
 	}
 }
 
+/* Whom or what may have been meant, as far as there is room. */
+static void
+request_candidates(
+    struct linnet_error *e, struct pool *p, const struct json *j, size_t at)
+{
+	const struct json_node *node;
+	size_t i, n = strlen(e->message);
+	char *name;
+
+	for (i = JSON_FIRST(at); i < j->nodes[at].end; i = j->nodes[i].end) {
+		node = &j->nodes[i];
+		if (node->type != JSON_STRING)
+			break;
+		name = pool_alloc(p, (size_t)node->n + 1);
+		name[json_unescape(node, name)] = '\0';
+		if (n + strlen(name) + sizeof(" Candidates: .") >
+		    sizeof(e->message))
+			break;
+		n += (size_t)snprintf(e->message + n, sizeof(e->message) - n,
+		    "%s%s", i == JSON_FIRST(at) ? " Candidates: " : ", ", name);
+	}
+	if (i != JSON_FIRST(at))
+		(void)str_copy(e->message + n, ".", sizeof(e->message) - n);
+}
+
+static void
+request_failed(struct linnet *l, struct linnet_error *e)
+{
+	size_t at = json_get(&l->json, 0, "candidates");
+	struct pool p;
+
+	pool_init(&p);
+	linnet_error_set(e, linnet_json_str(&p, &l->json, 0, "code"), "%s",
+	    linnet_json_str(&p, &l->json, 0, "message"));
+	/* Of a name that nobody has the message says what is near. */
+	if (at != 0 && l->json.nodes[at].type == JSON_ARRAY &&
+	    strcmp(e->code, "unknown_target") != 0)
+		request_candidates(e, &p, &l->json, at);
+	pool_free(&p);
+}
+
 void
 linnet_request_answered(
     struct linnet *l, bool is_error, const char *text, size_t n)
@@ -274,7 +316,6 @@ linnet_request_answered(
 	struct linnet_reply reply = { .text = text, .n = n };
 	struct linnet_pending *q;
 	struct linnet_error e;
-	struct pool p;
 
 	TAILQ_FOREACH (q, &l->requests, entry)
 		if (q->id == id && q->sent)
@@ -282,10 +323,7 @@ linnet_request_answered(
 	if (q == NULL)
 		return;
 	if (is_error) {
-		pool_init(&p);
-		linnet_error_set(&e, linnet_json_str(&p, &l->json, 0, "code"),
-		    "%s", linnet_json_str(&p, &l->json, 0, "message"));
-		pool_free(&p);
+		request_failed(l, &e);
 		reply.error = &e;
 	}
 	request_end(l, &l->requests, q, &reply);

@@ -39,9 +39,10 @@ target_fold(struct pool *p, const char *name)
 struct target_found {
 	size_t count;
 	bool here;	 /* they are connected */
-	const char *key; /* of the first */
+	const char *key; /* of the first; no key: it has none */
 	const char *member;
-	bool several; /* members */
+	const char *who; /* the member's id, or what else tells it */
+	bool several;	 /* members */
 	const char **names;
 	const char **folded;
 	size_t n;
@@ -51,7 +52,7 @@ static void
 target_look(struct target_found *f, struct pool *p, const struct json *j,
     size_t peers, const char *want)
 {
-	const char *name, *key, *member;
+	const char *name, *key, *member, *who;
 	size_t at, size;
 	bool here;
 
@@ -63,18 +64,21 @@ target_look(struct target_found *f, struct pool *p, const struct json *j,
 		name = linnet_json_str(p, j, at, "displayName");
 		key = linnet_json_str(p, j, at, "pubkey");
 		member = linnet_json_str(p, j, at, "memberPubkey");
-		if (name[0] == '\0' || !linnet_target_is_key(key))
+		who = linnet_json_str(p, j, at, "memberId");
+		if (name[0] == '\0')
 			continue;
 		f->names[f->n] = name;
 		f->folded[f->n] = target_fold(p, name);
 		if (strcmp(f->folded[f->n++], want) != 0)
 			continue;
-		/* Brokers of before members' keys were listed. */
-		if (member[0] == '\0')
+		/* Brokers of before members were listed. */
+		if (member[0] == '\0' && who[0] == '\0')
 			member = key;
+		if (who[0] == '\0')
+			who = member;
 		here =
 		    strcmp(linnet_json_str(p, j, at, "status"), "offline") != 0;
-		if (f->count > 0 && strcmp(f->member, member) != 0)
+		if (f->count > 0 && strcmp(f->who, who) != 0)
 			f->several = true;
 		if (f->count > 0 && f->here && !here)
 			continue;
@@ -84,6 +88,7 @@ target_look(struct target_found *f, struct pool *p, const struct json *j,
 			f->here = here;
 			f->key = key;
 			f->member = member;
+			f->who = who;
 		}
 	}
 }
@@ -114,7 +119,7 @@ linnet_target_find(char key[LINNET_KEY_SIZE], const char *peers, size_t n,
     const char *name, struct linnet_error *e)
 {
 	struct target_found f = { 0 };
-	const char *want;
+	const char *want, *found;
 	struct json j;
 	struct pool p;
 	size_t at;
@@ -142,7 +147,15 @@ linnet_target_find(char key[LINNET_KEY_SIZE], const char *peers, size_t n,
 		target_unknown(&f, name, want, e);
 		goto fail;
 	}
-	(void)str_copy(key, f.count > 1 ? f.member : f.key, LINNET_KEY_SIZE);
+	found = f.count > 1 ? f.member : f.key;
+	if (!linnet_target_is_key(found)) {
+		linnet_error_set(e, "bad_argument",
+		    "\"%.128s\" has no key to encrypt to: write to it in a "
+		    "channel, or without encryption.",
+		    name);
+		goto fail;
+	}
+	(void)str_copy(key, found, LINNET_KEY_SIZE);
 	r = 0;
 fail:
 	pool_free(&p);

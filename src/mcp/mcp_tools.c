@@ -175,7 +175,7 @@ static const struct mcp_field status_in[] = {
 };
 static const struct mcp_field status_rows[] = {
 	{ "name", "name", M_TEXT, M_REQUIRED, 0, 0, NULL, NULL, "Name." },
-	{ "key", "pubkey", M_TEXT, M_REQUIRED, 0, 0, NULL, NULL, "Key." },
+	{ "key", "pubkey", M_TEXT, 0, 0, 0, NULL, NULL, "Key, if it has one." },
 	{ "state", "state", M_ENUM, M_REQUIRED, 0, 0, deliveries, NULL,
 	    "queued: it waits; pushed: written to the recipient, who has not "
 	    "said that it has it; acked: it has; expired: held too long." },
@@ -220,8 +220,9 @@ static const struct mcp_field group_rows[] = {
 static const struct mcp_field peer_rows[] = {
 	{ "name", "displayName", M_TEXT, M_REQUIRED, 0, 0, NULL, NULL,
 	    "Name." },
-	{ "key", "pubkey", M_TEXT, M_REQUIRED, 0, 0, NULL, NULL,
-	    "Key, where names are ambiguous." },
+	{ "key", "pubkey", M_TEXT, 0, 0, 0, NULL, NULL,
+	    "Key, where names are ambiguous; missing: it has none, and is "
+	    "written to in channels." },
 	{ "status", "status", M_ENUM, M_REQUIRED, 0, 0, peer_statuses, NULL,
 	    "May it be disturbed?" },
 	{ "summary", "summary", M_TEXT, 0, 0, 0, NULL, NULL,

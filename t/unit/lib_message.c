@@ -284,6 +284,10 @@ test_bad_pushes(void)
 	"{\"displayName\":\"" name "\",\"pubkey\":\"" key \
 	"\",\"memberPubkey\":\"" member "\",\"status\":\"offline\"}"
 
+#define NONE(name, id, key)                                \
+	"{\"displayName\":\"" name "\",\"memberId\":\"" id \
+	"\",\"pubkey\":" key ",\"memberPubkey\":null}"
+
 static void
 test_names(void)
 {
@@ -293,11 +297,14 @@ test_names(void)
 	    K1) "," PEER("clash", K2,
 	    K2) ","
 		"{\"displayName\":\"old\",\"pubkey\":\"" K3 "\"},"
-		"{\"displayName\":\"keyless\",\"pubkey\":\"\"}," LOST(
-		    "lost", K1, K3) "," PEER("back", K2, K3) "," LOST("back",
-		    K1, K3) "," LOST("anew", K1, K3) "," PEER("anew", K2,
-		    K3) "," LOST("both", K1, K3) "," LOST("both", K2,
-		    K3) "," LOST("heir", K1, K1) "," PEER("heir", K2, K2) "]}";
+		"{\"displayName\":\"keyless\",\"pubkey\":\"\"}," NONE("app",
+		    "1", "null") "," NONE("app", "2", "null") "," NONE("phone",
+		    "3", "\"" K1 "\"") "," NONE("phone", "3",
+		    "\"" K2 "\"") "," LOST("lost", K1, K3) "," PEER("back", K2,
+		    K3) "," LOST("back", K1, K3) "," LOST("anew", K1,
+		    K3) "," PEER("anew", K2, K3) "," LOST("both", K1,
+		    K3) "," LOST("both", K2, K3) "," LOST("heir", K1,
+		    K1) "," PEER("heir", K2, K2) "]}";
 	static const struct {
 		const char *name;
 		const char *key; /* or the code of the error */
@@ -315,7 +322,9 @@ test_names(void)
 		{ "both", K3, NULL },
 		{ "heir", "ambiguous_target", "key" },
 		{ "bo", "unknown_target", NULL },
-		{ "keyless", "unknown_target", NULL },
+		{ "keyless", "bad_argument", "no key to encrypt to" },
+		{ "app", "ambiguous_target", NULL },   /* neither has a key */
+		{ "phone", "bad_argument", "no key" }, /* one, twice */
 		{ "bobb", "unknown_target", "mean \"Bob\"" },
 		{ "nobody", "unknown_target", "list all peers" },
 	};
