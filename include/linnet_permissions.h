@@ -42,8 +42,9 @@ struct linnet_permission_query {
 };
 int linnet_list_grants(struct linnet *l,
     const struct linnet_permission_query *q, linnet_reply_fn *fn, void *arg);
-/* May it be done?  Of g: capability; member (NULL: we), resource_type and
- * resource_id (NULL: any). */
+/* Is it permitted, by our role in the mesh or by a grant?  What one may as
+ * owner or admin of a channel is not asked.  Of g: capability; member (NULL:
+ * we), resource_type and resource_id (NULL: any). */
 int linnet_check_grant(struct linnet *l, const struct linnet_grant *g,
     linnet_reply_fn *fn, void *arg);
 

@@ -170,8 +170,10 @@ const struct cli_command cli_commands[] = {
 	      NULL },
 	    cli_grant_revoke },
 	{ { "grant check", NULL, "capability [type] [id]", check_options,
-	      "Say whether you may do something.",
-	      "Prints yes, or no with the exit status 1." },
+	      "Say whether you have a permission.",
+	      "By your role in the mesh, or by a grant. What you may as owner or admin "
+	      "of a channel is not asked, nor whether it is there. Prints yes, or no "
+	      "with the exit status 1." },
 	    cli_grant_check },
 	{ { "request create", NULL, "capability type [id]", request_options,
 	      "Ask for a permission that you lack, and print the id of the request.",

@@ -249,7 +249,7 @@ struct check_out {
 
 static const struct field check_out_fields[] = {
 	{ "hasGrant", F_BOOL, offsetof(struct check_out, has), 0, 0, 0, NULL,
-	    NULL, 0, "It may, by a grant, or you by what you are." },
+	    NULL, 0, "It has it by a grant, or you by your role in the mesh." },
 	{ .type = F_END },
 };
 
@@ -335,7 +335,8 @@ const struct op op_check_grant = {
 	.in_size = sizeof(struct check_in),
 	.out = check_out_fields,
 	.exec = check_grant_exec,
-	.text = "May you do something, or another member? Of the grants of "
-		"others only who may grant is told; to anybody else it is "
-		"false.",
+	.text = "Have you a permission, or another member? What one may as "
+		"owner or admin of a channel is not asked, nor whether it is "
+		"there. Of the grants of others only who may grant is told; to "
+		"anybody else it is false.",
 };
