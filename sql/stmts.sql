@@ -741,8 +741,12 @@ select m.id, m.slug, m.name, m.created_at, m.archived_at, m.owner_key,
     (select coalesce(sum(o.size), 0)::int8 from durable_object o
 	where o.mesh_id = m.id),
     (select coalesce(max(f.size), 0) from file f
-	where f.mesh_id = m.id)
-from mesh m, lateral (select coalesce(sum(r.n), 0)::int8 as n,
+	where f.mesh_id = m.id), h.n, h.posts
+from mesh m, lateral (select count(*) as n, coalesce(sum(c.seq +
+	(select coalesce(sum(t.seq), 0) from channel t where t.root_id = c.id
+	and t.closed_at is null)), 0)::int8 as posts from channel c
+    where c.mesh_id = m.id and c.root_id is null and c.closed_at is null) h,
+    lateral (select coalesce(sum(r.n), 0)::int8 as n,
     coalesce(max(r.n), 0)::int8 as most from (select count(*) as n
 	from delivery w where w.mesh_id = m.id and w.state < 2
 	group by w.recipient) r) d

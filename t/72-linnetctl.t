@@ -247,7 +247,16 @@ subtest 'archive and delete' => sub {
 	good(qr/^mesh $m is open again$/, 'mesh', 'unarchive', $m);
 	my $q = $b->peer($s->{peerB}, name => 'q');
 	is($q->expect_push->{text}, 'for later', 'nothing was lost');
-	bad(64, qr/members 2, sessions 1.*nothing was done, add --yes/s,
+	$q->request({ type => 'create_channel', name => 'dev' });
+	my ($said) = map { $q->request({ type => 'post', channel => 'dev',
+	    text => $_ })->{messageId} } qw(a b);
+	my $thread = $q->request({ type => 'create_thread', channel => 'dev',
+	    messageId => $said })->{channelId};
+	$q->request({ type => 'post', channel => $thread, text => 'c' });
+	my $shown = json_of('mesh', 'show', $m);
+	is_deeply([@$shown{qw(channels channelMessages)}], [1, 3],
+	    'its channels');
+	bad(64, qr/members 2, sessions 1.*channels 1 with messages 3, .*add --y/s,
 	    'mesh', 'delete', $m);
 	SKIP: {
 		skip 'no script(1)', 2 if !-x '/usr/bin/script';

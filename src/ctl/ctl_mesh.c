@@ -223,6 +223,8 @@ static const struct ctl_column mesh_columns[] = {
 	{ "MEMBERS", "members", CTL_INT, 7 },
 	{ "BANNED", "banned", CTL_INT, 8 },
 	{ "INVITES", "openInvites", CTL_INT, 9 },
+	{ "CHANNELS", "channels", CTL_INT, 28 },
+	{ "POSTS", "channelMessages", CTL_INT, 29 },
 };
 
 static void

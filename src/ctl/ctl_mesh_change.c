@@ -153,7 +153,8 @@ ctl_mesh_unarchive(struct ctl *c)
 
 /* What goes with a mesh. */
 struct mesh_content {
-	int64_t members, sessions, queue, keys, memories;
+	int64_t members, sessions, queue, keys, memories, files, channels,
+	    posts;
 };
 
 static void
@@ -168,6 +169,9 @@ mesh_content(void *arg, const struct db_result *r)
 	m->queue = db_int(r, 0, 11);
 	m->keys = db_int(r, 0, 13);
 	m->memories = db_int(r, 0, 15);
+	m->files = db_int(r, 0, 25);
+	m->channels = db_int(r, 0, 28);
+	m->posts = db_int(r, 0, 29);
 }
 
 void
@@ -185,9 +189,10 @@ ctl_mesh_delete(struct ctl *c)
 	ctl_confirm(c, m.slug,
 	    "mesh %s goes for good, with all that is in it: members %" PRId64
 	    ", sessions %" PRId64 ", messages that wait %" PRId64
-	    ", state keys %" PRId64 ", memories %" PRId64,
-	    m.slug, has.members, has.sessions, has.queue, has.keys,
-	    has.memories);
+	    ", channels %" PRId64 " with messages %" PRId64
+	    ", state keys %" PRId64 ", memories %" PRId64 ", files %" PRId64,
+	    m.slug, has.members, has.sessions, has.queue, has.channels,
+	    has.posts, has.keys, has.memories, has.files);
 	p = db_params(STMT_mesh_delete);
 	db_put_id(p, &m.id);
 	ctl_query(c, p, NULL, NULL);
