@@ -227,4 +227,109 @@ subtest 'methods' => sub {
 	is($b->http(GET => '/v1/channels')->{status}, 401, 'nobody');
 };
 
+subtest 'names in paths' => sub {
+	my $id = good('ann', POST => '/v1/channels',
+	    { name => "caf\x{e9} one" })->{channelId};
+	good('ann', POST => '/v1/messages', { streamId => $id, text => 'hi',
+	    idempotencyKey => 'n' });
+	my $at = '/v1/streams/caf%C3%A9%20one';
+	is(good('ann', GET => "$at/messages")->{messages}[0]{streamId}, $id,
+	    'messages');
+	is(good('ann', GET => "$at/events?fromSeq=0", undef,
+	    accept => 'application/json')->{events}[0]{streamId}, $id,
+	    'a page of events');
+	my $ws = $b->ws(
+	    target => '/parties/channel-room/caf%C3%A9%20one?after=0',
+	    headers => { authorization => "Bearer $token{ann}" });
+	is($ws->status, 101, 'a room');
+	is($ws->wait_for(sub { $_[0]{type} eq 'message' })->{channelId}, $id,
+	    'its messages');
+	$ws->close;
+	is(ask('bob', GET => "$at/events")->{status}, 404,
+	    'a stream of events, for who may not see it');
+	for (['ann', '/v1/streams/caf%E9/events'],
+	    ['ann', '/v1/streams/caf%E9/messages']) {
+		refused(400, 'VALIDATION', "no text: $_->[1]", $_->[0],
+		    GET => $_->[1]);
+	}
+};
+
+subtest 'methods of a path' => sub {
+	for (['/v1/memory/search', 'GET, HEAD, OPTIONS'],
+	    ['/v1/ws', 'GET, OPTIONS'],
+	    ["/parties/channel-room/$dev", 'GET, OPTIONS'],
+	    ["/v1/durable-streams/$dev/tail", 'GET, OPTIONS'],
+	    ["/v1/artifacts/$dev/content", 'GET, HEAD, OPTIONS']) {
+		my $r = ask('ann', PUT => $_->[0], {});
+		is_deeply([$r->{status}, $r->{headers}{allow}],
+		    [405, $_->[1]], $_->[0]);
+	}
+};
+
+subtest 'what is known already' => sub {
+	my $at = '/v1/state/known';
+	good('ann', PUT => $at, { value => $_ }) for 1 .. 3;
+	for (['W/"3"', 304], ['"2", "3"', 304], ['*', 304], ['"2"', 200],
+	    ['3', 200], ['"33"', 200]) {
+		is(ask('ann', GET => $at, undef, 'if-none-match' => $_->[0])
+		    ->{status}, $_->[1], "If-None-Match: $_->[0]");
+	}
+	refused(400, 'VALIDATION', 'a tag is no condition of a change', 'ann',
+	    PUT => $at, { value => 4 }, 'if-none-match' => '"4"');
+	refused(400, 'VALIDATION', 'nor of a deletion', 'ann',
+	    DELETE => $at, undef, 'if-none-match' => '"4"');
+	is(good('ann', GET => $at)->{value}, 3, 'so that nothing is done');
+};
+
+subtest 'a key in a header' => sub {
+	my $with = sub {
+		return ask('ann', POST => '/v1/messages', { streamId => $dev,
+		    text => 'x' }, 'idempotency-key' => $_[0]);
+	};
+	is_deeply([$with->("caf\xe9")->{status}, $with->('k' x 257)->{status},
+	    $with->('k' x 256)->{status}], [400, 413, 200],
+	    'is as it would be in the body');
+};
+
+subtest 'each part of a query' => sub {
+	for ('limit=1&limit=2', '%6cimit=%zz', 'limit=1&%6Cimit=1') {
+		my $p = refused(400, 'VALIDATION', "is there once: $_", 'ann',
+		    GET => "/v1/channels?$_");
+		is($p->{errors}[0]{pointer}, '#/limit', 'which is named');
+	}
+};
+
+subtest 'the next page' => sub {
+	good('ann', POST => '/v1/durable-streams', {}) for 1 .. 5;
+	my ($next, %seen) = ('/v1/durable-streams?limit=2');
+	for (1 .. 4) {
+		my $r = ask('ann', GET => $next);
+		$seen{ $_->{durableStreamId} }++
+		    for @{ $r->{json}{durableStreams} };
+		($next) = ($r->{headers}{link} // '') =~ /^<(.*)>; rel="next"$/
+		    or last;
+	}
+	is_deeply([undef, (1) x 5], [$next, sort values %seen],
+	    'of a list from its end');
+	for my $from (0, -1) {
+		my ($at, @seqs) = ("/v1/streams/$dev/subscribe?fromSeq=$from"
+		    . '&limit=2');
+		for (1 .. 50) {
+			my $r = ask('ann', GET => $at);
+			push @seqs, grep { defined } map { $_->{streamSeq} }
+			    @{ $r->{json}{events} };
+			($at) = ($r->{headers}{link} // '') =~ /^<(.*)>;/
+			    or last;
+		}
+		is($at, undef, "from $from: it ends");
+		is_deeply(\@seqs, [1 .. $seqs[-1]], 'with all, once');
+		is(scalar @seqs, good('ann', GET =>
+		    "/v1/streams/$dev/messages?limit=1")->{lastSeq}, 'of them');
+	}
+	my $all = good('ann', GET => '/v1/members?limit=1')->{next};
+	my $r = ask('ann', GET => "/v1/members?limit=1&%61fter=$all");
+	unlike($r->{headers}{link} // '', qr/%61fter/,
+	    'and its address has one place');
+};
+
 done_testing;

@@ -401,6 +401,7 @@ static const struct field list_fields[] = {
 struct list_out {
 	struct list streams;
 	bool more;
+	struct id next;
 };
 
 static const struct field list_out_fields[] = {
@@ -408,6 +409,8 @@ static const struct field list_out_fields[] = {
 	    NULL, durable_fields, sizeof(struct durable), "The newest first." },
 	{ "more", F_BOOL, offsetof(struct list_out, more), 0, 0, FIELD_OMIT,
 	    NULL, NULL, 0, "There are more, before the last one." },
+	{ "next", F_ID, offsetof(struct list_out, next), 0, 0, FIELD_OMIT, NULL,
+	    NULL, 0, "There are more: before for the next page." },
 	{ .type = F_END },
 };
 
@@ -434,6 +437,8 @@ listed(void *arg, const struct db_result *res)
 	for (i = 0; i < n; i++)
 		durable_row(r, &v[i], res, i);
 	out.streams = (struct list){ v, n };
+	if (out.more)
+		out.next = v[n - 1].id;
 	op_reply(r, &out);
 }
 

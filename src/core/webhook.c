@@ -330,6 +330,7 @@ static const struct field webhook_row_fields[] = {
 struct list_out {
 	struct list webhooks;
 	bool more;
+	struct id next;
 };
 
 static const struct field list_out_fields[] = {
@@ -338,6 +339,8 @@ static const struct field list_out_fields[] = {
 	    "The newest first." },
 	{ "more", F_BOOL, offsetof(struct list_out, more), 0, 0, FIELD_OMIT,
 	    NULL, NULL, 0, "There are more, before the last one." },
+	{ "next", F_ID, offsetof(struct list_out, next), 0, 0, FIELD_OMIT, NULL,
+	    NULL, 0, "There are more: before for the next page." },
 	{ .type = F_END },
 };
 
@@ -397,6 +400,8 @@ listed(void *arg, const struct db_result *res)
 		v[i].mesh = r->client->session->mesh->id;
 	}
 	out.webhooks = (struct list){ v, n };
+	if (out.more)
+		out.next = v[n - 1].id;
 	op_reply(r, &out);
 }
 

@@ -86,6 +86,7 @@ static const struct field log_row_fields[] = {
 struct log_out {
 	struct list deliveries;
 	bool more;
+	struct id next;
 };
 
 static const struct field log_out_fields[] = {
@@ -94,6 +95,8 @@ static const struct field log_out_fields[] = {
 	    "The newest event first." },
 	{ "more", F_BOOL, offsetof(struct log_out, more), 0, 0, FIELD_OMIT,
 	    NULL, NULL, 0, "There are more." },
+	{ "next", F_ID, offsetof(struct log_out, next), 0, 0, FIELD_OMIT, NULL,
+	    NULL, 0, "There are more: before for the next page." },
 	{ .type = F_END },
 };
 
@@ -173,6 +176,8 @@ log_answer(void *arg, const struct db_result *res)
 	for (i = 0; i < n; i++)
 		log_read(&v[i], res, i);
 	out.deliveries = (struct list){ v, n };
+	if (out.more)
+		out.next = v[n - 1].id;
 	op_reply(r, &out);
 }
 

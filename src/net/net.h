@@ -106,6 +106,10 @@ struct slice http_header(const struct http_request *r, const char *name);
  * or longer than max - 1. */
 ptrdiff_t http_query(const struct http_request *r, const char *key, char *out,
     size_t max) MUST_CHECK;
+/* How often the key is there, with whatever value. */
+size_t http_query_count(const struct http_request *r, const char *key);
+/* Is this, as it stands in a query, the name of a key? */
+bool http_query_is(struct slice name, const char *key);
 /* The bytes that part of a path stands for, in out, which has room for as many
  * as it has; returns how many. */
 size_t http_path_text(struct slice part, char *out);

@@ -581,13 +581,26 @@ http_query_next(struct slice *s)
 	return (uint8_t)c;
 }
 
-static bool
+bool
 http_query_is(struct slice name, const char *key)
 {
 	for (; name.n > 0 && *key != '\0'; key++)
 		if (http_query_next(&name) != (uint8_t)*key)
 			return false;
 	return name.n == 0 && *key == '\0';
+}
+
+size_t
+http_query_count(const struct http_request *r, const char *key)
+{
+	struct slice rest = r->query, pair;
+	size_t n = 0;
+
+	while (rest.n > 0) {
+		pair = http_cut(&rest, '&');
+		n += http_query_is(http_cut(&pair, '='), key);
+	}
+	return n;
 }
 
 ptrdiff_t

@@ -138,8 +138,6 @@ void live_tick(struct proto *p);
 void http_route(struct proto *p, struct conn *c, const struct http_request *r);
 /* The token of a request (RFC 6750 2.1); {NULL, 0}: it shows none. */
 struct slice http_bearer(const struct http_request *r);
-/* Does its query have this key? */
-bool http_asks(const struct http_request *r, const char *key);
 /* Answers with an error: a problem of RFC 9457 where the path is of /v1. */
 void http_refuse(struct conn *c, const struct http_request *r, int status,
     const char *code, const char *text, const char *headers);

@@ -513,12 +513,11 @@ file_streams(const struct http_request *h)
 }
 
 static void
-file_refuse_method(struct conn *c, const struct http_request *h, bool post)
+file_refuse_method(
+    struct conn *c, const struct http_request *h, const char *headers)
 {
 	http_refuse(c, h, 405, "method_not_allowed",
-	    "This path takes another method.",
-	    post ? "Allow: GET, HEAD, POST, OPTIONS\r\n"
-		 : "Allow: GET, HEAD, PUT, OPTIONS\r\n");
+	    "This path takes another method.", headers);
 }
 
 /* Operations have a path of theirs, and no link's query: a file may have the
@@ -545,7 +544,8 @@ file_request(struct proto *p, struct conn *c, const struct http_request *h)
 		if (file_is(h->method, "GET") || file_is(h->method, "HEAD"))
 			file_content(p, c, h);
 		else
-			file_refuse_method(c, h, false);
+			file_refuse_method(
+			    c, h, "Allow: GET, HEAD, OPTIONS\r\n");
 		return true;
 	}
 	if (!post && file_link_path(h->path, &file) != 0)
@@ -555,13 +555,13 @@ file_request(struct proto *p, struct conn *c, const struct http_request *h)
 	if (post && file_is(h->method, "POST"))
 		file_post(p, c, h);
 	else if (post)
-		file_refuse_method(c, h, true);
+		file_refuse_method(c, h, "Allow: GET, HEAD, POST, OPTIONS\r\n");
 	else if (file_is(h->method, "PUT"))
 		file_put(p, c, h, &file);
 	else if (file_is(h->method, "GET") || file_is(h->method, "HEAD"))
 		file_get(p, c, h, &file);
 	else
-		file_refuse_method(c, h, false);
+		file_refuse_method(c, h, "Allow: GET, HEAD, PUT, OPTIONS\r\n");
 	return true;
 }
 

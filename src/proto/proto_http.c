@@ -162,28 +162,6 @@ http_bearer(const struct http_request *r)
 	return v.n > 0 ? v : (struct slice){ NULL, 0 };
 }
 
-bool
-http_asks(const struct http_request *r, const char *key)
-{
-	const size_t n = strlen(key);
-	struct slice q = r->query;
-	const char *end;
-
-	for (; q.n > 0; q.n -= (size_t)(end - q.p), q.p = end) {
-		if (*q.p == '&') {
-			q.p++;
-			q.n--;
-		}
-		if (q.n >= n && memcmp(q.p, key, n) == 0 &&
-		    (q.n == n || q.p[n] == '=' || q.p[n] == '&'))
-			return true;
-		end = q.n > 0 ? memchr(q.p, '&', q.n) : NULL;
-		if (end == NULL)
-			break;
-	}
-	return false;
-}
-
 static void
 http_metrics(struct proto *p, struct conn *c, const struct http_request *r)
 {

@@ -10,6 +10,7 @@
 #include "proto/proto_rest.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,15 @@ struct slice
 live_keep(struct live *l, struct slice s)
 {
 	return (struct slice){ pool_strndup(&l->pool, s.p, s.n), s.n };
+}
+
+bool
+live_channel(struct live *l, struct slice part)
+{
+	char *text = pool_alloc(&l->pool, part.n + 1);
+
+	l->in.channel = (struct slice){ text, http_path_text(part, text) };
+	return str_utf8(text, l->in.channel.n);
 }
 
 struct live *
@@ -213,13 +223,18 @@ live_answer_error(struct request *r)
 	struct live *l = LIVE_OF(r->client);
 	const struct live_wire *wire = r->wire;
 	const int status = table_errors[r->error].http;
+	const char *more = "";
 
+	if (status == 401)
+		more = "WWW-Authenticate: Bearer realm=\"linnet\"\r\n";
+	else if (r->error_retry_ms > 0)
+		more = pool_printf(&l->pool, "Retry-After: %" PRId64 "\r\n",
+		    (r->error_retry_ms + 999) / 1000);
+	else if (status == 503)
+		more = "Retry-After: 1\r\n";
 	conn_reply(l->peer->conn, status, "application/problem+json",
-	    pool_printf(&l->pool, "%s%s", l->cors,
-		status == 401 ? "WWW-Authenticate: Bearer realm=\"linnet\"\r\n"
-		: status == 503 ? "Retry-After: 1\r\n"
-				: ""),
-	    wire->body.p, wire->body.n);
+	    pool_printf(&l->pool, "%s%s", l->cors, more), wire->body.p,
+	    wire->body.n);
 	live_over(l);
 }
 
@@ -290,7 +305,7 @@ live_number(const struct http_request *h, const char *key, int64_t none,
 		return live_digits(
 		    (struct slice){ value, (size_t)n }, min, out);
 	*out = none;
-	return !http_asks(h, key);
+	return http_query_count(h, key) == 0;
 }
 
 bool
@@ -410,17 +425,19 @@ live_request(struct proto *p, struct conn *c, const struct http_request *h)
 	static const char room[] = "/parties/channel-room/";
 	const size_t n = sizeof(room) - 1;
 
-	if (!live_is(h->method, "GET"))
-		return false;
-	if (live_is(h->path, "/v1/ws")) {
+	bool get = live_is(h->method, "GET"), ws = live_is(h->path, "/v1/ws");
+
+	if (!ws && (h->path.n <= n || memcmp(h->path.p, room, n) != 0 ||
+		       memchr(h->path.p + n, '/', h->path.n - n) != NULL))
+		return get && sse_request(p, c, h);
+	if (!get)
+		http_refuse(c, h, 405, "method_not_allowed",
+		    "This path is a WebSocket, which begins with GET.",
+		    "Allow: GET, OPTIONS\r\n");
+	else if (ws)
 		live_enter(live_new(p, c, h, &ws_live), h);
-		return true;
-	}
-	if (h->path.n > n && memcmp(h->path.p, room, n) == 0 &&
-	    memchr(h->path.p + n, '/', h->path.n - n) == NULL) {
+	else
 		room_request(
 		    p, c, h, (struct slice){ h->path.p + n, h->path.n - n });
-		return true;
-	}
-	return sse_request(p, c, h);
+	return true;
 }

@@ -70,6 +70,8 @@ void live_discard(struct request *r);
 /* Becomes a WebSocket; false: it does not, and is over. */
 bool live_upgrade(struct live *l);
 struct slice live_keep(struct live *l, struct slice s);
+/* Which channel part of a path means: its bytes; false: they are no text. */
+bool live_channel(struct live *l, struct slice part) MUST_CHECK;
 /* Digits, perhaps with a sign, of a number that is not less than min. */
 bool live_digits(struct slice s, int64_t min, int64_t *out) MUST_CHECK;
 /* The same of a key of the query, or none; false: it is no such number. */

@@ -425,7 +425,7 @@ mcp_http_visit(struct mcp_http *m, const struct http_request *r)
 	char hidden[8];
 
 	m->visit.hidden = -1;
-	if (http_asks(r, "name")) {
+	if (http_query_count(r, "name") > 0) {
 		m->visit.name = (struct slice){ name, (size_t)(n > 0 ? n : 0) };
 		if (n <= 0 || (size_t)n > max || !str_is_name(name, (size_t)n))
 			return pool_printf(&m->pool,
@@ -438,7 +438,7 @@ mcp_http_visit(struct mcp_http *m, const struct http_request *r)
 		m->visit.hidden = 1;
 	else if (n == 5 && memcmp(hidden, "false", 5) == 0)
 		m->visit.hidden = 0;
-	else if (http_asks(r, "hidden"))
+	else if (http_query_count(r, "hidden") > 0)
 		return "hidden in the query has to be true or false.";
 	return NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "proto/proto.h"
 #include "proto/proto_openapi.h"
+#include "proto/proto_rest.h"
 
 struct openapi_document {
 	int64_t limits[LIMIT_MAX];
@@ -41,21 +42,6 @@ openapi_document(struct proto *p)
 	return d;
 }
 
-/* RFC 9110 13.1.2: a list of tags, or * for any. */
-static bool
-openapi_is_known(const struct http_request *h, const char *etag)
-{
-	struct slice s = http_header(h, "if-none-match");
-	const size_t n = strlen(etag);
-
-	if (s.n == 1 && *s.p == '*')
-		return true;
-	for (; s.n >= n; s.p++, s.n--)
-		if (memcmp(s.p, etag, n) == 0)
-			return true;
-	return false;
-}
-
 void
 openapi_http_reply(
     struct proto *p, struct conn *c, const struct http_request *h)
@@ -66,7 +52,7 @@ openapi_http_reply(
 	snprintf(headers, sizeof(headers),
 	    "%sETag: %s\r\nCache-Control: no-cache\r\n",
 	    http_cors(p, h, cors) != NULL ? cors : "", d->etag);
-	if (openapi_is_known(h, d->etag))
+	if (rest_etag_known(http_header(h, "if-none-match"), d->etag))
 		conn_reply(c, 304, NULL, headers, NULL, 0);
 	else
 		conn_reply(c, 200, "application/json", headers, d->text.data,

@@ -202,6 +202,23 @@ rest_matches(const char *route, const struct http_request *h, bool *method)
 	return true;
 }
 
+/* Idempotency-Key is what the field of that name would be. */
+static enum err
+rest_key(struct request *r, const struct field *f, struct slice *out)
+{
+	const struct rest_wire *wire = r->wire;
+
+	if ((int64_t)wire->key.n > f->max)
+		return op_error(r, ERR_TOO_BIG,
+		    "Idempotency-Key is longer than %" PRId64 " bytes.",
+		    f->max);
+	if (!str_utf8(wire->key.p, wire->key.n))
+		return op_error(
+		    r, ERR_MALFORMED, "Idempotency-Key must be text in UTF-8.");
+	*out = wire->key;
+	return ERR_NONE;
+}
+
 static enum err
 rest_decode(struct request *r, const struct op *op, void *in, void *arg)
 {
@@ -224,7 +241,7 @@ rest_decode(struct request *r, const struct op *op, void *in, void *arg)
 		if (strcmp(f->name, "token") == 0 && wire->bearer.n > 0)
 			*s = wire->bearer;
 		if (strcmp(f->name, "idempotencyKey") == 0 && s->n == 0)
-			*s = wire->key;
+			e = rest_key(r, f, s);
 	}
 	return e;
 }
@@ -296,8 +313,9 @@ rest_take(struct request *r, const struct http_request *h)
 	if (bad != NULL) {
 		r->error_at = pool_printf(&r->pool, "/%s", bad);
 		op_refuse(r, ERR_MALFORMED,
-		    "%s cannot be read: it has to be text in UTF-8, with two "
-		    "hex digits after each %%.",
+		    "%s cannot be read: it has to be there once, where a list "
+		    "has commas between, and to be text in UTF-8, with two hex "
+		    "digits after each %%.",
 		    bad);
 		return false;
 	}
@@ -306,7 +324,7 @@ rest_take(struct request *r, const struct http_request *h)
 		wire->query = rest_keep(r, h->query);
 	}
 	wire->key = rest_keep(r, http_header(h, "idempotency-key"));
-	rest_etag_read(&wire->etag, h);
+	rest_etag_read(&wire->etag, h, rest_reads(wire->route), &r->pool);
 	return true;
 }
 
@@ -348,14 +366,23 @@ rest_run(struct proto *p, struct conn *c, const struct http_request *h,
 	rest_go(r);
 }
 
-/* Adds the method of a route to those that a path takes. */
+/* Adds the method of a route to those that a path takes, once: two routes may
+ * be of one path. */
 static void
 rest_allow(char allow[static REST_ALLOW_MAX], const char *route)
 {
-	size_t n = strlen(allow);
+	const size_t n = strlen(allow), len = strcspn(route, " ");
+	const char *at;
 
+	for (at = allow; *at != '\0'; at += strspn(at, ", ")) {
+		const size_t m = strcspn(at, ",");
+
+		if (m == len && memcmp(at, route, len) == 0)
+			return;
+		at += m;
+	}
 	(void)snprintf(allow + n, REST_ALLOW_MAX - n, "%s%.*s%s",
-	    n > 0 ? ", " : "", (int)strcspn(route, " "), route,
+	    n > 0 ? ", " : "", (int)len, route,
 	    rest_reads(route) ? ", HEAD" : "");
 }
 

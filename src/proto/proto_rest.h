@@ -38,13 +38,17 @@ void rest_page_rates(struct buf *b, const struct request *r);
  * proto_rest_etag.c
  */
 struct rest_etag {
-	int64_t condition; /* the version that it shall have, or -1 */
-	int64_t known;	   /* the version that the client has, or -1 */
-	bool bad;	   /* the condition is none */
-	bool same;	   /* the client has what would be answered */
+	int64_t condition;  /* the version that it shall have, or -1 */
+	struct slice known; /* those that the client has, of what is read */
+	const char *bad;    /* the condition is none: what to send */
+	bool same;	    /* the client has what would be answered */
 };
-/* What the headers of a request say. */
-void rest_etag_read(struct rest_etag *e, const struct http_request *h);
+/* What the headers of a request say that reads, or changes something. */
+void rest_etag_read(struct rest_etag *e, const struct http_request *h,
+    bool reads, struct pool *pool);
+/* Is this tag, with its quotes, among those of If-None-Match (RFC 9110 13.1.2),
+ * weak ones too? */
+bool rest_etag_known(struct slice known, const char *tag);
 /* Puts the condition into the input of an operation that knows one. */
 enum err rest_etag_decode(struct request *r, const struct op *op, void *in,
     struct rest_etag *e) MUST_CHECK;

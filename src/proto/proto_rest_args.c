@@ -190,9 +190,9 @@ rest_args(const struct op *op, const char *route, const struct http_request *h,
 		if (f->flags & FIELD_MESH || args_in_route(route, f))
 			continue;
 		n = http_query(h, f->name, value, h->query.n + 1);
-		if (n < 0 && http_asks(h, f->name))
+		if (http_query_count(h, f->name) > (n >= 0))
 			a.bad = f;
-		if (n >= 0)
+		else if (n >= 0)
 			args_put(&a, f, (struct slice){ value, (size_t)n });
 	}
 	json_object_end(&a.w);

@@ -42,19 +42,39 @@ etag_is_any(struct slice s)
 	return s.n == 1 && s.p[0] == '*';
 }
 
+bool
+rest_etag_known(struct slice known, const char *tag)
+{
+	const size_t n = strlen(tag);
+
+	if (etag_is_any(known))
+		return true;
+	for (; known.n >= n; known.p++, known.n--)
+		if (memcmp(known.p, tag, n) == 0)
+			return true;
+	return false;
+}
+
 void
-rest_etag_read(struct rest_etag *e, const struct http_request *h)
+rest_etag_read(struct rest_etag *e, const struct http_request *h, bool reads,
+    struct pool *pool)
 {
 	struct slice match = http_header(h, "if-match");
 	struct slice none = http_header(h, "if-none-match");
 
-	*e = (struct rest_etag){ .condition = -1, .known = -1 };
-	if (match.n > 0)
-		e->bad = !etag_parse(match, &e->condition);
+	*e = (struct rest_etag){ .condition = -1 };
+	if (match.n > 0 && !etag_parse(match, &e->condition))
+		e->bad = "If-Match is the ETag of an answer, as \"3\".";
+	else if (match.n > 0)
+		return;
+	else if (reads)
+		e->known = (struct slice){ pool_strndup(pool, none.p, none.n),
+			none.n };
 	else if (etag_is_any(none))
 		e->condition = 0;
-	else if (none.n > 0 && !etag_parse(none, &e->known))
-		e->known = -1;
+	else if (none.n > 0)
+		e->bad = "If-None-Match is * where something is changed: only "
+			 "if it is not there. If-Match has an ETag.";
 }
 
 enum err
@@ -67,9 +87,8 @@ rest_etag_decode(
 		e->condition = -1;
 		return ERR_NONE;
 	}
-	if (e->bad)
-		return op_error(r, ERR_MALFORMED,
-		    "If-Match is the ETag of an answer, as \"3\".");
+	if (e->bad != NULL)
+		return op_error(r, ERR_MALFORMED, "%s", e->bad);
 	if (e->condition != -1)
 		*(int64_t *)(void *)((char *)in + f->offset) = e->condition;
 	return ERR_NONE;
@@ -79,12 +98,12 @@ const char *
 rest_etag_headers(struct request *r, const void *out, struct rest_etag *e)
 {
 	const struct field *f = etag_field(r->op->out, "version");
-	int64_t version;
+	const char *tag;
 
 	if (f == NULL)
 		return "";
-	version =
-	    *(const int64_t *)(const void *)((const char *)out + f->offset);
-	e->same = version > 0 && version == e->known;
-	return pool_printf(&r->pool, "ETag: \"%" PRId64 "\"\r\n", version);
+	tag = pool_printf(&r->pool, "\"%" PRId64 "\"",
+	    *(const int64_t *)(const void *)((const char *)out + f->offset));
+	e->same = e->known.n > 0 && rest_etag_known(e->known, tag);
+	return pool_printf(&r->pool, "ETag: %s\r\n", tag);
 }

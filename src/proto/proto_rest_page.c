@@ -19,6 +19,8 @@ static const struct {
 	{ "next_cursor", "cursor" },
 	{ "next", "after" },
 	{ "next", "afterSeq" },
+	{ "next", "before" },
+	{ "nextSeq", "fromSeq" },
 };
 
 static const struct field *
@@ -30,46 +32,55 @@ page_field(const struct field *f, const char *name)
 	return NULL;
 }
 
-/* The field of the answer, and the key of the query; NULL: it has no pages. */
+/* The field of an answer, and the key of the query, if it has those of a row of
+ * the table. */
 static const struct field *
-page_next(const struct op *op, const char **key)
+page_next(const struct op *op, size_t i, const char **key)
 {
-	const struct field *f;
-	size_t i;
+	*key = page_names[i].cursor;
+	return page_field(op->in, *key) != NULL
+		   ? page_field(op->out, page_names[i].next)
+		   : NULL;
+}
 
-	for (i = 0; i < NELEM(page_names); i++) {
-		f = page_field(op->out, page_names[i].next);
-		if (f == NULL ||
-		    page_field(op->in, page_names[i].cursor) == NULL)
-			continue;
-		*key = page_names[i].cursor;
-		return f;
-	}
-	return NULL;
+/* What happens goes on: such a list says where also on its last page. */
+static bool
+page_is_last(const struct op *op, const void *out)
+{
+	const struct field *f = page_field(op->out, "more");
+
+	return f != NULL &&
+	       !*(const bool *)(const void *)((const char *)out + f->offset);
 }
 
 bool
 rest_page_has(const struct op *op, const char *route)
 {
 	const char *key;
+	size_t i;
 
-	return str_starts(route, "GET ") && page_next(op, &key) != NULL;
+	for (i = 0; i < NELEM(page_names); i++)
+		if (page_next(op, i, &key) != NULL)
+			return str_starts(route, "GET ");
+	return false;
 }
 
 /* The query without a key, an & behind each part. */
 static void
 page_query(struct buf *b, struct slice query, const char *key)
 {
-	const size_t n = strlen(key);
-	const char *p = query.p, *end = query.p + query.n, *part;
+	const char *p = query.p, *end = query.p + query.n, *part, *name;
 
 	for (; p < end; p = part + 1) {
 		part = memchr(p, '&', (size_t)(end - p));
 		if (part == NULL)
 			part = end;
+		name = memchr(p, '=', (size_t)(part - p));
 		if (p == part ||
-		    ((size_t)(part - p) >= n && memcmp(p, key, n) == 0 &&
-			(p + n == part || p[n] == '=')))
+		    http_query_is(
+			(struct slice){
+			    p, (size_t)((name != NULL ? name : part) - p) },
+			key))
 			continue;
 		buf_add(b, p, (size_t)(part - p));
 		buf_addc(b, '&');
@@ -122,12 +133,20 @@ void
 rest_page_header(struct buf *b, const struct op *op, struct slice path,
     struct slice query, const void *out)
 {
+	const struct field *f;
 	const char *key;
-	const struct field *f = page_next(op, &key);
 	struct buf value;
+	size_t i;
 
+	if (page_is_last(op, out))
+		return;
 	buf_init(&value, PAGE_VALUE_MAX);
-	if (!page_value(&value, f, out)) {
+	for (i = 0; i < NELEM(page_names); i++) {
+		f = page_next(op, i, &key);
+		if (f != NULL && page_value(&value, f, out))
+			break;
+	}
+	if (i == NELEM(page_names)) {
 		buf_free(&value);
 		return;
 	}

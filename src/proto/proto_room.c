@@ -198,9 +198,11 @@ room_request(struct proto *p, struct conn *c, const struct http_request *h,
 	struct live *l = live_new(p, c, h, &room_live);
 
 	l->op = "follow_channel";
-	l->in.channel = live_keep(l, channel);
 	l->in.flags = FOLLOW_POSTS;
-	if (!h->upgrade)
+	if (!live_channel(l, channel))
+		live_refuse(l, ERR_MALFORMED,
+		    "The channel's name must be text in UTF-8.");
+	else if (!h->upgrade)
 		live_refuse(l, ERR_MALFORMED,
 		    "This is a WebSocket; GET /v1/streams/{streamId}/messages "
 		    "has the messages.");

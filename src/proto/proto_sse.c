@@ -231,7 +231,7 @@ sse_place(struct live *l, const struct http_request *h)
 	n = http_query(h, "after", at, sizeof(at));
 	if (n > 0)
 		in->place = live_keep(l, (struct slice){ at, (size_t)n });
-	if (n > 0 || http_asks(h, "after"))
+	if (n > 0 || http_query_count(h, "after") > 0)
 		return n > 0;
 	if (in->channel.n == 0)
 		return true;
@@ -275,9 +275,11 @@ sse_request(struct proto *p, struct conn *c, const struct http_request *h)
 		return false;
 	l = live_new(p, c, h, &sse_live);
 	l->op = stream.n > 0 ? "follow_channel" : "follow_mesh";
-	l->in.channel = live_keep(l, stream);
 	l->in.flags = FOLLOW_LINES;
-	if (sse_place(l, h))
+	if (!live_channel(l, stream))
+		live_refuse(l, ERR_MALFORMED,
+		    "The channel's name must be text in UTF-8.");
+	else if (sse_place(l, h))
 		live_enter(l, h);
 	else
 		live_refuse(l, ERR_MALFORMED,

@@ -309,9 +309,13 @@ tail_request(struct proto *p, struct conn *c, const struct http_request *h)
 	struct slice id;
 	struct tail *t;
 
-	if (h->method.n != 3 || memcmp(h->method.p, "GET", 3) != 0 ||
-	    !tail_matches(h, &route, &id))
+	if (!tail_matches(h, &route, &id))
 		return false;
+	if (h->method.n != 3 || memcmp(h->method.p, "GET", 3) != 0) {
+		http_refuse(c, h, 405, "method_not_allowed",
+		    "This path is read with GET.", "Allow: GET, OPTIONS\r\n");
+		return true;
+	}
 	t = xcalloc(1, sizeof(*t));
 	t->route = route;
 	buf_init(&t->out, SIZE_MAX / 2);
