@@ -206,7 +206,7 @@ subtest 'who may not' => sub {
 	is($broker->http('GET', '/v1/ws', { Authorization =>
 	    "Bearer $token{ann}{token}" })->{status}, 426,
 	    'without an upgrade');
-	is($broker->http('POST', '/v1/ws', {}, {})->{status}, 404, 'POST');
+	is($broker->http('POST', '/v1/ws', {}, {})->{status}, 405, 'POST');
 	my $mute = asks($ann, 'create_token', scopes => ['state:read'])
 	    ->{token};
 	$ws = Linnet::Ws->new($broker->where, target =>

@@ -65,8 +65,9 @@ sub at_once {
 		my $c = shift @{ $more{$p} };
 		push @{ $more{$p} }, $c;
 		push @ids, [$c, $c->post(type => $type, %o)];
-		# One worker reads what is sent in its order.
-		$bob->request({ type => 'none' });
+		# One worker reads what is sent, and the database what it asks,
+		# in its order; nothing here reads more than twice first.
+		$bob->request({ type => 'list_channels' }) for 1 .. 3;
 	}
 	print $first "commit;\n";
 	close $first;
@@ -174,6 +175,17 @@ subtest 'durable streams' => sub {
 	    ['ok', 'forbidden'], 'it is deleted, also by who may not');
 	is(rows("select count(*) from durable where id = '$d'"), 0,
 	    'it is gone');
+	$d = good($bob, 'create_durable_stream', targetStreamId => $work)
+	    ->{durableStreamId};
+	good($bob, 'append_durable_chunks', durableStreamId => $d,
+	    chunks => [{ text => 'once' }]);
+	is_deeply(at_once(
+	    [$bob, 'commit_durable_stream', durableStreamId => $d],
+	    [$ann, 'commit_durable_stream', durableStreamId => $d]),
+	    ['ok', 'ok'], 'two commit it');
+	is(rows("select count(*) from post
+	    where parts -> 0 -> 'payload' ->> 'text' = 'once'"), 1,
+	    'it is one message');
 };
 
 subtest 'webhooks' => sub {

@@ -81,8 +81,9 @@ void journal_text(
 /*
  * post.c: messages of channels.
  */
-/* Posts what this says (parts, reply_to, client_id) to the channel that a
- * request means, and calls done with what became of it; or fails the request.
+/* Posts what this says (parts, reply_to, client_id; id, or null for a new one)
+ * to the channel that a request means, and calls done with what became of it;
+ * or fails the request.
  * parts: the same before they were put together, as far as that was done. */
 typedef void post_fn(struct request *r, const struct post *p, bool repeated);
 void post_begin(struct request *r, struct slice channel,

@@ -278,7 +278,9 @@ commit_post(struct ending_stream *g, struct slice text)
 	g->out.bytes = (int64_t)text.n;
 	hex = pool_alloc(&r->pool, ID_HEX_LEN + 1);
 	channel = (struct slice){ id_hex(&g->channel, hex), ID_HEX_LEN };
-	what = (struct post){ .client_id = g->key,
+	/* By its id there is one, whoever else commits it now. */
+	what = (struct post){ .id = g->out.durable,
+		.client_id = g->key,
 		.parts = post_parts(r, &none, text) };
 	post_begin(r, channel, &what, &none, commit_posted);
 }

@@ -299,7 +299,8 @@ post_found(struct request *r, struct channel *c)
 	struct post *p = &g->post;
 
 	g->is_thread = channel_is_thread(c);
-	id_new(&p->id);
+	if (id_is_null(&p->id))
+		id_new(&p->id);
 	p->mesh = s->mesh->id;
 	p->channel = c->id;
 	p->member = s->info.member;
