@@ -199,9 +199,9 @@ share_refuse(const struct share_in *in, uint8_t sha256[FILE_SHA256_LEN])
 	size_t i;
 
 	if (!str_utf8(in->name.p, in->name.n))
-		return "name must be UTF-8.";
+		return "Its name must be UTF-8.";
 	if (share_has_control(in->name))
-		return "name has a control character.";
+		return "Its name has a control character.";
 	for (i = 0; i < in->tags.n; i++) {
 		if (tags[i].n == 0 || tags[i].n > FILE_TAG_MAX)
 			return "A tag is empty, or longer than 128 bytes.";
@@ -211,7 +211,7 @@ share_refuse(const struct share_in *in, uint8_t sha256[FILE_SHA256_LEN])
 			       "character.";
 	}
 	if (in->mime.n > 0 && !share_is_mime(in->mime))
-		return "mimeType is no media type; text/plain is one.";
+		return "Its type is no media type; text/plain is one.";
 	if (in->sha256.n > 0 && crypto_unhex(sha256, FILE_SHA256_LEN,
 				    in->sha256.p, in->sha256.n) != 0)
 		return "sha256 must be 64 hex digits.";
