@@ -552,13 +552,13 @@ test_tools(void)
 		    "\"all\":true",
 		    "{\"peers\":[{\"displayName\":\"a\"},"
 		    "{\"displayName\":\"b\"},{\"displayName\":\"c\"}]}",
-		    "[{\"name\":\"b\",\"key\":\"\",\"status\":\"idle\"}],"
+		    "[{\"name\":\"b\",\"status\":\"idle\"}],"
 		    "\"next\":\"2\"" },
 		{ "the last one", "list_peers", "{\"limit\":1,\"after\":\"2\"}",
 		    "",
 		    "{\"peers\":[{\"displayName\":\"a\"},"
 		    "{\"displayName\":\"b\"},{\"displayName\":\"c\"}]}",
-		    "[{\"name\":\"c\",\"key\":\"\",\"status\":\"idle\"}],"
+		    "[{\"name\":\"c\",\"status\":\"idle\"}],"
 		    "\"unread\"" },
 		{ "after what was no page", "list_peers", "{\"after\":\"x\"}",
 		    NULL, NULL, "after must be" },
