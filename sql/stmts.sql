@@ -2132,8 +2132,8 @@ with i as (
 	when not (i.moderates or i.owns and (a.member_id = i.by_member
 	    or r.member_id = i.by_member
 	    or coalesce(b.role in ('owner', 'admin'), false))) then 2
-	else 0 end as code, a.deleted_at is null as fresh,
-	i.n = min(i.n) over (partition by i.id, i.by_member) as first
+	else 0 end as code, a.deleted_at is null
+	and i.n = min(i.n) over (partition by i.id) as fresh
 	from i left join artifact a on a.id = i.id and a.mesh_id = i.mesh_id
 	left join channel c on c.id = a.channel_id and c.closed_at is null
 	left join channel r on r.id = coalesce(c.root_id, c.id)
@@ -2144,13 +2144,11 @@ with i as (
 	    and grant_take(c.mesh_id, c.by_member, '{artifact:admin}', case
 		when c.root_id is null then 'channel' else 'thread' end,
 		id_text(c.channel_id),
-		id_text(coalesce(c.root_id, c.channel_id)), null,
-		c.fresh and c.first, c.at) is null then 0 else c.code end as passed
+		id_text(coalesce(c.root_id, c.channel_id)), null, c.fresh,
+		c.at) is null then 0 else c.code end as passed
 	from (select * from checked order by n) c
 ), news as (
-	select * from (select *, min(n) filter (where passed = 0)
-	    over (partition by id) as done_by from permitted) p
-	where fresh and n = done_by
+	select * from permitted where passed = 0 and fresh
 ), marked as (
 	update artifact a set deleted_at = news.at::timestamptz,
 	    deleted_by = news.by_member, deleted_why = news.why from news
@@ -2310,10 +2308,9 @@ left join lines l on l.k = c.n::int8 << 32;
 
 -- Messages get other parts, from who wrote them, or are taken back (parts null),
 -- also by who has a hand in the channel ($6: in all of them), or a grant.  $10:
--- what the member wrote and what it owns is for it to do.  Of several in a batch
--- that may, the first one counts that takes it back, else the last.  Columns: 0
--- done, 1 no such message, 2 not for this member to do, 3 it was taken back; was
--- anything changed; the channel; the place of the entry; is it a thread.
+-- what the member wrote and what it owns is for it to do.  Columns: 0 done, 1 no
+-- such message, 2 not for this member to do, 3 it was taken back; was anything
+-- changed; the channel; the place of the entry; is it a thread.
 -- name: post_change batch 10
 with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
@@ -2329,8 +2326,7 @@ with i as (
 	    or coalesce(b.role in ('owner', 'admin'), false)))) then 2
 	when p.redacted_at is not null and i.parts is not null then 3
 	else 0 end as code, p.redacted_at is null as fresh,
-	i.n = min(i.n) over (partition by i.id, i.by_member, i.parts is null)
-	    as first
+	i.n = max(i.n) over (partition by i.id) as counts
 	from i left join post p on p.id = i.id and p.mesh_id = i.mesh_id
 	left join channel c on c.id = p.channel_id and c.closed_at is null
 	left join channel r on r.id = coalesce(c.root_id, c.id)
@@ -2342,16 +2338,11 @@ with i as (
 		when c.root_id is null then 'channel' else 'thread' end,
 		id_text(c.channel_id),
 		id_text(coalesce(c.root_id, c.channel_id)), null,
-		c.fresh and c.first, c.at) is null then 0
+		c.fresh and c.counts, c.at) is null then 0
 	    else c.code end as passed
 	from (select * from checked order by n) c
-), ordered as (
-	select p.*, min(p.n) filter (where p.passed = 0 and p.parts is null)
-	    over w as taken, max(p.n) filter (where p.passed = 0) over w as last
-	from permitted p window w as (partition by p.id)
 ), news as (
-	select * from ordered where passed = 0 and fresh
-	and n = coalesce(taken, last)
+	select * from permitted where passed = 0 and fresh and counts
 ), changed as (
 	update post p set parts = coalesce(news.parts, '[]')::json,
 	    fingerprint = coalesce(news.fingerprint, p.fingerprint),
@@ -2371,10 +2362,8 @@ with i as (
 	    $15::text[], $16::text[]) as l(n, k, id, type, head, tail)
 	join news using (n)) a, journal_write(a.v) w
 )
-select c.n, case when c.passed = 0 and c.parts is not null and c.n > c.taken
-    then 3 else c.passed end, l.n is not null, c.channel_id, l.n,
-    c.root_id is not null
-from ordered c left join lines l on l.k = c.n::int8 << 32;
+select c.n, c.passed, l.n is not null, c.channel_id, l.n, c.root_id is not null
+from permitted c left join lines l on l.k = c.n::int8 << 32;
 
 -- Reactions come, and go ($6 false).  Columns as above; and how many there are
 -- of it.
@@ -2433,7 +2422,7 @@ with i as (
 	when not (i.moderates or i.owns and (c.member_id = i.by_member
 	    or coalesce(b.role in ('owner', 'admin'), false))) then 2
 	else 0 end as code,
-	i.n = min(i.n) over (partition by i.channel_id, i.by_member) as first
+	i.n = min(i.n) over (partition by i.channel_id) as counts
 	from i left join channel c on c.id = i.channel_id
 	and c.mesh_id = i.mesh_id and c.closed_at is null
 	left join channel_member b on b.channel_id = coalesce(c.root_id, c.id)
@@ -2443,15 +2432,13 @@ with i as (
 	    and grant_take(c.mesh_id, c.by_member, '{channel:admin}', case
 		when c.root_id is null then 'channel' else 'thread' end,
 		id_text(c.channel_id),
-		id_text(coalesce(c.root_id, c.channel_id)), null, c.first,
+		id_text(coalesce(c.root_id, c.channel_id)), null, c.counts,
 		c.at) is null then 0 else c.code end as passed
 	from (select * from checked order by n) c
 ), news as (
 	select *, (select count(*) from channel t where t.root_id = channel_id
 	    and t.closed_at is null) as threads
-	from (select *, min(n) filter (where passed = 0)
-	    over (partition by channel_id) as done_by from permitted) p
-	where n = done_by
+	from permitted where passed = 0 and counts
 ), lines as materialized (
 	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
 	    l.id, l.type, null, null, l.head || news.threads || l.tail,
@@ -2488,15 +2475,14 @@ with i as (
 	select i.*, m.role as had, case
 	when c.id is null then 1
 	when o.id is null then 3
+	when m.role is not distinct from i.role then 0
 	when i.moderates or i.owns and (c.member_id = i.by_member
 	    or coalesce(b.role in ('owner', 'admin'), false)
 	    or i.member_id = i.by_member and coalesce(i.role, '') in (
 		'', case when m.role is null then 'member' else '' end))
-	then 0
-	-- It is so, whoever asks.
-	when m.role is not distinct from i.role then 4 else 2 end as code,
-	i.n = min(i.n) over (partition by i.channel_id, i.member_id,
-	    i.by_member) as first
+	then 0 else 2 end as code,
+	-- Of several about one member in a batch the last one counts.
+	i.n = max(i.n) over (partition by i.channel_id, i.member_id) as counts
 	from i left join channel c on c.id = i.channel_id
 	and c.mesh_id = i.mesh_id and c.root_id is null and c.closed_at is null
 	and channel_admits(c, i.by_member)
@@ -2510,14 +2496,11 @@ with i as (
 	select c.*, case when c.code = 2
 	    and grant_take(c.mesh_id, c.by_member, '{channel:admin}',
 		'channel', id_text(c.channel_id), id_text(c.channel_id), null,
-		c.first, c.at) is null then 0 else c.code end as passed
+		c.counts, c.at) is null then 0 else c.code end as passed
 	from (select * from checked order by n) c
 ), news as (
-	-- Of several in a batch that may, the last one counts.
-	select * from (select *, max(n) filter (where passed = 0)
-	    over (partition by channel_id, member_id) as done_by
-	    from permitted) p
-	where n = done_by and role is distinct from had
+	select * from permitted where passed = 0 and counts
+	and role is distinct from had
 ), gone as (
 	delete from channel_member m using news
 	where news.role is null and m.channel_id = news.channel_id
@@ -2535,8 +2518,7 @@ with i as (
 	    $14::text[]) as l(n, k, id, type, payload)
 	join news using (n)) a, journal_write(a.v) w
 )
-select c.n, case c.passed when 4 then 0 else c.passed end, l.n is not null, l.n,
-    l.before
+select c.n, c.passed, l.n is not null, l.n, l.before
 from permitted c left join lines l on l.k = c.n::int8 << 32;
 
 -- Its members, by name, for a member that may see it: else no row.
@@ -2750,9 +2732,9 @@ with i as (
 	    $5::text[], $6::text[], $7::bool[], $8::bool[]) as t(n, id, mesh_id,
 	    by_member, why, at, needs, manages)
 ), found as (
-	select i.*, x.id is not null as known, x.revoked_at is null
-	    or not x.shows as fresh, i.n = min(i.n) over (partition by i.id,
-	    i.by_member) as first, i.manages and x.shows and stream_manages(i.mesh_id,
+	select i.*, x.id is not null as known, (x.revoked_at is null
+	    or not x.shows) and i.n = min(i.n) over (partition by i.id)
+	    as fresh, i.manages and x.shows and stream_manages(i.mesh_id,
 	    resource_stream(x.resource_type, x.resource_id), i.by_member)
 	    as owns
 	from i left join lateral (select g.*, g.member_id = i.by_member
@@ -2763,14 +2745,12 @@ with i as (
 	select f.*, case
 	when f.owns then 0
 	when f.needs and grant_take(f.mesh_id, f.by_member, '{grant:create}',
-	    'org', id_text(f.mesh_id), null, null,
-	    f.known and f.fresh and f.first, f.at) is not null then 2
+	    'org', id_text(f.mesh_id), null, null, f.known and f.fresh, f.at)
+	    is not null then 2
 	when not f.known then 1 else 0 end as code
 	from (select * from found order by n) f
 ), news as (
-	select * from (select *, min(n) filter (where code = 0)
-	    over (partition by id) as done_by from checked) c
-	where fresh and n = done_by
+	select * from checked where code = 0 and fresh
 ), gone as (
 	update permission_grant g set revoked_at = news.at::timestamptz,
 	    revoked_why = news.why from news where g.id = news.id
@@ -2807,8 +2787,8 @@ with i as (
 	from checked c join permission_grant g on g.member_id = c.member_id
 	and g.mesh_id = c.mesh_id and g.revoked_at is null
 	and (g.expires_at is null or g.expires_at > now())
-	where c.code = 0 and c.n = (select min(x.n) from checked x
-	    where x.member_id = c.member_id and x.code = 0)
+	where c.code = 0 and c.n = (select min(x.n) from i x
+	    where x.member_id = c.member_id)
 ), gone as (
 	update permission_grant g set revoked_at = news.at::timestamptz,
 	    revoked_why = news.why from news where g.id = news.grant_id
@@ -2913,27 +2893,22 @@ with i as (
 	    $10::text[], $11::bool[], $12::uuid[], $13::bool[]) as t(n, id,
 	    mesh_id, by_member, approves, notes, grant_id, expires_at, max_uses,
 	    at, needs, command_id, manages)
-), judged as materialized (
+), checked as materialized (
 	select i.*, q.member_id, q.action, q.resource_type, q.resource_id, case
 	when q.id is null or q.member_id <> i.by_member and q.about is not null
 	    and not stream_shows(i.mesh_id, q.about, i.by_member) then 1
-	when q.status <> 'open' then 3
+	when q.status <> 'open' or i.n > i.first then 3
 	when not i.needs then 0
 	when q.member_id = i.by_member then case when i.approves then 2
 	    else 0 end
 	when i.manages and stream_manages(i.mesh_id, q.about, i.by_member)
 	    then 0
 	when grant_take(i.mesh_id, i.by_member, '{grant:create}', 'org',
-	    id_text(i.mesh_id), null, null, i.first, i.at) is not null then 2
-	else 0 end as said
-	from (select *, n = min(n) over (partition by id, by_member) as first
-	    from i order by n) i left join permission_request q on q.id = i.id
+	    id_text(i.mesh_id), null, null, true, i.at) is not null then 2
+	else 0 end as code
+	from (select *, min(n) over (partition by id) as first from i
+	    order by n) i left join permission_request q on q.id = i.id
 	and q.mesh_id = i.mesh_id
-), checked as (
-	-- Who comes after the first of a batch that may comes too late.
-	select j.*, case when j.said in (0, 2) and j.n > min(j.n) filter (where
-	    j.said = 0) over (partition by j.id) then 3 else j.said end as code
-	from judged j
 ), news as (
 	select * from checked where code = 0
 ), ended as (
@@ -3101,25 +3076,20 @@ with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::text[], $6::bool[], $7::bool[], $8::bool[]) as t(n, id,
 	    mesh_id, by_member, at, decides, admins, owns)
-), judged as materialized (
+), checked as materialized (
 	select i.*, case
-	when c.id is null then 1
+	when c.id is null or i.n > i.first then 1
 	when i.owns and c.member_id = i.by_member or i.decides
 	    or i.admins and c.channel_id is not null then 0
 	when c.channel_id is not null and grant_take(i.mesh_id, i.by_member,
 	    '{channel:admin}', 'channel', id_text(c.channel_id),
-	    id_text(c.channel_id), null, i.first, i.at) is null then 0
+	    id_text(c.channel_id), null, true, i.at) is null then 0
 	when grant_take(i.mesh_id, i.by_member, '{grant:create}', 'org',
-	    id_text(i.mesh_id), null, null, i.first, i.at) is null then 0
-	else 2 end as said
-	from (select *, n = min(n) over (partition by id, by_member) as first
-	    from i order by n) i left join command c on c.id = i.id
+	    id_text(i.mesh_id), null, null, true, i.at) is null then 0
+	else 2 end as code
+	from (select *, min(n) over (partition by id) as first from i
+	    order by n) i left join command c on c.id = i.id
 	and c.mesh_id = i.mesh_id
-), checked as (
-	-- Who comes after the first of a batch that may comes too late.
-	select j.*, case when j.n > min(j.n) filter (where j.said = 0)
-	    over (partition by j.id) then 1 else j.said end as code
-	from judged j
 ), news as (
 	select * from checked where code = 0
 ), gone as (
@@ -3225,23 +3195,15 @@ with i as (
 	    $5::bool[], $6::bool[], $7::bool[], $8::bool[], $9::text[],
 	    $10::text[]) as t(n, mesh_id, id, member_id, every, removes, enabled,
 	    skips, why, at)
-), found as (
-	select i.*, w.id is not null as there, i.removes or i.skips
-	    or i.enabled <> case when i.member_id is null then w.enabled
-		else webhook_is_on(w, i.member_id) end as differs,
-	    min(i.n) filter (where w.id is not null and i.removes) over o
-		as removed_by,
-	    max(i.n) filter (where w.id is not null) over o as last
+), checked as (
+	select i.*, w.id is not null as there,
+	    -- Of several in a batch the last one counts.
+	    i.n = max(i.n) over (partition by i.id) and w.id is not null
+	    and (i.removes or i.skips or i.enabled <> case
+		when i.member_id is null then w.enabled
+		else webhook_is_on(w, i.member_id) end) as counts
 	from i left join webhook w on w.id = i.id and w.mesh_id = i.mesh_id
 	and (i.member_id is null or webhook_admits(w, i.member_id, i.every))
-	window o as (partition by i.id)
-), checked as (
-	-- Of several in a batch that may, the first one counts that removes it,
-	-- else the last.
-	select f.*, f.there and f.differs
-	    and f.n = coalesce(f.removed_by, f.last) as counts,
-	    f.there and f.n <= coalesce(f.removed_by, f.n) as done
-	from found f
 ), changed as (
 	update webhook w set enabled = c.enabled, why = c.why, tries = 0,
 	    retry_at = null, claim = null, claimed_until = now(),
@@ -3261,7 +3223,7 @@ with i as (
 	    $15::text[]) as l(n, k, id, type, payload)
 	join checked c using (n) where c.counts) a, journal_write(a.v) w
 )
-select c.n, case when c.done then 0 else 1 end from checked c, lines;
+select c.n, case when c.there then 0 else 1 end from checked c, lines;
 
 -- Those of a member ($3: of all but those of channels that it may not see), the
 -- newest first.
@@ -3640,7 +3602,7 @@ with i as (
 	    $5::bool[], $6::bool[], $7::uuid[], $8::int8[], $9::text[],
 	    $10::text[], $11::int8[]) as t(n, id, mesh_id, member_id, reads,
 	    writes, post_id, post_seq, why, at, storage)
-), judged as (
+), checked as (
 	select i.*, d.channel_id, d.chunks, case
 	when d.id is null or not durable_admits(d, i.member_id,
 	    i.reads or i.writes) then 1
@@ -3648,13 +3610,11 @@ with i as (
 	-- The same transaction once more is no other one.
 	when d.state > 0 and d.updated_at <> i.at::timestamptz
 	    and (i.post_id is null or d.state = 2) then 3
-	else 0 end as code, d.state > 0
-	    and d.updated_at = i.at::timestamptz as again
+	else 0 end as code,
+	i.n = max(i.n) over (partition by i.id) and not (d.state > 0
+	    and d.updated_at = i.at::timestamptz) as counts
 	from i left join durable d on d.id = i.id and d.mesh_id = i.mesh_id
 	and d.expires_at > now() and d.storage = coalesce(i.storage, d.storage)
-), checked as (
-	select j.*, not again and n = max(n) filter (where code = 0)
-	    over (partition by id) as counts from judged j
 ), ended as (
 	update durable d set state = case when c.post_id is null then 1
 	    else 2 end, why = coalesce(c.why, d.why), post_id = c.post_id,
@@ -3702,16 +3662,13 @@ with i as (
 	select * from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::uuid[],
 	    $5::bool[], $6::bool[], $7::text[], $8::int8[]) as t(n, id, mesh_id,
 	    member_id, reads, writes, at, storage)
-), judged as (
+), checked as (
 	select i.*, case when d.id is null or not durable_admits(d,
 	    i.member_id, i.reads or i.writes) then 1
 	when not durable_writes(d, i.member_id, i.writes) then 2
-	else 0 end as code
+	else 0 end as code, i.n = max(i.n) over (partition by i.id) as counts
 	from i left join durable d on d.id = i.id and d.mesh_id = i.mesh_id
 	and d.expires_at > now() and d.storage = coalesce(i.storage, d.storage)
-), checked as (
-	select *, n = max(n) filter (where code = 0) over (partition by id)
-	    as counts from judged
 ), gone as (
 	delete from durable d using checked c
 	where d.id = c.id and c.code = 0 and c.counts
@@ -3828,14 +3785,13 @@ with i as (
 	    or not channel_admits(c, i.by_member) then 1
 	when i.needs and not grant_holds(i.mesh_id, i.by_member,
 	    'memory:promote', null) then 2 else 0 end as code,
-	u.promoted_at is null as fresh
+	u.promoted_at is null as fresh,
+	i.n = min(i.n) over (partition by i.id) as counts
 	from i left join memory_unit u on u.id = i.id
 	and u.mesh_id = i.mesh_id
 	left join channel c on c.id = u.channel_id and c.closed_at is null
 ), news as (
-	select * from (select *, min(n) filter (where code = 0)
-	    over (partition by id) as done_by from checked) c
-	where fresh and n = done_by
+	select * from checked where code = 0 and fresh and counts
 ), changed as (
 	update memory_unit u set promoted_at = news.at::timestamptz,
 	    promoted_by = news.by_member, promoted_summary = news.summary
