@@ -2132,8 +2132,7 @@ with i as (
 	when not (i.moderates or i.owns and (a.member_id = i.by_member
 	    or r.member_id = i.by_member
 	    or coalesce(b.role in ('owner', 'admin'), false))) then 2
-	else 0 end as code, a.deleted_at is null
-	and i.n = min(i.n) over (partition by i.id) as fresh
+	else 0 end as code, a.deleted_at is null as fresh
 	from i left join artifact a on a.id = i.id and a.mesh_id = i.mesh_id
 	left join channel c on c.id = a.channel_id and c.closed_at is null
 	left join channel r on r.id = coalesce(c.root_id, c.id)
@@ -2196,12 +2195,10 @@ with i as (
 	    case when r.id is null or r.closed_at is not null
 	    or not channel_admits(r, i.member_id) or p.id is null then 2
 	    else 0 end
-	when alone and (exists (select from channel c
+	when alone and exists (select from channel c
 	    where c.mesh_id = i.mesh_id and c.name_folded = i.name_folded
 	    and c.root_id is null and c.closed_at is null and c.id <> i.id
-	    and channel_admits(c, i.member_id))
-	    or i.n > min(i.n) over (partition by i.mesh_id, i.name_folded))
-	then 1 else 0 end as code
+	    and channel_admits(c, i.member_id)) then 1 else 0 end as code
 	from i left join channel r on r.id = i.root_id
 	and r.mesh_id = i.mesh_id and r.root_id is null
 	left join post p on p.channel_id = i.root_id and p.id = i.parent_id
@@ -2325,8 +2322,7 @@ with i as (
 	    and (r.member_id = i.by_member
 	    or coalesce(b.role in ('owner', 'admin'), false)))) then 2
 	when p.redacted_at is not null and i.parts is not null then 3
-	else 0 end as code, p.redacted_at is null as fresh,
-	i.n = max(i.n) over (partition by i.id) as counts
+	else 0 end as code, p.redacted_at is null as fresh
 	from i left join post p on p.id = i.id and p.mesh_id = i.mesh_id
 	left join channel c on c.id = p.channel_id and c.closed_at is null
 	left join channel r on r.id = coalesce(c.root_id, c.id)
@@ -2338,11 +2334,11 @@ with i as (
 		when c.root_id is null then 'channel' else 'thread' end,
 		id_text(c.channel_id),
 		id_text(coalesce(c.root_id, c.channel_id)), null,
-		c.fresh and c.counts, c.at) is null then 0
+		c.fresh, c.at) is null then 0
 	    else c.code end as passed
 	from (select * from checked order by n) c
 ), news as (
-	select * from permitted where passed = 0 and fresh and counts
+	select * from permitted where passed = 0 and fresh
 ), changed as (
 	update post p set parts = coalesce(news.parts, '[]')::json,
 	    fingerprint = coalesce(news.fingerprint, p.fingerprint),
@@ -2421,8 +2417,7 @@ with i as (
 	when c.id is null or not channel_admits(c, i.by_member) then 1
 	when not (i.moderates or i.owns and (c.member_id = i.by_member
 	    or coalesce(b.role in ('owner', 'admin'), false))) then 2
-	else 0 end as code,
-	i.n = min(i.n) over (partition by i.channel_id) as counts
+	else 0 end as code
 	from i left join channel c on c.id = i.channel_id
 	and c.mesh_id = i.mesh_id and c.closed_at is null
 	left join channel_member b on b.channel_id = coalesce(c.root_id, c.id)
@@ -2432,13 +2427,13 @@ with i as (
 	    and grant_take(c.mesh_id, c.by_member, '{channel:admin}', case
 		when c.root_id is null then 'channel' else 'thread' end,
 		id_text(c.channel_id),
-		id_text(coalesce(c.root_id, c.channel_id)), null, c.counts,
+		id_text(coalesce(c.root_id, c.channel_id)), null, true,
 		c.at) is null then 0 else c.code end as passed
 	from (select * from checked order by n) c
 ), news as (
 	select *, (select count(*) from channel t where t.root_id = channel_id
 	    and t.closed_at is null) as threads
-	from permitted where passed = 0 and counts
+	from permitted where passed = 0
 ), lines as materialized (
 	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
 	    l.id, l.type, null, null, l.head || news.threads || l.tail,
@@ -2480,9 +2475,7 @@ with i as (
 	    or coalesce(b.role in ('owner', 'admin'), false)
 	    or i.member_id = i.by_member and coalesce(i.role, '') in (
 		'', case when m.role is null then 'member' else '' end))
-	then 0 else 2 end as code,
-	-- Of several about one member in a batch the last one counts.
-	i.n = max(i.n) over (partition by i.channel_id, i.member_id) as counts
+	then 0 else 2 end as code
 	from i left join channel c on c.id = i.channel_id
 	and c.mesh_id = i.mesh_id and c.root_id is null and c.closed_at is null
 	and channel_admits(c, i.by_member)
@@ -2496,10 +2489,10 @@ with i as (
 	select c.*, case when c.code = 2
 	    and grant_take(c.mesh_id, c.by_member, '{channel:admin}',
 		'channel', id_text(c.channel_id), id_text(c.channel_id), null,
-		c.counts, c.at) is null then 0 else c.code end as passed
+		true, c.at) is null then 0 else c.code end as passed
 	from (select * from checked order by n) c
 ), news as (
-	select * from permitted where passed = 0 and counts
+	select * from permitted where passed = 0
 	and role is distinct from had
 ), gone as (
 	delete from channel_member m using news
@@ -2732,9 +2725,8 @@ with i as (
 	    $5::text[], $6::text[], $7::bool[], $8::bool[]) as t(n, id, mesh_id,
 	    by_member, why, at, needs, manages)
 ), found as (
-	select i.*, x.id is not null as known, (x.revoked_at is null
-	    or not x.shows) and i.n = min(i.n) over (partition by i.id)
-	    as fresh, i.manages and x.shows and stream_manages(i.mesh_id,
+	select i.*, x.id is not null as known, x.revoked_at is null
+	    or not x.shows as fresh, i.manages and x.shows and stream_manages(i.mesh_id,
 	    resource_stream(x.resource_type, x.resource_id), i.by_member)
 	    as owns
 	from i left join lateral (select g.*, g.member_id = i.by_member
@@ -2787,8 +2779,7 @@ with i as (
 	from checked c join permission_grant g on g.member_id = c.member_id
 	and g.mesh_id = c.mesh_id and g.revoked_at is null
 	and (g.expires_at is null or g.expires_at > now())
-	where c.code = 0 and c.n = (select min(x.n) from i x
-	    where x.member_id = c.member_id)
+	where c.code = 0
 ), gone as (
 	update permission_grant g set revoked_at = news.at::timestamptz,
 	    revoked_why = news.why from news where g.id = news.grant_id
@@ -2897,7 +2888,7 @@ with i as (
 	select i.*, q.member_id, q.action, q.resource_type, q.resource_id, case
 	when q.id is null or q.member_id <> i.by_member and q.about is not null
 	    and not stream_shows(i.mesh_id, q.about, i.by_member) then 1
-	when q.status <> 'open' or i.n > i.first then 3
+	when q.status <> 'open' then 3
 	when not i.needs then 0
 	when q.member_id = i.by_member then case when i.approves then 2
 	    else 0 end
@@ -2906,8 +2897,7 @@ with i as (
 	when grant_take(i.mesh_id, i.by_member, '{grant:create}', 'org',
 	    id_text(i.mesh_id), null, null, true, i.at) is not null then 2
 	else 0 end as code
-	from (select *, min(n) over (partition by id) as first from i
-	    order by n) i left join permission_request q on q.id = i.id
+	from (select * from i order by n) i left join permission_request q on q.id = i.id
 	and q.mesh_id = i.mesh_id
 ), news as (
 	select * from checked where code = 0
@@ -3078,7 +3068,7 @@ with i as (
 	    mesh_id, by_member, at, decides, admins, owns)
 ), checked as materialized (
 	select i.*, case
-	when c.id is null or i.n > i.first then 1
+	when c.id is null then 1
 	when i.owns and c.member_id = i.by_member or i.decides
 	    or i.admins and c.channel_id is not null then 0
 	when c.channel_id is not null and grant_take(i.mesh_id, i.by_member,
@@ -3087,8 +3077,7 @@ with i as (
 	when grant_take(i.mesh_id, i.by_member, '{grant:create}', 'org',
 	    id_text(i.mesh_id), null, null, true, i.at) is null then 0
 	else 2 end as code
-	from (select *, min(n) over (partition by id) as first from i
-	    order by n) i left join command c on c.id = i.id
+	from (select * from i order by n) i left join command c on c.id = i.id
 	and c.mesh_id = i.mesh_id
 ), news as (
 	select * from checked where code = 0
@@ -3197,9 +3186,7 @@ with i as (
 	    skips, why, at)
 ), checked as (
 	select i.*, w.id is not null as there,
-	    -- Of several in a batch the last one counts.
-	    i.n = max(i.n) over (partition by i.id) and w.id is not null
-	    and (i.removes or i.skips or i.enabled <> case
+	    w.id is not null and (i.removes or i.skips or i.enabled <> case
 		when i.member_id is null then w.enabled
 		else webhook_is_on(w, i.member_id) end) as counts
 	from i left join webhook w on w.id = i.id and w.mesh_id = i.mesh_id
@@ -3611,8 +3598,7 @@ with i as (
 	when d.state > 0 and d.updated_at <> i.at::timestamptz
 	    and (i.post_id is null or d.state = 2) then 3
 	else 0 end as code,
-	i.n = max(i.n) over (partition by i.id) and not (d.state > 0
-	    and d.updated_at = i.at::timestamptz) as counts
+	not (d.state > 0 and d.updated_at = i.at::timestamptz) as counts
 	from i left join durable d on d.id = i.id and d.mesh_id = i.mesh_id
 	and d.expires_at > now() and d.storage = coalesce(i.storage, d.storage)
 ), ended as (
@@ -3666,19 +3652,19 @@ with i as (
 	select i.*, case when d.id is null or not durable_admits(d,
 	    i.member_id, i.reads or i.writes) then 1
 	when not durable_writes(d, i.member_id, i.writes) then 2
-	else 0 end as code, i.n = max(i.n) over (partition by i.id) as counts
+	else 0 end as code
 	from i left join durable d on d.id = i.id and d.mesh_id = i.mesh_id
 	and d.expires_at > now() and d.storage = coalesce(i.storage, d.storage)
 ), gone as (
 	delete from durable d using checked c
-	where d.id = c.id and c.code = 0 and c.counts
+	where d.id = c.id and c.code = 0
 ), lines as materialized (
 	select count(w) from (select array_agg((c.n::int8 << 32 | l.k,
 	    c.mesh_id, l.id, l.type, null, null, l.payload, c.at)::journal_line)
 	    as v
 	from unnest($9::int4[], $10::int8[], $11::uuid[], $12::text[],
 	    $13::text[]) as l(n, k, id, type, payload)
-	join checked c using (n) where c.code = 0 and c.counts) a,
+	join checked c using (n) where c.code = 0) a,
 	journal_write(a.v) w
 )
 select c.n, c.code from checked c, lines;
@@ -3785,13 +3771,12 @@ with i as (
 	    or not channel_admits(c, i.by_member) then 1
 	when i.needs and not grant_holds(i.mesh_id, i.by_member,
 	    'memory:promote', null) then 2 else 0 end as code,
-	u.promoted_at is null as fresh,
-	i.n = min(i.n) over (partition by i.id) as counts
+	u.promoted_at is null as fresh
 	from i left join memory_unit u on u.id = i.id
 	and u.mesh_id = i.mesh_id
 	left join channel c on c.id = u.channel_id and c.closed_at is null
 ), news as (
-	select * from checked where code = 0 and fresh and counts
+	select * from checked where code = 0 and fresh
 ), changed as (
 	update memory_unit u set promoted_at = news.at::timestamptz,
 	    promoted_by = news.by_member, promoted_summary = news.summary

@@ -293,6 +293,7 @@ delete_found(struct request *r, struct artifact_out *a)
 	clock_format(clock_wall(), at);
 	p = journal_row(
 	    r->core, STMT_artifact_delete, &a->mesh, delete_done, d);
+	db_alone(p, &a->id);
 	db_put_id(p, &a->mesh);
 	db_put_id(p, &a->id);
 	db_put_id(p, &s->info.member);

@@ -269,6 +269,22 @@ make_line(struct db_params *p, const struct session *s, const struct making *m,
 	journal_end(&l, 0, of != NULL ? "thread.created" : "channel.created");
 }
 
+/* Of two of one name the second one hears of the first only if that is made,
+ * and it may see it. */
+static void
+make_alone(
+    struct db_params *p, const struct id *mesh, const char *folded, size_t n)
+{
+	uint8_t digest[CRYPTO_DIGEST_LEN];
+	struct id about;
+	size_t i;
+
+	crypto_digest(digest, folded, n, NULL);
+	for (i = 0; i < ID_LEN; i++)
+		about.b[i] = mesh->b[i] ^ digest[i];
+	db_alone(p, &about);
+}
+
 /* of: the channel of a thread, or NULL. */
 static void
 make(struct request *r, const struct channel *of)
@@ -277,6 +293,7 @@ make(struct request *r, const struct channel *of)
 	const struct make_in *in = r->in;
 	struct making *m = pool_zalloc(&r->pool, sizeof(*m));
 	char *folded = pool_alloc(&r->pool, 2 * in->name.n + 1);
+	size_t n = str_fold(folded, in->name.p, in->name.n);
 	char at[CLOCK_RFC3339_LEN + 1];
 	struct db_params *p;
 
@@ -287,12 +304,14 @@ make(struct request *r, const struct channel *of)
 	id_new(&m->out.id);
 	clock_format(clock_wall(), at);
 	p = journal_row(r->core, STMT_channel_make, &s->mesh->id, made, m);
+	if (of == NULL)
+		make_alone(p, &s->mesh->id, folded, n);
 	db_put_id(p, &m->out.id);
 	db_put_id(p, &s->mesh->id);
 	db_put_id(p, of != NULL ? &of->id : NULL);
 	db_put_id(p, of != NULL ? &in->message : NULL);
 	db_put_text(p, in->name.p, in->name.n);
-	db_put_text(p, folded, str_fold(folded, in->name.p, in->name.n));
+	db_put_text(p, folded, n);
 	db_put_text(p, in->topic.p, in->topic.n);
 	db_put_bool(p, make_is_private(r));
 	db_put_id(p, &s->info.member);

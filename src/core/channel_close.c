@@ -111,6 +111,7 @@ close_found(struct request *r, struct channel *c)
 	g->out.channel = c->id;
 	clock_format(clock_wall(), at);
 	p = journal_row(r->core, STMT_channel_close, &g->mesh, closed, g);
+	db_alone(p, &c->id);
 	db_put_id(p, &g->mesh);
 	db_put_id(p, &c->id);
 	db_put_id(p, &s->info.member);

@@ -168,10 +168,15 @@ static void
 join_store(struct joining *j)
 {
 	struct request *r = j->request;
+	struct id about = j->out.channel;
 	struct db_params *p;
+	size_t i;
 
+	for (i = 0; i < ID_LEN; i++)
+		about.b[i] ^= j->out.member.b[i];
 	clock_format(clock_wall(), j->at);
 	p = journal_row(r->core, STMT_channel_join, &j->mesh, joined, j);
+	db_alone(p, &about);
 	db_put_id(p, &j->mesh);
 	db_put_id(p, &j->out.channel);
 	db_put_id(p, &j->out.member);

@@ -303,6 +303,7 @@ drop_store(struct dropping *d)
 
 	clock_format(clock_wall(), at);
 	p = journal_row(r->core, STMT_command_drop, &d->mesh, dropped, d);
+	db_alone(p, &d->command.id);
 	db_put_id(p, &d->command.id);
 	db_put_id(p, &d->mesh);
 	db_put_id(p, &s->info.member);

@@ -202,6 +202,7 @@ end_store(struct ending_stream *g, struct slice why)
 
 	clock_format(clock_wall(), at);
 	p = journal_row(g->request->core, STMT_durable_end, &g->mesh, ended, g);
+	db_alone(p, &g->out.durable);
 	db_put_id(p, &g->out.durable);
 	db_put_id(p, &g->mesh);
 	db_put_id(p, &g->by);
@@ -452,6 +453,7 @@ delete_durable_stream_exec(struct request *r, void *arg)
 	g = end_begin(r, &in->durable);
 	clock_format(clock_wall(), at);
 	p = journal_row(r->core, STMT_durable_delete, &g->mesh, deleted, g);
+	db_alone(p, &g->out.durable);
 	db_put_id(p, &g->out.durable);
 	db_put_id(p, &g->mesh);
 	db_put_id(p, &g->by);

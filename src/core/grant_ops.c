@@ -256,6 +256,7 @@ revoke_grant_exec(struct request *r, void *arg)
 
 	clock_format(clock_wall(), at);
 	p = journal_row(r->core, STMT_grant_revoke, &v->mesh, revoked, v);
+	db_alone(p, &id);
 	db_put_id(p, &id);
 	db_put_id(p, &v->mesh);
 	db_put_id(p, &s->info.member);
@@ -312,6 +313,7 @@ revoke_named(struct request *r, const struct member *of)
 	clock_format(clock_wall(), at);
 	p = journal_row(
 	    r->core, STMT_grant_revoke_all, &v->mesh, revoked_all, v);
+	db_alone(p, &v->member);
 	db_put_id(p, &v->mesh);
 	db_put_id(p, &v->member);
 	db_put_id(p, &s->info.member);

@@ -182,6 +182,7 @@ end_store(struct ending_ask *e)
 	e->permission.resolved_ms = clock_wall();
 	clock_format(e->permission.resolved_ms, at);
 	p = journal_row(r->core, STMT_permission_end, &e->mesh, end_done, e);
+	db_alone(p, &e->permission.id);
 	db_put_id(p, &e->permission.id);
 	db_put_id(p, &e->mesh);
 	db_put_id(p, &s->info.member);

@@ -212,6 +212,7 @@ change_row(struct change *c, struct slice parts)
 	struct db_params *p =
 	    journal_row(r->core, STMT_post_change, &c->mesh, changed, c);
 
+	db_alone(p, &in->message);
 	db_put_id(p, &c->mesh);
 	db_put_id(p, &in->message);
 	db_put_id(p, &c->by);

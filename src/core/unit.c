@@ -399,6 +399,7 @@ unit_promote(void *arg, const struct db_result *res)
 	clock_format(now, at);
 	p = journal_row(
 	    r->core, STMT_unit_promote, &s->mesh->id, unit_promoted, r);
+	db_alone(p, &in->unit);
 	db_put_id(p, &s->mesh->id);
 	db_put_id(p, &in->unit);
 	db_put_id(p, &s->info.member);

@@ -527,6 +527,7 @@ change(struct core *core, const struct change *c, db_fn *fn, void *arg)
 	char at[CLOCK_RFC3339_LEN + 1];
 
 	clock_format(clock_wall(), at);
+	db_alone(p, c->webhook);
 	db_put_id(p, c->mesh);
 	db_put_id(p, c->webhook);
 	db_put_id(p, c->member);

@@ -154,8 +154,12 @@ void db_more(struct db_params *p);
  * sees all that was changed under the lock before.  What the rows of a
  * transaction name is locked in one order, so that nobody waits in a circle. */
 void db_lock(struct db_params *p, const struct id *what);
-/* The same for what nobody waits for: it may wait some milliseconds for
- * company, so that it does not cost a commit of its own. */
+/* No transaction has two rows about the same thing: the second one waits for
+ * the next, and so sees what the first did, and nothing of it that was refused;
+ * rows about other things go before it meanwhile. */
+void db_alone(struct db_params *p, const struct id *what);
+/* The same as db_row() for what nobody waits for: it may wait some milliseconds
+ * for company, so that it does not cost a commit of its own. */
 struct db_params *db_row_patient(
     struct db *d, enum db_stmt stmt, db_fn *fn, void *arg);
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Group commit.  Rows wait in d->rows, in the order of their coming; a batch
- * takes the first of them, sorts them by statement (rows of one statement keep
- * their order) and sends each statement once, with arrays, and one Sync at the
- * end: the statements before a Sync are one transaction, which the Sync
- * commits.  Rows are answered when it is committed, not before.
+ * takes the first of them (but for those that db_alone() keeps apart), sorts
+ * them by statement (rows of one statement keep their order) and sends each
+ * statement once, with arrays, and one Sync at the end: the statements before a
+ * Sync are one transaction, which the Sync commits.  Rows are answered when it
+ * is committed, not before.
  *
  * The rows of a batch are rows[0..count); those before `pos` are done.  A
  * transaction takes rows[pos..pos+take).  When it fails for what a row holds,
  * half of it is tried, and so on until the bad row stands alone.  Newer rows
- * are not touched until the batch is at its end: order never changes.
+ * are not touched until the batch is at its end: the order of what is about
+ * one thing never changes.
  *
  * What rows lock is locked by a statement before theirs, as a statement sees
  * what was committed when it began, and not when it had waited for a lock.
@@ -90,6 +92,13 @@ db_lock(struct db_params *p, const struct id *what)
 	p->lock = *what;
 }
 
+void
+db_alone(struct db_params *p, const struct id *what)
+{
+	p->alone = true;
+	p->about = *what;
+}
+
 /* Only patient rows, and not for long: they wait.  Milliseconds, or 0. */
 static int64_t
 batch_patience(const struct db *d)
@@ -103,23 +112,51 @@ batch_patience(const struct db *d)
 	return age < BATCH_PATIENCE_MS ? BATCH_PATIENCE_MS - age : 0;
 }
 
-/* The first rows that wait become the batch. */
-static void
-batch_gather(struct db *d, struct db_batch *b)
+/* Is a row about the same thing in the batch? */
+static bool
+batch_has_about(struct hash *abouts, struct db_params *p)
 {
-	size_t next[STMT_MAX] = { 0 };
-	size_t n = 0, weight = 0, bytes = 0, at = 0, first, i;
+	if (!p->alone)
+		return false;
+	if (hash_find(abouts, &p->about, sizeof(p->about)) != NULL)
+		return true;
+	hash_insert(abouts, &p->by_about, &p->about, sizeof(p->about));
+	return false;
+}
+
+/* Marks the rows that become the batch, the first ones that wait and may be in
+ * it together; how many there are, and of each statement. */
+static size_t
+batch_choose(struct db *d, size_t *of)
+{
+	size_t n = 0, weight = 0, bytes = 0;
+	struct hash abouts;
 	struct db_params *p;
 
+	hash_init(&abouts);
 	TAILQ_FOREACH (p, &d->rows, next) {
 		db_params_check(p);
+		if (batch_has_about(&abouts, p))
+			continue;
 		weight += 1 + p->more;
 		bytes += p->values.len;
 		if (n > 0 && (weight > d->c.batch_max || bytes > BATCH_BYTES))
 			break;
-		next[p->stmt]++;
+		p->taken = true;
+		of[p->stmt]++;
 		n++;
 	}
+	hash_free(&abouts);
+	return n;
+}
+
+static void
+batch_gather(struct db *d, struct db_batch *b)
+{
+	size_t next[STMT_MAX] = { 0 };
+	size_t at = 0, first, i, n = batch_choose(d, next);
+	struct db_params *p, *after;
+
 	if (n > b->cap) {
 		b->rows = xreallocarray(b->rows, n, sizeof(struct db_params *));
 		b->cap = n;
@@ -129,12 +166,14 @@ batch_gather(struct db *d, struct db_batch *b)
 		at += next[i];
 		next[i] = first;
 	}
-	for (i = 0; i < n; i++) {
-		p = TAILQ_FIRST(&d->rows);
+	for (p = TAILQ_FIRST(&d->rows), i = 0; i < n; p = after) {
+		after = TAILQ_NEXT(p, next);
+		if (!p->taken)
+			continue;
 		TAILQ_REMOVE(&d->rows, p, next);
 		d->urgent -= !p->patient;
-		p->taken = true;
 		b->rows[next[p->stmt]++] = p;
+		i++;
 	}
 	b->count = n;
 	b->pos = b->bad = 0;

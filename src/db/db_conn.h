@@ -99,6 +99,9 @@ struct db_params {
 	bool answered; /* and out of the list of deadlines */
 	bool locks;    /* this, first */
 	struct id lock;
+	bool alone; /* with this in its transaction */
+	struct id about;
+	struct hash_entry by_about; /* of the batch that is gathered */
 	TAILQ_ENTRY(db_params) next;
 	TAILQ_ENTRY(db_params) due;
 	struct db_op op; /* of an ordinary statement */
