@@ -17,6 +17,48 @@ alter table token
 create index token_parent on token (parent_id) where parent_id is not null;
 create index token_login on token (member_id, id) where login;
 
+-- Is the token good of which another one is made (null: of none), and so until
+-- the transaction ends?
+create function token_holds(parent uuid) returns bool
+language plpgsql as $$
+begin
+	perform from token where id = parent and revoked_at is null for share;
+	return parent is null or found;
+end
+$$;
+
+-- A token ends, with all that were made of it: a function, as what waited for
+-- the journal does not see those that were made meanwhile.
+create function token_end(top uuid)
+returns table (token_id uuid, of_member uuid, was_good bool)
+language sql as $$
+	with recursive below as (
+		select $1 as id
+		union
+		select c.id from token c join below b on c.parent_id = b.id
+	)
+	update token t set revoked_at = now() from below b
+	where t.id = b.id and t.revoked_at is null
+	returning t.id, t.member_id, t.expires_at > now()
+$$;
+
+-- A member gets another password.  Whoever had logged in with the old one has
+-- to do it again, but for the token keep; also who is just doing it: login_put
+-- has the member's row when it looks at the password.
+create function password_set(one uuid, mesh uuid, hashed text, keep uuid)
+returns bool language plpgsql as $$
+begin
+	update member m set password = hashed
+	where m.id = one and m.mesh_id = mesh and m.revoked_at is null;
+	if not found then
+		return false;
+	end if;
+	update token t set revoked_at = now() where t.member_id = one
+	and t.login and t.revoked_at is null and t.id is distinct from keep;
+	return true;
+end
+$$;
+
 -- Where else a member can be reached, as its programs said.
 create table client (
 	id uuid primary key,

@@ -249,6 +249,14 @@ begin
 end
 $$;
 
+-- One is taken away: a function, as it may be the one that grant_take() took
+-- for that.
+create function grant_end(one uuid, at text, why text) returns uuid
+language sql as $$
+	update permission_grant set revoked_at = $2::timestamptz,
+	    revoked_why = $3 where id = $1 returning id
+$$;
+
 -- May a member decide about grants, by a grant?
 create function grant_decides(mesh uuid, member uuid) returns bool
 language sql stable as $$

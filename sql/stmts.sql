@@ -512,26 +512,27 @@ select journal_note($2, 'membership.updated', jsonb_build_object(
     'role', $6, 'scope', 'org')) from made;
 
 -- A member without a key, and a token for it unless $8 is null.  No row: there
--- is no such mesh.
+-- is no such mesh.  Column 2: the token with which that is made is good.
 -- name: member_add
 with mesh as materialized (
-	select journal_hold(id) as id from mesh
-	where id = $2::uuid and archived_at is null
+	select id, token_holds($13::uuid) as good from (select
+	    journal_hold(id) as id from mesh
+	    where id = $2::uuid and archived_at is null) h
 ), made as (
 	insert into member (id, mesh_id, name, name_folded, kind, role)
 	select $1::uuid, id, $3::text, $4::text, $5::text, $6::text
-	from mesh on conflict (id) do nothing returning id
+	from mesh where good on conflict (id) do nothing returning id
 ), token as (
 	insert into token (id, mesh_id, member_id, digest, key_name, name,
 	    scopes, expires_at, parent_id)
 	select $8::uuid, $2, $1, $9::bytea, $10::bytea, '', $11::text[],
-	    to_timestamp($12::int8 / 1000.0), $13::uuid from made
+	    to_timestamp($12::int8 / 1000.0), $13 from made
 	where $8 is not null
 )
 select now(), (select journal_note($2, 'membership.updated',
     jsonb_build_object('actorId', journal_id($1), 'addedByActorId',
     journal_id($7::uuid), 'displayName', $3, 'role', $6, 'scope', 'org'))
-    from made) from mesh;
+    from made), good from mesh;
 
 -- Those of a mesh, the oldest first, behind one.
 -- name: members_page warm
@@ -575,17 +576,24 @@ and mesh.archived_at is null and m.name_folded = $3::text
 and m.revoked_at is null and m.password is not null
 and not exists (select from ban b where b.member_id = m.id) limit 2;
 
--- A member keeps the newest $9 of these tokens.
+-- A member keeps the newest $9 of these tokens.  No row: its password is not
+-- what was looked at, $10, any more.
 -- name: login_put
-with gone as (
+with h as materialized (
+	select journal_hold($2::uuid) as mesh_id
+), m as materialized (
+	select h.mesh_id from h join member m on m.mesh_id = h.mesh_id
+	where m.id = $3::uuid and m.password = $10::text
+	and m.revoked_at is null for share of m
+), gone as (
 	delete from token where id in (select t.id from token t
-	    where t.member_id = $3::uuid and t.login
+	    where t.member_id = $3 and t.login
 	    order by t.id desc offset $9::int8 - 1)
 ), put as (
 	insert into token (id, mesh_id, member_id, digest, key_name, name,
 	    scopes, expires_at, login)
-	select $1::uuid, journal_hold($2::uuid), $3, $4::bytea, $5::bytea,
-	    $6::text, $7::text[], to_timestamp($8::int8 / 1000.0), true
+	select $1::uuid, m.mesh_id, $3, $4::bytea, $5::bytea,
+	    $6::text, $7::text[], to_timestamp($8::int8 / 1000.0), true from m
 	on conflict (id) do update set id = excluded.id
 	returning created_at, expires_at
 )
@@ -602,14 +610,10 @@ select m.password, case when m.key = mesh.owner_key then 'owner' else m.role end
 from member m join mesh on mesh.id = m.mesh_id
 where m.id = $1::uuid and m.mesh_id = $2::uuid and m.revoked_at is null;
 
--- Whoever had logged in with another one has to do it again, but for $4.
+-- As the function of this name says.  No row: there is no such member.
 -- name: password_put
-with over as (
-	update token set revoked_at = now() where member_id = $1::uuid
-	and login and revoked_at is null and id is distinct from $4::uuid
-)
-update member set password = $3::text
-where id = $1 and mesh_id = $2::uuid and revoked_at is null returning id;
+select from (select password_set($1::uuid, $2::uuid, $3::text, $4::uuid)
+    as done) p where done;
 
 -- One use of an invite, whole or not at all.  Column status: why not.
 -- name: member_join
@@ -1699,9 +1703,13 @@ select count(*) = 1000 from gone;
 
 -- Up to $9 of one member that are good, by a member (null: the operator); an
 -- answer without rows: there are so many.  Of those that are over as many stay, or making and revoking would fill
--- the disk.  One that was made with another one, $11, ends with it.
+-- the disk.  One that was made with another one, $11, ends with it; column 3:
+-- that has not ended.
 -- name: token_put
-with gone as (
+with h as materialized (
+	select mesh_id, token_holds($11::uuid) as good
+	from (select journal_hold($2::uuid) as mesh_id) j
+), gone as (
 	delete from token where id in (select id from token where id in (
 	    select t.id from token t where t.member_id = $3::uuid
 	    and least(t.expires_at, t.revoked_at) <= now()
@@ -1709,21 +1717,21 @@ with gone as (
 ), put as (
 	insert into token (id, mesh_id, member_id, digest, key_name, name,
 	    scopes, expires_at, parent_id)
-	select $1::uuid, journal_hold($2::uuid), $3::uuid, $4::bytea, $5::bytea,
-	    $6::text, $7::text[], to_timestamp($8::int8 / 1000.0), $11::uuid
-	where (select count(*) from token t where t.member_id = $3
+	select $1::uuid, h.mesh_id, $3::uuid, $4::bytea, $5::bytea,
+	    $6::text, $7::text[], to_timestamp($8::int8 / 1000.0), $11
+	from h where good and (select count(*) from token t where t.member_id = $3
 	    and t.revoked_at is null and t.expires_at > now() and t.id <> $1)
 	    < $9::int8
 	on conflict (id) do update set id = excluded.id
 	returning created_at, expires_at
 )
 select created_at, expires_at,
-    case when not exists (select from token t where t.id = $1)
+    case when good and not exists (select from token t where t.id = $1)
     then journal_note($2, 'token.created', jsonb_build_object(
 	'actorId', journal_id($3), 'createdByActorId', journal_id($10::uuid),
 	'expiresAt', journal_time(expires_at), 'name', $6,
-	'scopes', to_jsonb($7), 'tokenId', journal_id($1))) end
-from put;
+	'scopes', to_jsonb($7), 'tokenId', journal_id($1))) end, good
+from h left join put on true where put.created_at is not null or not good;
 
 -- Whose token it is, what it may do, what speaks against it, and for how many
 -- milliseconds it is still good.  Its use is noted, once a minute.
@@ -1802,16 +1810,9 @@ with t as materialized (
 	from token t join member m on m.id = t.member_id
 	join mesh on mesh.id = t.mesh_id
 	where t.id = $1::uuid and ($2 is null or t.mesh_id = $2)
-), made as (
-	with recursive below as (
-		select id from t where may
-		union
-		select c.id from token c join below b on c.parent_id = b.id
-	) select id from below
-), done as (
-	update token set revoked_at = now() from made
-	where token.id = made.id and token.revoked_at is null
-	returning token.id, token.member_id, token.expires_at > now() as was_good
+), done as materialized (
+	select e.token_id as id, e.of_member as member_id, e.was_good
+	from t, token_end(t.id) e where t.may
 )
 select mesh_id, member_id, may,
     coalesce((select was_good from done where done.id = t.id), false),
@@ -2743,9 +2744,8 @@ with i as (
 	from (select * from found order by n) f
 ), news as (
 	select * from checked where code = 0 and fresh
-), gone as (
-	update permission_grant g set revoked_at = news.at::timestamptz,
-	    revoked_why = news.why from news where g.id = news.id
+), gone as materialized (
+	select count(grant_end(id, at, why)) from news
 ), lines as materialized (
 	select w.* from (select array_agg((l.n::int8 << 32 | l.k, news.mesh_id,
 	    l.id, l.type, null, null, l.payload, news.at)::journal_line) as v
@@ -2754,7 +2754,7 @@ with i as (
 	join news using (n)) a, journal_write(a.v) w
 )
 select c.n, c.code, l.n is not null
-from checked c left join lines l on l.k = c.n::int8 << 32;
+from checked c cross join gone left join lines l on l.k = c.n::int8 << 32;
 
 -- All of a member go.  Of those on what who takes them away does not see it
 -- hears nothing: their line, the second one, is not for it.  Columns: 0 done, 1
@@ -2780,9 +2780,8 @@ with i as (
 	and g.mesh_id = c.mesh_id and g.revoked_at is null
 	and (g.expires_at is null or g.expires_at > now())
 	where c.code = 0
-), gone as (
-	update permission_grant g set revoked_at = news.at::timestamptz,
-	    revoked_why = news.why from news where g.id = news.grant_id
+), gone as materialized (
+	select count(grant_end(grant_id, at, why)) from news
 ), lines as materialized (
 	select count(w) from (select array_agg((news.n::int8 << 32 | news.k,
 	    news.mesh_id, journal_line_id(news.at::timestamptz), l.type, null,
@@ -2794,7 +2793,7 @@ with i as (
 	join news on news.n = l.n and l.k = (not news.shows)::int) a, journal_write(a.v) w
 )
 select c.n, c.code, news.grant_id
-from checked c cross join lines left join news on news.n = c.n and news.shows
+from checked c cross join gone cross join lines left join news on news.n = c.n and news.shows
 order by c.n, news.k;
 
 -- Those of a member that can be used, by capability, the newest first, for

@@ -504,6 +504,27 @@ subtest 'many at once' => sub {
 	    . "where id = '$g'"), '5 max_uses exhausted', 'it is used up');
 };
 
+# It is used up, and then taken away, by one statement.
+subtest 'a grant that takes itself away' => sub {
+	rows("update permission_grant set revoked_at = now() "
+	    . 'where revoked_at is null');
+	for my $uses (undef, 1) {
+		my $what = $uses ? 'with one use' : 'without end';
+		my $g = grants(capability => 'grant:create', resourceType => 'org',
+		    $uses ? (maxUses => $uses) : ());
+		my $r = asks($bob, 'revoke_grant', grantId => $g);
+		is($r->{type}, 'grant_revoked', $what) or diag explain $r;
+		is(rows("select uses || ' ' || (revoked_at is not null) from "
+		    . "permission_grant where id = '$g'"), '1 true', 'it is gone');
+		grants(capability => 'grant:create', resourceType => 'org',
+		    $uses ? (maxUses => $uses) : ()) for 1, 2;
+		$r = asks($bob, 'revoke_grants', member => $b->{memberId});
+		is($r->{type}, 'grants_revoked', 'all') or diag explain $r;
+		is(rows('select count(*) from permission_grant '
+		    . 'where revoked_at is null'), 0, 'they are gone');
+	}
+};
+
 like(verified(), qr/^\d+$/, 'the journal has it all, with its hashes');
 is($_->stop, 0, 'stops') for reverse @hosts;
 done_testing;

@@ -71,6 +71,7 @@ static const struct field login_out_fields[] = {
 struct logging {
 	struct login_out out;
 	struct token_new token;
+	const char *stored; /* the password that was looked at, as it is kept */
 };
 
 static struct slice
@@ -88,7 +89,7 @@ login_stored(void *arg, const struct db_result *res)
 	if (op_db_failed(r, res))
 		return;
 	if (db_rows(res) == 0) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
+		op_fail(r, ERR_UNAUTHORIZED, LOGIN_WRONG);
 		return;
 	}
 	/* Older ones may have gone. */
@@ -122,6 +123,7 @@ login_store(struct request *r)
 	db_put_texts(p, l->token.scopes.v, l->token.scopes.n);
 	db_put_int(p, l->token.expires_ms);
 	db_put_int(p, LOGIN_TOKENS);
+	db_put_str(p, l->stored);
 	db_query(r->core->reads, p, login_stored, r);
 }
 
@@ -141,7 +143,6 @@ login_found(void *arg, const struct db_result *res)
 	struct request *r = arg;
 	const struct login_in *in = r->in;
 	struct logging *l = r->context;
-	const char *stored = NULL;
 
 	if (op_db_failed(r, res))
 		return;
@@ -151,9 +152,9 @@ login_found(void *arg, const struct db_result *res)
 		db_id(res, 0, 1, &l->out.mesh);
 		l->out.name = login_keep(r, db_text(res, 0, 2));
 		l->out.role = login_keep(r, db_text(res, 0, 3));
-		stored = login_keep(r, db_text(res, 0, 4)).p;
+		l->stored = login_keep(r, db_text(res, 0, 4)).p;
 	}
-	password_check(r, stored, in->password, login_checked);
+	password_check(r, l->stored, in->password, login_checked);
 }
 
 static void

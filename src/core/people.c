@@ -146,6 +146,8 @@ added(void *arg, const struct db_result *res)
 	if (db_rows(res) == 0)
 		op_fail(r, ERR_NOT_FOUND, "org not found: %s",
 		    id_hex(&a->mesh, hex));
+	else if (!db_bool(res, 0, 2))
+		token_parent_over(r);
 	else
 		op_reply(r, &a->out);
 }

@@ -61,6 +61,8 @@ struct token_new {
  * asked for, and not later than that. */
 void token_new(struct request *r, struct token_new *t, uint64_t scopes,
     int64_t expires_ms);
+/* Fails what was to make one by a token that ended meanwhile. */
+void token_parent_over(struct request *r);
 /* Scopes by their names, of which the request's client, and who has this role,
  * may give each; all of these when there are none.  0 after failing it. */
 uint64_t token_scopes_asked(

@@ -92,6 +92,13 @@ struct token_create {
 	struct token_new token;
 };
 
+void
+token_parent_over(struct request *r)
+{
+	op_fail(r, ERR_UNAUTHORIZED,
+	    "The token by which you ask for it was revoked; make a new one.");
+}
+
 static void
 create_stored(void *arg, const struct db_result *res)
 {
@@ -106,6 +113,10 @@ create_stored(void *arg, const struct db_result *res)
 		    "You have %" PRId64 " tokens that are good, which is as "
 		    "many as you may; revoke some.",
 		    r->core->limits.tokens);
+		return;
+	}
+	if (!db_bool(res, 0, 3)) {
+		token_parent_over(r);
 		return;
 	}
 	t->out.created_ms = db_time(res, 0, 0);
