@@ -458,6 +458,50 @@ subtest 'a change while a token is looked up' => sub {
 	is($h->stop, 0, 'stops');
 };
 
+# What waits for the journal meanwhile is no older than what it waits for.
+subtest 'a token that is made while its parent is revoked' => sub {
+	my $h = Linnet->broker(workers => 1);
+	my $m = mesh($h);
+	my $waits = sub {
+		my ($n) = @_;
+		wait_until { $h->psql("select count(*) from pg_stat_activity
+		    where wait_event_type = 'Lock'") == $n } 10;
+	};
+	for my $first (qw(made revoked)) {
+		my $t = token($m->{alice}, scopes => ['member', 'state:read']);
+		my @do = (sub {
+			my $r = $h->http(POST => '/v1/tokens', { authorization =>
+			    "Bearer $t->{token}" }, { name => 'child' });
+			my $want = $first eq 'made' ? 200 : 401;
+			die "child: $r->{status}\n" if $r->{status} != $want;
+		}, sub {
+			my ($st, undef, $err) = $h->ctl('token', 'revoke',
+			    $t->{tokenId});
+			die $err if $st != 0;
+		});
+		@do = reverse @do if $first eq 'revoked';
+		is(shown($t->{token}, $h)->{status}, 200, 'the parent is good');
+		my @pid = (beside {
+			$h->psql("begin; select n from journal where mesh_id =
+			    '$m->{id}' for update; select pg_sleep(2); commit;");
+		});
+		wait_until { $h->psql("select count(*) from pg_stat_activity
+		    where pid <> pg_backend_pid() and state = 'active'
+		    and query like '%pg_sleep(%'") > 0 } 10;
+		push @pid, beside { $do[0]->() };
+		ok($waits->(1), "$first first");
+		push @pid, beside { $do[1]->() };
+		ok($waits->(2), 'and the other one behind it');
+		for (@pid) {
+			waitpid $_, 0;
+			is($?, 0, 'all went well');
+		}
+		is($h->psql("select count(*) from token where parent_id =
+		    '$t->{tokenId}' and revoked_at is null"), 0, 'no child lives');
+	}
+	is($h->stop, 0, 'stops');
+};
+
 # Of the same address as the others, but a server of its own.
 subtest 'guesses' => sub {
 	my $h = Linnet->broker(workers => 1, options => ['rate.refused 30',
