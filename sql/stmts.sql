@@ -3316,7 +3316,7 @@ with w as (
 	    n = case when exists (select from hit where again) then x.n
 		else greatest(x.n, (select max(n) from page where n < coalesce(
 		    (select n from hit), 9223372036854775807))) end
-	from w where x.id = w.id
+	from w where x.id = w.id and x.claim = $2
 )
 select hit.n is not null, exists (select from again)
     or (select count(*) from page) = 1000, hit.again,
@@ -3353,7 +3353,7 @@ with w as (
 	    claim = case when $5 = 0 then null else x.claim end,
 	    claimed_until = case when $5 = 0 then now()
 		else x.claimed_until end
-	from w where x.id = w.id
+	from w where x.id = w.id and x.claim = $2
 	returning x.failing_since
 )
 select coalesce((extract(epoch from now() - failing_since) * 1000)::int8, 0)
@@ -3606,6 +3606,7 @@ with i as (
 	    post_seq = c.post_seq, updated_at = c.at::timestamptz,
 	    closed_at = coalesce(d.closed_at, c.at::timestamptz)
 	from checked c where d.id = c.id and c.code = 0 and c.counts
+	returning c.n, d.chunks
 ), lines as materialized (
 	select w.* from (select array_agg((c.n::int8 << 32 | l.k,
 	    c.mesh_id, l.id, l.type, c.channel_id, null, l.payload, c.at)
@@ -3615,8 +3616,9 @@ with i as (
 	join checked c using (n) where c.code = 0 and c.counts) a,
 	journal_write(a.v) w
 )
-select c.n, c.code, coalesce(c.chunks, 0), l.n, l.before, c.channel_id
-from checked c left join lines l on l.k = c.n::int8 << 32;
+select c.n, c.code, coalesce(e.chunks, c.chunks, 0), l.n, l.before, c.channel_id
+from checked c left join lines l on l.k = c.n::int8 << 32
+left join ended e on e.n = c.n;
 
 -- Columns: is there such a one, does it have such a chunk.
 -- name: durable_mark

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use POSIX ();
 use Test::More;
 use Time::HiRes 'time';
 use Linnet qw(wait_until);
@@ -139,6 +140,34 @@ subtest 'many writers' => sub {
 	is(join(' ', map { $_->{offset} } @c), join(' ', 1 .. 160), 'dense');
 	is(join('', map { $_->{text} } @c), 'pq' x 80, 'each whole');
 	$_->close for @p;
+};
+
+# Chunks that come while it ends are before its end.
+subtest 'an end that waits for a writer' => sub {
+	my $id = makes();
+	my $busy = sub {
+		my ($what) = @_;
+		return wait_until { ($pg->psql("select count(*) from
+		    pg_stat_activity where pid <> pg_backend_pid()
+		    and $what"))[1] > 0 } 10;
+	};
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0) {
+		my ($st) = $pg->psql("begin; update durable set chunks = 1,
+		    bytes = 1 where id = '$id'; insert into durable_chunk
+		    (durable_id, n, put_id, bytes, text, created_at) values
+		    ('$id', 1, gen_random_uuid(), 1, 'x', now());
+		    select pg_sleep(2); commit;");
+		POSIX::_exit($st);
+	}
+	ok($busy->("query like '%pg_sleep(%' and state = 'active'"),
+	    'a writer has it');
+	my $asked = $ann->post(type => 'close_durable_stream',
+	    durableStreamId => $id);
+	ok($busy->("wait_event_type = 'Lock'"), 'the end waits for it');
+	is($ann->reply($asked)->{chunkCount}, 1, 'and counts what it brought');
+	waitpid $pid, 0;
+	is($?, 0, 'all went well');
 };
 
 sub waits {

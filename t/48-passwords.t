@@ -8,8 +8,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Cpanel::JSON::XS ();
-use Linnet qw(run scratch slurp);
+use Linnet qw(run scratch slurp wait_until);
 use List::Util 'min';
+use POSIX ();
 use Test::More;
 use Time::HiRes 'time';
 
@@ -150,19 +151,26 @@ subtest 'beside the loop' => sub {
 	is($_->answer('POST')->{status}, 200, 'all got in') for @io;
 };
 
+# linnetctl member password, and this on its terminal.
+sub types {
+	my ($password) = @_;
+	my $dir = scratch();
+	open my $f, '>', "$dir/pw" or die $!;
+	print $f "$password\n";
+	close $f;
+	my ($st, $out, $err) = run(['sh', '-c', 'exec "$@" < "$0"',
+	    "$dir/pw", $b->program('linnetctl'), '-o', 'state_dir ' . $b->dir,
+	    'member', 'password', $s->{slug}, 'carol']);
+	diag $err if $st != 0;
+	return $st;
+}
+
 subtest 'who runs the server' => sub {
 	my ($st, $out, $err) = $b->ctl('member', 'create', $s->{slug}, 'carol',
 	    '--kind', 'human', '--role', 'admin');
 	is($st, 0, 'makes a member') or diag $err;
 	like($out, qr/carol/, 'and is told');
-	my $dir = scratch();
-	open my $f, '>', "$dir/pw" or die $!;
-	print $f "as it was typed\n";
-	close $f;
-	($st, $out, $err) = run(['sh', '-c', 'exec "$@" < "$0"', "$dir/pw",
-	    $b->program('linnetctl'), '-o', 'state_dir ' . $b->dir, 'member',
-	    'password', $s->{slug}, 'carol']);
-	is($st, 0, 'gives it a password') or diag $err;
+	is(types('as it was typed'), 0, 'gives it a password');
 	my $r = login('carol', 'as it was typed');
 	is($r->{status}, 200, 'with which it logs in');
 	is($r->{json}{role}, 'admin', 'as what it is');
@@ -171,6 +179,39 @@ subtest 'who runs the server' => sub {
 	is($b->psql("select count(*) from event where mesh_id =
 	    '$s->{meshId}' and payload like '%\"role\":\"admin\"%'"), 1,
 	    'and in the journal');
+};
+
+# The old one was good when it was looked at.
+subtest 'another one while somebody logs in' => sub {
+	my $busy = sub {
+		my ($what) = @_;
+		return wait_until { $b->psql("select count(*) from
+		    pg_stat_activity where pid <> pg_backend_pid()
+		    and $what") > 0 } 10;
+	};
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0) {
+		eval { $b->psql("begin; select n from journal where mesh_id =
+		    '$s->{meshId}' for update; select pg_sleep(3); commit;") };
+		POSIX::_exit($@ ? 1 : 0);
+	}
+	ok($busy->("query like '%pg_sleep(%' and state = 'active'"),
+	    'the journal is held');
+	my $io = $b->tcp;
+	my $body = Cpanel::JSON::XS->new->utf8->encode({ workspace =>
+	    $s->{slug}, name => 'carol', password => 'as it was typed' });
+	$io->put("POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: "
+	    . "application/json\r\nContent-Length: " . length($body)
+	    . "\r\n\r\n$body");
+	ok($busy->("wait_event_type = 'Lock'"), 'who logs in waits for it');
+	is(types('the one after'), 0, 'another password');
+	waitpid $pid, 0;
+	is($?, 0, 'the journal is free');
+	is($io->answer('POST')->{status}, 401, 'the old one is good no more');
+	is($b->psql("select count(*) from token join member m on m.id =
+	    member_id where m.name = 'carol' and token.revoked_at is null"), 0,
+	    'nor what was had for it');
+	is(login('carol', 'the one after')->{status}, 200, 'the new one is');
 };
 
 subtest 'nowhere to be read' => sub {
