@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Digest::SHA qw(hmac_sha256 hmac_sha256_hex);
 use MIME::Base64;
+use POSIX ();
 use Test::More;
 use Linnet qw(wait_until scratch);
 use Linnet::Hooks;
@@ -194,6 +195,35 @@ subtest 'in order' => sub {
 	wait_until { deliveries($id, state => 'delivered') == 20 } 10;
 	my ($two) = grep { $_->{tries} == 3 } deliveries($id);
 	is($two->{state}, 'delivered', 'after three tries');
+};
+
+# What was under way is done, and does not lead back.
+subtest 'told to skip while it sends' => sub {
+	$h->answers('/skip', [200, {}, 'ok', 1]);
+	my ($c, $w) = hook('/skip');
+	says($ann, $c, 'one');
+	came('/skip', 1, 'it is sent');
+	my $busy = sub {
+		my ($what) = @_;
+		return wait_until { $b->psql("select count(*) from
+		    pg_stat_activity where pid <> pg_backend_pid()
+		    and $what") > 0 } 10;
+	};
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0) {
+		eval { $b->psql("begin; update webhook set claim = null,
+		    n = 1000000 where id = '$w'; select pg_sleep(3); commit;") };
+		POSIX::_exit($@ ? 1 : 0);
+	}
+	ok($busy->("query like '%pg_sleep(%' and state = 'active'"),
+	    'it is told');
+	ok($busy->("wait_event_type = 'Lock'"), 'and then the answer comes');
+	waitpid $pid, 0;
+	is($?, 0, 'it was told');
+	wait_until { $b->psql("select count(*) from webhook_delivery where
+	    webhook_id = '$w' and state = 1") == 1 } 10, 'it was delivered';
+	is($b->psql("select n from webhook where id = '$w'"), 1000000,
+	    'it goes on where it was told');
 };
 
 subtest 'Retry-After' => sub {
