@@ -179,7 +179,7 @@ found(void *arg, const struct db_result *res)
 	struct request *r = f->request;
 	struct artifact_out *a;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
 	if (db_rows(res) == 0) {
 		op_fail(r, ERR_NOT_FOUND,

@@ -194,6 +194,7 @@ static const struct field thread_out_fields[] = {
 
 struct making {
 	struct request *request;
+	struct id mesh;
 	struct id of; /* the channel of a thread, or zero */
 	struct make_out out;
 };
@@ -221,11 +222,8 @@ made(void *arg, const struct db_result *res)
 		    "There is no such message in that channel.");
 		break;
 	default:
-		if (id_is_null(&m->of))
-			op_deny(r, r->op->scope, "org",
-			    &r->client->session->mesh->id);
-		else
-			op_deny(r, r->op->scope, "channel", &m->of);
+		op_deny(r, r->op->scope, id_is_null(&m->of) ? "org" : "channel",
+		    id_is_null(&m->of) ? &m->mesh : &m->of);
 		break;
 	}
 }
@@ -298,6 +296,7 @@ make(struct request *r, const struct channel *of)
 	struct db_params *p;
 
 	m->request = r;
+	m->mesh = s->mesh->id;
 	m->out.name = in->name;
 	if (of != NULL)
 		m->of = of->id;

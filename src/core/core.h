@@ -310,6 +310,9 @@ void op_deny(struct request *r, enum scope scope, const char *resource,
     const struct id *resource_id);
 /* op_fail() for a database result that is not DB_OK; true then. */
 bool op_db_failed(struct request *r, const struct db_result *res);
+/* op_fail() for a request whose client, or its session, left while something
+ * was asked for it; true then.  Whoever goes on with either asks this first. */
+bool op_left(struct request *r) MUST_CHECK;
 
 /*
  * token_text.c, token.c: tokens; token.h has what only core needs of them.

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/channel.h"
 #include "core/durable.h"
 
 #define CHUNKS_MAX 1000 /* of one request */
@@ -354,6 +355,8 @@ read_answer(void *arg, const struct db_result *res)
 {
 	struct durable_wait *w = arg;
 	struct request *r = w->request;
+	const struct read_in *in = r->in;
+	enum err e;
 	size_t n;
 
 	w->asking = false;
@@ -366,7 +369,11 @@ read_answer(void *arg, const struct db_result *res)
 			return;
 		}
 		wait_end(w);
-		read_reply(w, res, n);
+		e = in->live ? follow_wait_may(r) : ERR_NONE;
+		if (e != ERR_NONE)
+			op_fail(r, e, "The token is not good any more.");
+		else
+			read_reply(w, res, n);
 		return;
 	}
 	wait_end(w);
@@ -396,6 +403,7 @@ read_durable_stream_exec(struct request *r, void *arg)
 		    (in->timeout_ms > 0 ? in->timeout_ms : READ_TIMEOUT_MS);
 		hash_insert(&c->durable_waits, &w->by_id, w->durable.b, ID_LEN);
 		LIST_INSERT_HEAD(&c->durable_waiting, w, entry);
+		token_watch(r->client);
 	}
 	read_ask(w);
 }

@@ -270,6 +270,15 @@ op_db_failed(struct request *r, const struct db_result *res)
 	return true;
 }
 
+bool
+op_left(struct request *r)
+{
+	if (r->client != NULL && r->client->session != NULL)
+		return false;
+	op_fail(r, ERR_UNAVAILABLE, NULL);
+	return true;
+}
+
 void
 op_refuse(struct request *r, enum err e, const char *fmt, ...)
 {

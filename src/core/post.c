@@ -168,7 +168,8 @@ post_denied(struct posting *g, struct slice lacks)
 	struct request *r = g->request;
 	const struct post_in *in = r->in;
 
-	if (r->op != &op_post || !in->asks || r->client == NULL) {
+	if (r->op != &op_post || !in->asks || r->client == NULL ||
+	    r->client->session == NULL) {
 		grant_lacks(r, lacks, g->is_thread, &g->post.channel);
 		return;
 	}

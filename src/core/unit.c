@@ -189,7 +189,7 @@ units_found(void *arg, const struct db_result *res)
 	struct units_out out = { .next = { .b = { 0 } } };
 	struct unit *v;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
 	n = db_rows(res) < limit ? db_rows(res) : limit;
 	v = pool_alloc(&r->pool, (n + 1) * sizeof(*v));
@@ -293,7 +293,7 @@ unit_get(struct request *r, db_fn *fn)
 static bool
 unit_got(struct request *r, const struct db_result *res, struct unit *u)
 {
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return false;
 	if (db_rows(res) == 0) {
 		op_fail(r, ERR_NOT_FOUND,
@@ -340,9 +340,7 @@ unit_promoted(void *arg, const struct db_result *res)
 		follow_news(r->core, &e.channel, e.n);
 		event_entry(r->core, &e);
 	}
-	if (r->client == NULL || r->client->session == NULL)
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-	else
+	if (!op_left(r))
 		unit_get(r, unit_tell);
 }
 
@@ -387,10 +385,6 @@ unit_promote(void *arg, const struct db_result *res)
 		return;
 	if (out.unit.promoted && !r->by_grant) {
 		op_reply(r, &out);
-		return;
-	}
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
 		return;
 	}
 	s = r->client->session;

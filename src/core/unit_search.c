@@ -84,7 +84,7 @@ unit_search_found(void *arg, const struct db_result *res)
 	struct unit_hit *v;
 	size_t i, n;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
 	n = search_rows(r, res, ask, &out.next);
 	v = pool_alloc(&r->pool, (n + 1) * sizeof(*v));
