@@ -14,8 +14,7 @@ use Linnet::Postgres;
 my $pg = Linnet::Postgres->new;
 my $broker = Linnet->broker(workers => 1, options => ['database "' .
     $pg->conninfo . '"', 'webhook.http yes', 'webhook.allow 127.0.0.1']);
-my $seed = $broker->ctl_json('-o', 'database "' . $pg->conninfo . '"', 'seed');
-$_->{meshId} //= $seed->{meshId} for @{$seed}{qw(peerA peerB)};
+my $seed = $broker->seed;
 my $mesh = $seed->{meshId};
 rows("update member set role = 'admin' where name = 'peer-a'");
 my ($ann, $bob) = map { $broker->peer($_) } @{$seed}{qw(peerA peerB)};
@@ -24,12 +23,7 @@ my $eve = $broker->peer($broker->joined($seed, 'eve'));
 my %more = map { my $p = $_; $p => [map { $broker->peer($p->{member}) } 1 .. 3] }
     $ann, $bob, $eve;
 
-sub rows {
-	my ($st, $out, $err) = $pg->psql(@_);
-	die $err if $st != 0;
-	chomp $out;
-	return $out;
-}
+sub rows { return $pg->rows(@_) }
 sub good {
 	my ($p, $type, %o) = @_;
 	my $r = $p->request({ type => $type, %o });
@@ -105,6 +99,10 @@ subtest 'messages' => sub {
 	    'edited, then taken back twice');
 	is(reads($m), 'nothing', 'it is taken back');
 	$m = said($bob);
+	is_deeply(at_once([$bob, 'edit_post', messageId => $m, text => 'one'],
+	    [$bob, 'edit_post', messageId => $m, text => 'two']),
+	    ['ok', 'ok'], 'edited twice');
+	is(reads($m), 'two', 'the last one counts');
 	is_deeply(at_once([$eve, 'redact_post', messageId => $m],
 	    [$bob, 'edit_post', messageId => $m, text => 'second'],
 	    [$eve, 'edit_post', messageId => $m, text => 'mine']),
@@ -115,6 +113,15 @@ subtest 'messages' => sub {
 	    [$eve, 'redact_post', messageId => $m]),
 	    ['forbidden', 'ok', 'forbidden'], 'nor who may not take it back');
 	is(reads($m), 'nothing', 'whoever has a hand in the channel');
+};
+
+subtest 'names' => sub {
+	is_deeply(at_once([$ann, 'create_channel', name => 'plan',
+	    private => \1], [$bob, 'create_channel', name => 'plan']),
+	    ['ok', 'ok'], 'one that is behind a wall');
+	is_deeply(at_once([$ann, 'create_channel', name => 'both'],
+	    [$bob, 'create_channel', name => 'both']), ['ok', 'id_conflict'],
+	    'one that both see');
 };
 
 subtest 'members of a channel' => sub {
@@ -128,7 +135,7 @@ subtest 'members of a channel' => sub {
 	    [$ann, 'remove_channel_member', channel => $c, member => $b],
 	    [$eve, 'add_channel_member', channel => $c, member => $b],
 	    [$eve, 'add_channel_member', channel => $c, member => $b,
-		role => 'owner']), ['ok', 'ok', 'forbidden'],
+		role => 'owner']), ['ok', 'forbidden', 'forbidden'],
 	    'one is taken out of it while another one adds it');
 	is(rows("select count(*) from channel_member where channel_id = '$c'
 	    and member_id = '$b'"), 0, 'it is out');
@@ -150,6 +157,13 @@ subtest 'grants and requests' => sub {
 	    'a grant is revoked by who may not, and who may');
 	is(rows("select revoked_at is not null from permission_grant
 	    where id = '$g'"), 't', 'it is revoked');
+	$g = good($ann, 'create_grant', member => $e, capability => 'x:a',
+	    resourceType => 'org')->{grantId};
+	is_deeply(at_once([$bob, 'revoke_grants', member => $e],
+	    [$ann, 'revoke_grants', member => $e]), ['forbidden', 'ok'],
+	    'all of a member');
+	is(rows("select revoked_at is not null from permission_grant
+	    where id = '$g'"), 't', 'are revoked');
 	my $r = good($eve, 'request_permission', action => 'channel:admin',
 	    resourceType => 'channel', resourceId => $c)->{requestId};
 	is_deeply(at_once([$bob, 'resolve_permission', requestId => $r,
@@ -172,7 +186,7 @@ subtest 'durable streams' => sub {
 	is_deeply(at_once(
 	    [$ann, 'delete_durable_stream', durableStreamId => $d],
 	    [$eve, 'delete_durable_stream', durableStreamId => $d]),
-	    ['ok', 'forbidden'], 'it is deleted, also by who may not');
+	    ['ok', 'not_found'], 'it is deleted, also by who may not');
 	is(rows("select count(*) from durable where id = '$d'"), 0,
 	    'it is gone');
 	$d = good($bob, 'create_durable_stream', targetStreamId => $work)
