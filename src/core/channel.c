@@ -69,12 +69,8 @@ channel_found(void *arg, const struct db_result *res)
 	struct request *r = q->request;
 	struct channel *c;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	if (db_rows(res) == 0) {
 		channel_unknown(r, q->which);
 		return;

@@ -321,12 +321,8 @@ drop_found(void *arg, const struct db_result *res)
 	struct request *r = d->request;
 	struct command *c = &d->command;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	if (db_rows(res) == 0) {
 		drop_unknown(r);
 		return;

@@ -37,9 +37,7 @@ durable_unknown(struct request *r)
 void
 durable_forbidden(struct request *r)
 {
-	if (r->client == NULL || r->client->session == NULL)
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-	else
+	if (!op_left(r))
 		op_deny(r, SCOPE_STREAM_WRITE, "org",
 		    &r->client->session->mesh->id);
 }
@@ -162,12 +160,8 @@ durable_found(void *arg, const struct db_result *res)
 	struct request *r = q->request;
 	struct durable *d;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	if (db_rows(res) == 0) {
 		durable_unknown(r);
 		return;

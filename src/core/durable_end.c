@@ -267,10 +267,8 @@ commit_post(struct ending_stream *g, struct slice text)
 	struct post what;
 	char *hex;
 
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
+	if (op_left(r))
 		return;
-	}
 	if (text.n == 0) {
 		op_fail(r, ERR_MALFORMED,
 		    "There is nothing in it that could be a message.");

@@ -189,10 +189,8 @@ durable_store(struct request *r, const struct id *durable,
 		op_fail(r, ERR_UNAVAILABLE, DURABLE_NO_FILES);
 		return;
 	}
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
+	if (op_left(r))
 		return;
-	}
 	s = r->client->session;
 	g = pool_zalloc(&r->pool, sizeof(*g));
 	g->request = r;

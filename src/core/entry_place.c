@@ -68,12 +68,8 @@ place_found(void *arg, const struct db_result *res)
 	struct place *p = arg;
 	struct request *r = p->request;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	if (!db_null(res, 0, 0))
 		p->fn(p->arg, db_int(res, 0, 0), true);
 	else

@@ -129,12 +129,8 @@ follow_placed(void *arg, const struct db_result *res)
 	struct request *r = g->request;
 	const struct follow_in *in = r->in;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	if (in->after == FOLLOW_NEW && !db_null(res, 0, 1))
 		db_id(res, 0, 1, &g->out.event);
 	follow_from(g, db_null(res, 0, 0) ? 0 : db_int(res, 0, 0));

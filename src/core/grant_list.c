@@ -143,12 +143,8 @@ grants_listed(void *arg, const struct db_result *res)
 	char hex[ID_HEX_LEN + 1];
 	struct grant_row *rows;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	if (!db_bool(res, 0, 0)) {
 		grants_denied(r);
 		return;
@@ -259,12 +255,8 @@ check_found(void *arg, const struct db_result *res)
 	struct request *r = arg;
 	struct check_out out;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	/* Those that one may not see are not there. */
 	out.has = db_bool(res, 0, 1);
 	op_reply(r, &out);

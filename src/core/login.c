@@ -280,12 +280,8 @@ set_found(void *arg, const struct db_result *res)
 	struct slice role;
 	uint64_t gives;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	if (db_rows(res) == 0) {
 		op_fail(r, ERR_UNKNOWN_TARGET, "That member is gone.");
 		return;

@@ -61,12 +61,8 @@ member_found(void *arg, const struct db_result *res)
 	struct member m;
 	struct slice key, name;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	if (db_rows(res) == 0) {
 		op_fail(r, ERR_UNKNOWN_TARGET,
 		    "No member here has the id, key or name \"" SLICE_FMT "\".",

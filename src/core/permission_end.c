@@ -242,10 +242,8 @@ end_found(void *arg, const struct db_result *res)
 	}
 	if (!permission_found(r, res, in->id, &q))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
+	if (op_left(r))
 		return;
-	}
 	if (q.resolved_ms > 0) {
 		op_fail(r, ERR_MALFORMED,
 		    "The request is not open any more: it was " SLICE_FMT ".",

@@ -31,9 +31,7 @@ permission_wait_end(struct permission_waiter *w)
 	}
 	(void)permission_wait_leave(w);
 	/* A deputy's session goes with its mesh. */
-	if (r->client == NULL || r->client->session == NULL)
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-	else
+	if (!op_left(r))
 		w->fn(w);
 }
 

@@ -426,12 +426,8 @@ search_found(void *arg, const struct db_result *res)
 	struct search_out out = { .query = g->ask.query };
 	size_t i, n;
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	n = search_rows(r, res, &g->ask, &out.next);
 	for (i = 1; i <= n; i++)
 		if (search_wants(g, res, i))

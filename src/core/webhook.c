@@ -98,9 +98,9 @@ created_not(struct request *r, bool is_thread)
 {
 	const struct create_in *in = r->in;
 
-	if (r->client == NULL || r->client->session == NULL)
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-	else if (id_is_null(&in->channel))
+	if (op_left(r))
+		return;
+	if (id_is_null(&in->channel))
 		op_deny(r, SCOPE_WEBHOOK_SUBSCRIBE, "org",
 		    &r->client->session->mesh->id);
 	else
@@ -385,12 +385,8 @@ listed(void *arg, const struct db_result *res)
 	struct webhook_row *v;
 	size_t i, n, most = (size_t)webhook_limit(r);
 
-	if (op_db_failed(r, res))
+	if (op_db_failed(r, res) || op_left(r))
 		return;
-	if (r->client == NULL || r->client->session == NULL) {
-		op_fail(r, ERR_UNAVAILABLE, NULL);
-		return;
-	}
 	n = db_rows(res);
 	out.more = n > most;
 	n = out.more ? most : n;
