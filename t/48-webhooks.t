@@ -281,8 +281,8 @@ subtest 'names' => sub {
 	$h->names('bad.test', '10.0.0.1');
 	$h->names('both.test', 'all', '127.0.0.1', '192.168.0.1');
 	$h->names('turn.test', '127.0.0.1', '169.254.169.254');
-	for (['good.test', qr/^$/], ['bad.test', qr/10\.0\.0\.1 \(private-use/],
-	    ['both.test', qr/192\.168\.0\.1 \(private-use/],
+	for (['good.test', qr/^$/], ['bad.test', qr/not allowed \(private-use/],
+	    ['both.test', qr/not allowed \(private-use/],
 	    ['none.test', qr/has no address/]) {
 		my ($name, $why) = @$_;
 		my ($c, $id) = hook("/$name",
@@ -291,6 +291,7 @@ subtest 'names' => sub {
 		my $d = becomes($id, $name eq 'good.test' ? 'delivered'
 		    : 'dead');
 		like($d->{error} // '', $why, $name);
+		unlike($d->{error} // '', qr/\d\.\d/, 'and no address');
 		is(scalar $h->got("/$name"), $name eq 'good.test' ? 1 : 0,
 		    'what came');
 	}
@@ -300,8 +301,6 @@ subtest 'names' => sub {
 	says($ann, $c) for 1 .. 4;
 	wait_until { deliveries($id) == 4
 	    && !deliveries($id, state => 'waiting') } 30;
-	my @all = $b->psql('select distinct error from webhook_delivery '
-	    . "where error like '%169.254%'");
 	is(scalar $h->events('/turn'), 4, 'one that changes its mind: to where '
 	    . 'it may, at last');
 };

@@ -91,7 +91,6 @@ courier_resolved(int error, struct evutil_addrinfo *list, void *arg)
 	struct ip v[COURIER_ADDRESSES];
 	const struct evutil_addrinfo *a;
 	const char *why = NULL;
-	char text[IP_TEXT_LEN + 1];
 	size_t n = 0;
 
 	clock_update();
@@ -108,11 +107,12 @@ courier_resolved(int error, struct evutil_addrinfo *list, void *arg)
 		    error != 0 ? evutil_gai_strerror(error) : "none");
 		return;
 	}
+	/* Which one, is not for who may not look it up from here. */
 	if (why != NULL) {
 		jobs_courier_fail(p,
-		    "The name %s stands for an address that is not allowed: "
-		    "%s (%s).",
-		    p->to.host, ip_text(&v[n - 1], text), why);
+		    "The name %s stands for an address that is not allowed "
+		    "(%s).",
+		    p->to.host, why);
 		return;
 	}
 	p->ip = v[p->n % n];
