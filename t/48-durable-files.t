@@ -305,8 +305,7 @@ subtest 'damage' => sub {
 subtest 'room' => sub {
 	my $id = makes();
 	puts($id, 'x' x 1000);
-	# What was deleted before is gone.
-	settled();
+	ok(settled(), 'nothing else is left');
 	my $used = sql("select (select coalesce(sum(size), 0) from
 	    durable_object) + (select coalesce(sum(size), 0) from file)");
 	sql("update mesh set max_storage = $used + 100");
