@@ -157,7 +157,7 @@ subtest 'an end that waits for a writer' => sub {
 		    bytes = 1 where id = '$id'; insert into durable_chunk
 		    (durable_id, n, put_id, bytes, text, created_at) values
 		    ('$id', 1, gen_random_uuid(), 1, 'x', now());
-		    select pg_sleep(2); commit;");
+		    select pg_sleep(6); commit;");
 		POSIX::_exit($st);
 	}
 	ok($busy->("query like '%pg_sleep(%' and state = 'active'"),

@@ -192,7 +192,7 @@ subtest 'another one while somebody logs in' => sub {
 	my $pid = fork // die "fork: $!";
 	if ($pid == 0) {
 		eval { $b->psql("begin; select n from journal where mesh_id =
-		    '$s->{meshId}' for update; select pg_sleep(3); commit;") };
+		    '$s->{meshId}' for update; select pg_sleep(6); commit;") };
 		POSIX::_exit($@ ? 1 : 0);
 	}
 	ok($busy->("query like '%pg_sleep(%' and state = 'active'"),

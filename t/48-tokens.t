@@ -438,7 +438,7 @@ subtest 'a change while a token is looked up' => sub {
 	};
 	my @pid = (beside {
 		$h->psql("begin; update token set name = name where
-		    id = '$t->{tokenId}'; select pg_sleep(3); commit;");
+		    id = '$t->{tokenId}'; select pg_sleep(6); commit;");
 	});
 	ok($busy->("query like '%pg_sleep(%' and state = 'active'"),
 	    'its row is held');
@@ -483,7 +483,7 @@ subtest 'a token that is made while its parent is revoked' => sub {
 		is(shown($t->{token}, $h)->{status}, 200, 'the parent is good');
 		my @pid = (beside {
 			$h->psql("begin; select n from journal where mesh_id =
-			    '$m->{id}' for update; select pg_sleep(2); commit;");
+			    '$m->{id}' for update; select pg_sleep(6); commit;");
 		});
 		wait_until { $h->psql("select count(*) from pg_stat_activity
 		    where pid <> pg_backend_pid() and state = 'active'

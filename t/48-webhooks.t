@@ -212,7 +212,7 @@ subtest 'told to skip while it sends' => sub {
 	my $pid = fork // die "fork: $!";
 	if ($pid == 0) {
 		eval { $b->psql("begin; update webhook set claim = null,
-		    n = 1000000 where id = '$w'; select pg_sleep(3); commit;") };
+		    n = 1000000 where id = '$w'; select pg_sleep(6); commit;") };
 		POSIX::_exit($@ ? 1 : 0);
 	}
 	ok($busy->("query like '%pg_sleep(%' and state = 'active'"),

@@ -92,8 +92,9 @@ sub names {
 
 sub got {
 	my ($self, $path) = @_;
+	# The last line may not be whole yet.
 	return map { Cpanel::JSON::XS->new->utf8->decode($_) }
-	    split /\n/, slurp($self->file('got', $path));
+	    slurp($self->file('got', $path)) =~ /(.*)\n/g;
 }
 
 # The events that came, each delivery once.
