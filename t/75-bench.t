@@ -181,6 +181,8 @@ kill 'KILL', $pid;
 reap($pid, 60);
 ok((wait_until { !Linnet::Proc::of_dir($of_it) } 30),
     'its server ends without it, too');
+ok((wait_until { !grep { (readlink // '') eq "$dir/err" }
+    glob '/proc/[0-9]*/fd/2' } 30), 'and what it asks with');
 Linnet::Proc::end_all($of_it);
 remove_tree($of_it);
 done_testing;

@@ -290,6 +290,8 @@ void bench_proc_usage(struct bench_usage *u, pid_t root, bool memory);
 size_t bench_proc_tree(pid_t root, pid_t *pids, size_t max);
 /* Bytes that the kernel holds for sockets, of all processes. */
 int64_t bench_proc_kernel(void);
+/* fork(2); the child ends by this signal when the parent ends. */
+pid_t bench_proc_fork(int sig);
 int64_t bench_proc_now(void);
 /* Until then, or until bench_proc_interrupted(). */
 void bench_proc_sleep_until(int64_t ns);

@@ -311,7 +311,6 @@ bench_hand(const struct bench_run *r, unsigned index)
 	};
 	uint64_t woken;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_TIMERSLACK, 1);
 	(void)signal(SIGINT, SIG_IGN); /* the first process ends us */
 	(void)signal(SIGTERM, SIG_DFL);

@@ -76,7 +76,7 @@ lead_fork(struct bench_run *r)
 			fatal("eventfd");
 	}
 	for (i = 0; i < r->nhands; i++) {
-		r->pids[i] = fork();
+		r->pids[i] = bench_proc_fork(SIGKILL);
 		if (r->pids[i] < 0)
 			fatal("fork");
 		if (r->pids[i] == 0)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,18 @@ struct proc {
 };
 
 static volatile sig_atomic_t proc_signal;
+
+pid_t
+bench_proc_fork(int sig)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	/* The parent may have ended before that was asked for. */
+	if (pid == 0 &&
+	    (prctl(PR_SET_PDEATHSIG, sig) != 0 || getppid() != parent))
+		_exit(127);
+	return pid;
+}
 
 int64_t
 bench_proc_now(void)

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -106,13 +105,12 @@ bench_server_spawn(
 	int null;
 
 	fflush(NULL);
-	if ((s->pid = fork()) < 0)
+	if ((s->pid = bench_proc_fork(SIGTERM)) < 0)
 		fatal("fork");
 	if (s->pid > 0) {
 		s->child = true;
 		return;
 	}
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)setsid(); /* what a terminal sends is for us */
 	if (o->server_cpus != NULL)
 		bench_server_pin(o->server_cpus);
